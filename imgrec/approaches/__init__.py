@@ -1,0 +1,1 @@
+"""The three approaches: from scratch, pre-trained, transfer."""

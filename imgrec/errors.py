@@ -1,0 +1,21 @@
+"""The errors of the package: each message is one sentence fit to be shown to a user."""
+
+
+class ImgrecError(Exception):
+    """What is wrong and what to do, in words; caught at the edge (a tab, a command line)."""
+
+
+class ImageError(ImgrecError):
+    """The input is not a picture that can be used."""
+
+
+class ModelError(ImgrecError):
+    """A trained model is missing, damaged, or not what it says it is."""
+
+
+class DataError(ImgrecError):
+    """A data set is missing, damaged, or could not be fetched."""
+
+
+class Cancelled(ImgrecError):
+    """The user stopped a long operation."""

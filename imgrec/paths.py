@@ -1,0 +1,22 @@
+"""Where things lie: what ships with the project, and what is kept between starts."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ASSETS = ROOT / "assets"
+MODELS = ASSETS / "models"
+IMAGES = ASSETS / "images"
+REPORTS = ASSETS / "reports"
+
+
+def cache_dir() -> Path:
+    """The folder for downloads: `IMGREC_CACHE`, or `~/.cache/imgrec`; not created here."""
+    named = os.environ.get("IMGREC_CACHE")
+    return Path(named) if named else Path.home() / ".cache" / "imgrec"
+
+
+def keras_cache_dir() -> Path:
+    """The folder where Keras keeps downloaded weights: `KERAS_HOME/models`, or `~/.keras/models`."""
+    home = os.environ.get("KERAS_HOME")
+    return (Path(home) if home else Path.home() / ".keras") / "models"
