@@ -17,5 +17,5 @@ class DataError(ImgrecError):
     """A data set is missing, damaged, or could not be fetched."""
 
 
-class Cancelled(ImgrecError):
+class CancelledError(ImgrecError):
     """The user stopped a long operation."""
