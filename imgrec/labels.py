@@ -24,6 +24,11 @@ CIFAR10_DOG = CIFAR10.index("dog")
 # The 118 dog breeds of ILSVRC-2012, Chihuahua (151) to Mexican hairless (268).
 IMAGENET_DOGS = slice(151, 269)
 
+# Timber wolf to sloth bear: wolves, wild dogs, foxes, cats and bears.
+IMAGENET_DOG_LOOK_ALIKES = range(269, 298)
+# Tusker to wombat, grey whale to sea lion, mongoose and meerkat, wood rabbit to giant panda.
+IMAGENET_OTHER_MAMMALS = (*range(101, 107), *range(147, 151), 298, 299, *range(330, 389))
+
 
 class Synset(NamedTuple):
     """One ImageNet class: its WordNet id (`n02085620`) and its name as Keras writes it."""

@@ -1,1 +1,48 @@
-"""The three approaches: from scratch, pre-trained, transfer."""
+"""The three approaches to recognising a picture, and the question on which they meet."""
+
+import logging
+from collections.abc import Sequence
+
+from PIL import Image
+
+from imgrec.approaches import pretrained, scratch, transfer, vgg16
+from imgrec.approaches.verdict import Verdict
+from imgrec.errors import ImgrecError
+
+logger = logging.getLogger(__name__)
+
+MODULES = {"scratch": scratch, "pretrained": pretrained, "transfer": transfer}
+NAMES = tuple(MODULES)
+
+
+def predict(
+    images: Sequence[Image.Image], approach: str = "all", top_k: int = 5
+) -> list[tuple[Verdict, ...]]:
+    """For each RGB picture the verdict of one approach, or of all in the order of `NAMES`."""
+    if approach == "all":
+        return compare(images, top_k)
+    return [(verdict,) for verdict in MODULES[approach].predict(images, top_k)]
+
+
+def compare(images: Sequence[Image.Image], top_k: int = 5) -> list[tuple[Verdict, ...]]:
+    """For each RGB picture the verdicts of all three, in the order of `NAMES`.
+
+    VGG16's convolutional base runs once for the two approaches that stand on it.
+    """
+    passed = vgg16.run(images)
+    return list(
+        zip(
+            scratch.predict(images, top_k),
+            pretrained.predict(images, top_k, passed),
+            transfer.predict(images, top_k, passed),
+            strict=True,
+        )
+    )
+
+
+def warm_up() -> None:
+    """Loads TensorFlow and every network, so that the first visitor doesn't wait for it."""
+    try:
+        compare([Image.new("RGB", (vgg16.SIZE, vgg16.SIZE))])
+    except ImgrecError as error:  # the page will say it at the first picture
+        logger.error(error)

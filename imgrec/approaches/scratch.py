@@ -1,10 +1,84 @@
 """Approach 1: a small convolutional network trained from scratch on CIFAR-10."""
 
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
+from PIL import Image
+
+from imgrec import labels, layers, runs
+from imgrec.approaches.verdict import (
+    Network,
+    Verdict,
+    loaded_once,
+    milliseconds_each,
+    ready,
+    top_classes,
+)
+from imgrec.errors import ModelError
+from imgrec.images import square
+from imgrec.paths import MODELS
 
 SIZE = 32  # pixels, each side of a CIFAR-10 image
+DEFAULT = "classic"
 
 
 def preprocess(images: np.ndarray) -> np.ndarray:
-    """uint8 (n, 32, 32, 3) to float32 in [0, 1]."""
+    """uint8 (n, 32, 32, 3) to float32 in [0, 1]; the same in training and in use."""
     return images.astype("float32") / 255
+
+
+def view(image: Image.Image) -> Image.Image:
+    """The picture as the network sees it: its central square at 32×32."""
+    return square(image, SIZE, Image.Resampling.BICUBIC)
+
+
+def trained() -> list[str]:
+    """The names of the scratch networks that can be chosen."""
+    return sorted(path.parent.name for path in MODELS.glob("*/report.json") if _is_scratch(path))
+
+
+def _is_scratch(report: Path) -> bool:
+    return runs.read_json(report.with_name("config.json"))["classes"] == list(labels.CIFAR10)
+
+
+@loaded_once
+def load(name: str = DEFAULT) -> Network:
+    """A shipped network by name. Raises ModelError if there is none, or it is damaged."""
+    from imgrec import networks
+
+    if name not in trained():
+        raise ModelError(f"No scratch network has that name; choose one of {', '.join(trained())}.")
+    saved = runs.load(MODELS / name)
+    model = networks.SCRATCH[saved.config["network"]]()
+    networks.set_weights(model, saved.weights)
+    return ready(model)
+
+
+def predict(images: Sequence[Image.Image], top_k: int = 5, name: str = DEFAULT) -> list[Verdict]:
+    """A verdict for each RGB picture of any size."""
+    network = load(name)
+    started = time.perf_counter()
+    views = [view(image) for image in images]
+    (probabilities,) = network.run(preprocess(np.stack([np.asarray(saw) for saw in views])))
+    milliseconds = milliseconds_each(started, len(images))
+    return [
+        Verdict(
+            approach="scratch",
+            model=f"{name} CNN",
+            trained_on="CIFAR-10",
+            stand_in=False,
+            classes=top_classes(row, labels.CIFAR10, top_k),
+            dog=float(row[labels.CIFAR10_DOG]),
+            milliseconds=milliseconds,
+            parameters=network.model.count_params(),
+            saw=saw,
+        )
+        for row, saw in zip(probabilities, views, strict=True)
+    ]
+
+
+def architecture(name: str = DEFAULT) -> list[layers.Layer]:
+    """The rows of the layer table."""
+    return layers.table(load(name).model)

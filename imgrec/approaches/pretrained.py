@@ -1,0 +1,93 @@
+"""Approach 2: VGG16 as it comes, or a small ImageNet network while VGG16's top is not there."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from imgrec import labels, layers, runs
+from imgrec.approaches import vgg16
+from imgrec.approaches.verdict import (
+    Network,
+    Verdict,
+    loaded_once,
+    milliseconds_each,
+    ready,
+    top_classes,
+)
+from imgrec.paths import MODELS
+
+STAND_IN = "EfficientNet-Lite0"
+
+
+def preprocess_stand_in(images: np.ndarray) -> np.ndarray:
+    """uint8 (n, 224, 224, 3) to float32 (x - 127) / 128, as the stand-in was trained.
+
+    Source: `MEAN_RGB` and `STDDEV_RGB` in lite/efficientnet_lite_builder.py of
+    https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet.
+    """
+    return (images.astype("float32") - 127) / 128
+
+
+@loaded_once
+def load_stand_in() -> Network:
+    """EfficientNet-Lite0 with the weights that ship. Raises ModelError if they are damaged."""
+    from imgrec import networks
+
+    model = networks.efficientnet_lite0()
+    networks.set_weights(model, runs.load(MODELS / "efficientnet_lite0").weights)
+    return ready(model)
+
+
+def predict(
+    images: Sequence[Image.Image], top_k: int = 5, passed: vgg16.Pass | None = None
+) -> list[Verdict]:
+    """A verdict for each RGB picture of any size; `passed` is VGG16's pass, if it was made before.
+
+    A pass without probabilities means that VGG16's top is not there: then the stand-in answers.
+    """
+    if passed is None and vgg16.has_top():
+        passed = vgg16.run(images)
+    if passed is not None and passed.probabilities is not None:
+        return [
+            _verdict("VGG16", vgg16.PARAMETERS, row, top_k, passed.milliseconds, saw)
+            for row, saw in zip(passed.probabilities, passed.views, strict=True)
+        ]
+    network = load_stand_in()
+    started = time.perf_counter()
+    views = [vgg16.view(image) for image in images]
+    (probabilities,) = network.run(preprocess_stand_in(np.stack([np.asarray(v) for v in views])))
+    milliseconds = milliseconds_each(started, len(images))
+    parameters = network.model.count_params()
+    return [
+        _verdict(STAND_IN, parameters, row, top_k, milliseconds, saw)
+        for row, saw in zip(probabilities, views, strict=True)
+    ]
+
+
+def _verdict(
+    model: str,
+    parameters: int,
+    probabilities: np.ndarray,
+    top_k: int,
+    milliseconds: float,
+    saw: Image.Image,
+) -> Verdict:
+    names = [synset.title for synset in labels.imagenet()]
+    return Verdict(
+        approach="pretrained",
+        model=model,
+        trained_on="ImageNet",
+        stand_in=model == STAND_IN,
+        classes=top_classes(probabilities, names, top_k),
+        dog=float(probabilities[labels.IMAGENET_DOGS].sum()),
+        milliseconds=milliseconds,
+        parameters=parameters,
+        saw=saw,
+    )
+
+
+def architecture() -> list[layers.Layer]:
+    """The rows of VGG16's layer table."""
+    return vgg16.architecture()

@@ -1,0 +1,79 @@
+"""Approach 3: VGG16's convolutional base as feature extractor, and a small head: dog or not."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from imgrec import layers, runs
+from imgrec.approaches import vgg16
+from imgrec.approaches.verdict import (
+    Network,
+    Verdict,
+    loaded_once,
+    milliseconds_each,
+    ready,
+    top_classes,
+)
+from imgrec.errors import ModelError
+from imgrec.paths import MODELS
+
+DEFAULT = "dog_pooled_64"
+
+
+def trained() -> list[str]:
+    """The names of the heads that can be chosen."""
+    return sorted(path.parent.name for path in MODELS.glob("dog_*/report.json"))
+
+
+@loaded_once
+def load(name: str = DEFAULT) -> Network:
+    """A shipped head by name. Raises ModelError if there is none, or it is damaged."""
+    from imgrec import networks
+
+    if name not in trained():
+        raise ModelError(f"No head has that name; choose one of {', '.join(trained())}.")
+    saved = runs.load(MODELS / name)
+    model = networks.HEADS[saved.config["network"]]()
+    networks.set_weights(model, saved.weights)
+    return ready(model)
+
+
+def photos(name: str = DEFAULT) -> int:
+    """How many photos a head was trained on."""
+    return runs.read_json(MODELS / name / "report.json")["photos"]
+
+
+def predict(
+    images: Sequence[Image.Image],
+    top_k: int = 2,
+    passed: vgg16.Pass | None = None,
+    name: str = DEFAULT,
+) -> list[Verdict]:
+    """A verdict for each RGB picture of any size; `passed` is VGG16's pass, if made before."""
+    head = load(name)
+    passed = passed or vgg16.run(images)
+    started = time.perf_counter()
+    (dog,) = head.run(passed.features)  # (n, 1)
+    milliseconds = passed.milliseconds + milliseconds_each(started, len(images))
+    parameters = vgg16.BASE_PARAMETERS + head.model.count_params()
+    return [
+        Verdict(
+            approach="transfer",
+            model=f"VGG16 features + {'pooled' if 'pooled' in name else 'flatten'} head",
+            trained_on=f"{photos(name)} photos",
+            stand_in=False,
+            classes=top_classes(np.array([p, 1 - p]), ("dog", "not a dog"), top_k),
+            dog=float(p),
+            milliseconds=milliseconds,
+            parameters=parameters,
+            saw=saw,
+        )
+        for p, saw in zip(dog[:, 0], passed.views, strict=True)
+    ]
+
+
+def architecture(name: str = DEFAULT) -> list[layers.Layer]:
+    """The rows of the layer table: the frozen base, then the head."""
+    return vgg16.base_architecture() + layers.table(load(name).model)

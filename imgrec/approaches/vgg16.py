@@ -1,0 +1,125 @@
+"""VGG16, run once for the two approaches that share it.
+
+The convolutional base ships with the project in half precision. With the official file of all
+weights at hand that network is used instead, base and top.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from imgrec import layers, runs
+from imgrec.approaches.verdict import Network, loaded_once, milliseconds_each, ready
+from imgrec.approaches.vgg16_weights import FILE_NAME, weights
+from imgrec.errors import ModelError
+from imgrec.images import centre_crop
+from imgrec.paths import MODELS
+
+SIZE = 224  # pixels, each side (Simonyan & Zisserman 2015, section 2.1)
+SHORTER_SIDE = 256  # pixels before the crop; the paper's smallest test scale (section 3.2)
+PARAMETERS = 138_357_544  # table 2
+BASE_PARAMETERS = 14_714_688
+# Means of blue, green and red over ImageNet, as `keras.applications.vgg16` subtracts them.
+MEAN_BGR = np.array([103.939, 116.779, 123.68], "float32")
+
+
+class Pass(NamedTuple):
+    """What one pass over n pictures gave."""
+
+    features: np.ndarray  # float32 (n, 7, 7, 512), the output of block5_pool
+    probabilities: np.ndarray | None  # float32 (n, 1000), where the top is there
+    milliseconds: float  # for each picture
+    views: list[Image.Image]  # the pictures as the network saw them
+
+
+def view(image: Image.Image) -> Image.Image:
+    """The picture as the network sees it: shorter side 256, the central 224×224 of it."""
+    return centre_crop(image, SIZE, SHORTER_SIDE, Image.Resampling.BICUBIC)
+
+
+def preprocess(images: np.ndarray) -> np.ndarray:
+    """uint8 RGB (n, 224, 224, 3) to float32 BGR less the mean: Keras's `preprocess_input`."""
+    return images[..., ::-1].astype("float32") - MEAN_BGR
+
+
+def run(images: Sequence[Image.Image]) -> Pass:
+    """One pass over RGB pictures of any size."""
+    network = _network()
+    started = time.perf_counter()
+    views = [view(image) for image in images]
+    features, *top = network.run(preprocess(np.stack([np.asarray(saw) for saw in views])))
+    milliseconds = milliseconds_each(started, len(images))
+    return Pass(features, top[0] if top else None, milliseconds, views)
+
+
+def base_features(images: Sequence[Image.Image]) -> np.ndarray:
+    """float32 (n, 7, 7, 512) of RGB pictures of any size, from the base that ships.
+
+    Heads are trained on these, so that they come out the same wherever they are trained.
+    """
+    views = np.stack([np.asarray(view(image)) for image in images])
+    return _base().run(preprocess(views))[0]
+
+
+def _network() -> Network:
+    """The whole network where its weights are, otherwise the base."""
+    file = weights.file()
+    if file is not None:
+        try:
+            return _whole(file)
+        except ModelError as error:
+            weights.refuse(str(error))
+    return _base()
+
+
+@loaded_once
+def _base() -> Network:
+    """Images to features, with the weights that ship."""
+    from imgrec import networks
+
+    model = networks.vgg16_base()
+    networks.set_weights(model, runs.load(MODELS / "vgg16_base").weights)
+    return ready(model)
+
+
+@loaded_once
+def _whole(file: Path) -> Network:
+    """Images to features and probabilities. Raises ModelError if the file does not fit."""
+    import keras
+
+    try:
+        model = keras.applications.VGG16(weights=str(file))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{file.name} is not a file of VGG16's weights in Keras's format; use {FILE_NAME}."
+        ) from error
+    features = model.get_layer("block5_pool").output
+    return ready(keras.Model(model.input, [features, model.output]))
+
+
+def has_top() -> bool:
+    """Whether VGG16 itself can answer."""
+    return weights.file() is not None
+
+
+def base_architecture() -> list[layers.Layer]:
+    """The rows of the base's layer table."""
+    return layers.table(_base().model)
+
+
+def architecture() -> list[layers.Layer]:
+    """The rows of the whole network's layer table, whether the top's weights are here or not."""
+    rows = base_architecture()
+    flat = math.prod(rows[-1].output_shape)
+    return [
+        *rows,
+        layers.Layer("flatten", "Flatten", (flat,), 0),
+        layers.dense("fc1", flat, 4096),
+        layers.dense("fc2", 4096, 4096),
+        layers.dense("predictions", 4096, 1000),
+    ]

@@ -1,0 +1,111 @@
+"""Where VGG16's official weights are: a file the user names, Keras's cache, or a download."""
+
+import logging
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from imgrec import downloads
+from imgrec.errors import CancelledError, ImgrecError, ModelError
+from imgrec.paths import keras_cache_dir
+
+logger = logging.getLogger(__name__)
+
+# Keras's own file and hash (keras/src/applications/vgg16.py).
+FILE_NAME = "vgg16_weights_tf_dim_ordering_tf_kernels.h5"
+URL = f"https://storage.googleapis.com/tensorflow/keras-applications/vgg16/{FILE_NAME}"
+CHECKSUM = downloads.Checksum("md5", "64373286793e3c8b2b4e3219cbf3544b")
+FILE_MEGABYTES = 553
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether VGG16's own top can be used, in a form for the page."""
+
+    state: Literal["absent", "downloading", "ready"]
+    done: int = 0  # bytes downloaded
+    total: int = FILE_MEGABYTES * 1_000_000  # bytes
+    message: str = ""  # why there is nothing, where something went wrong
+
+
+class Weights:
+    """The official file of all VGG16 weights: the one named, Keras's cached one, or a download.
+
+    There is one of it in a process; the download runs in a thread and can be watched and stopped.
+    """
+
+    def __init__(self) -> None:
+        self.named: Path | None = None
+        self.may_download = True
+        self._status = Status("absent")
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._checked: tuple[tuple[float, int], bool] | None = None
+
+    def use(self, file: Path) -> None:
+        """Names the file to use. Raises ModelError if there is none."""
+        if not file.is_file():
+            raise ModelError(f"There is no file {file} with VGG16's weights; check the path.")
+        self.named = file
+
+    def file(self) -> Path | None:
+        """The file to load, or None: the named one, else Keras's if its hash is right."""
+        if self.named is not None:
+            return self.named
+        cached = keras_cache_dir() / FILE_NAME
+        if not cached.is_file():
+            return None
+        stamp = (cached.stat().st_mtime, cached.stat().st_size)
+        if self._checked is None or self._checked[0] != stamp:  # hashing takes a second: do it once
+            self._checked = (stamp, CHECKSUM.matches(cached))
+        return cached if self._checked[1] else None
+
+    def refuse(self, reason: str) -> None:
+        """Goes on without the named file, which could not be loaded."""
+        logger.warning(reason)
+        self.named = None
+        self._status = Status("absent", message=reason)
+
+    def status(self) -> Status:
+        """What the page shows."""
+        if self._status.state == "downloading":
+            return self._status
+        return Status("ready") if self.file() is not None else self._status
+
+    def download(self) -> None:
+        """Starts the download in a thread; does nothing if it runs, is done, or isn't allowed."""
+        with self._lock:
+            if not self.may_download or self.status().state != "absent":
+                return
+            self._stop.clear()
+            self._status = Status("downloading")
+        threading.Thread(target=self._download, name="vgg16-download", daemon=True).start()
+
+    def cancel(self) -> None:
+        """Stops a running download; what has arrived is kept for the next one."""
+        self._stop.set()
+
+    def _download(self) -> None:
+        try:
+            downloads.fetch(
+                URL,
+                keras_cache_dir() / FILE_NAME,
+                checksum=CHECKSUM,
+                on_progress=self._progress,
+                cancelled=self._stop.is_set,
+            )
+            self._status = Status("ready")
+        except CancelledError as error:
+            self._status = Status("absent", message=str(error))
+        except ImgrecError as error:
+            self._status = Status(
+                "absent",
+                message=f"{error} Try again, or name a file that you have with --vgg16-weights.",
+            )
+
+    def _progress(self, done: int, total: int | None) -> None:
+        self._status = replace(self._status, done=done, total=total or self._status.total)
+
+
+weights = Weights()
