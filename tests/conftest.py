@@ -1,0 +1,91 @@
+"""What several test modules need: a file server on localhost, and the running app."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+class FileServer:
+    """Serves bytes by path on localhost, with ranges; can break off after so many bytes."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.break_after: list[int] = []  # for each coming answer, how much of it is sent
+        self.ranges: list[str | None] = []  # the Range header of each request
+        self.resumable = True
+        self.hold = threading.Event()  # answers pause after their first bytes until it is set
+        self.hold.set()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.answer(self)
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.daemon_threads = True
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.http.server_port}/{path}"
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        content = self.files.get(request.path[1:])
+        wanted = request.headers.get("Range")
+        self.ranges.append(wanted)
+        if content is None:
+            request.send_error(404)
+            return
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and self.resumable else 0
+        if start >= len(content):
+            request.send_error(416)
+            return
+        request.send_response(206 if start else 200)
+        request.send_header("Content-Length", str(len(content) - start))
+        request.end_headers()
+        sent = content[start:]
+        if self.break_after:
+            sent = sent[: self.break_after.pop(0)]
+        request.wfile.write(sent[: len(sent) // 2])
+        request.wfile.flush()
+        self.hold.wait(30)
+        with contextlib.suppress(OSError):  # the client may go away
+            request.wfile.write(sent[len(sent) // 2 :])
+        request.close_connection = True
+
+
+@pytest.fixture
+def file_server() -> Iterator[FileServer]:
+    server = FileServer()
+    yield server
+    server.hold.set()
+    server.http.shutdown()
+    server.http.server_close()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, for our downloads and for Keras's."""
+    monkeypatch.setenv("IMGREC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def cifar10():
+    """All of CIFAR-10, where it is in the cache or can be fetched; only then the test runs."""
+    from imgrec.datasets import load_cifar10
+    from imgrec.errors import DataError
+
+    try:
+        return load_cifar10()
+    except DataError as error:
+        pytest.skip(f"needs CIFAR-10: {error}")
