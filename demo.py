@@ -1,0 +1,91 @@
+"""The demo: builds the page, reads the flags, launches."""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+
+import imgrec  # noqa: F401  sets Keras's backend before anything imports Keras
+from imgrec.approaches.vgg16_weights import weights
+from imgrec.errors import ModelError
+from imgrec.images import MAX_BYTES
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The flags; a credential or a file may come from the environment instead."""
+    parser = argparse.ArgumentParser(description="Three ways to recognise a picture, side by side.")
+    parser.add_argument("--share", action="store_true", help="make a public link")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, help="port to listen on (default: the first free one)")
+    parser.add_argument(
+        "--auth",
+        default=os.environ.get("IMGREC_AUTH"),
+        metavar="USER:PASSWORD",
+        help="ask for a name and password (better: the environment variable IMGREC_AUTH)",
+    )
+    parser.add_argument(
+        "--vgg16-weights",
+        default=os.environ.get("IMGREC_VGG16"),
+        metavar="FILE",
+        help="Keras's file of all VGG16 weights (or: the environment variable IMGREC_VGG16)",
+    )
+    parser.add_argument("--no-download", action="store_true", help="never download anything")
+    options = parser.parse_args(arguments)
+    if options.auth is not None:
+        user, colon, password = options.auth.partition(":")
+        if not (user and colon and password):
+            parser.error("--auth wants USER:PASSWORD")
+        options.auth = (user, password)
+    return options
+
+
+def launch(options: argparse.Namespace) -> None:
+    """Serves the page, then loads the networks behind it; returns when it is interrupted."""
+    from imgrec.ui.page import build_page
+    from imgrec.ui.theme import STYLE, THEME
+
+    page = build_page()
+    page.launch(
+        share=options.share,
+        server_name=options.host,
+        server_port=options.port,
+        auth=options.auth,
+        max_file_size=MAX_BYTES,
+        theme=THEME,
+        css_paths=STYLE,
+        footer_links=["api"],
+        run_history=False,  # visitors' pictures are not kept
+        enable_monitoring=False,
+        show_error=True,
+        ssr_mode=False,
+        prevent_thread_lock=True,
+    )
+    if options.share and page.share_url is None:
+        print(
+            "There is no public link (the reason stands above); the page is at its local address."
+        )
+    from imgrec import approaches
+
+    threading.Thread(target=approaches.warm_up, name="warm-up", daemon=True).start()
+    page.block_thread()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the demo; the exit code is 1 if it could not start."""
+    logging.basicConfig(format="%(name)s: %(message)s")
+    options = parse_arguments(arguments)
+    try:
+        weights.may_download = not options.no_download
+        if options.vgg16_weights:
+            weights.use(Path(options.vgg16_weights))
+        launch(options)
+    except (ModelError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

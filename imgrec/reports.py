@@ -1,0 +1,79 @@
+"""The measured figures that the page and the README show, read from the reports that ship."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from imgrec import runs
+from imgrec.paths import MODELS, REPORTS
+
+
+@dataclass(frozen=True)
+class DogReport:
+    """How the networks answered *is there a dog?*, by the network's shown name.
+
+    Accuracy would flatter, for most of the photos show no dog.
+    """
+
+    photos: int
+    dogs: int
+    found: dict[str, float]  # share of the dogs
+    mistaken: dict[str, float]  # share of the others that were taken for dogs
+
+
+@cache
+def dogs() -> DogReport:
+    """The report of `scripts/evaluate.py dogs`."""
+    report = runs.read_json(REPORTS / "dogs.json")
+    approaches = report["approaches"].values()
+    return DogReport(
+        photos=report["n"],
+        dogs=report["dogs"],
+        found={entry["model"]: entry["recall"] for entry in approaches},
+        mistaken={entry["model"]: 1 - entry["specificity"] for entry in approaches},
+    )
+
+
+@dataclass(frozen=True)
+class ScratchReport:
+    """How a scratch network was trained and what it reached on the test images."""
+
+    epochs: int
+    test_accuracy: float
+    test_images: int
+
+
+def scratch(name: str) -> ScratchReport:
+    """The report of a shipped scratch network."""
+    report = runs.read_json(MODELS / name / "report.json")
+    epochs = len(runs.read_json(MODELS / name / "history.json")["loss"])
+    return ScratchReport(epochs, report["test_accuracy"], report["test_images"])
+
+
+@dataclass(frozen=True)
+class HeadReport:
+    """How a transfer head was trained, and its accuracy with a 95 % interval where measured."""
+
+    title: str
+    photos: int
+    parameters: int
+    seconds: float
+    test_photos: int
+    accuracy: float
+    low: float
+    high: float
+
+
+def head(name: str) -> HeadReport:
+    """The report of a shipped head."""
+    report = runs.read_json(MODELS / name / "report.json")
+    test = report["test"]
+    return HeadReport(
+        title=f"{name.split('_')[1].capitalize()}, {report['photos']} photos",
+        photos=report["photos"],
+        parameters=report["parameters"],
+        seconds=report["seconds"],
+        test_photos=test["photos"],
+        accuracy=test["accuracy"],
+        low=test["low"],
+        high=test["high"],
+    )

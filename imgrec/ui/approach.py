@@ -1,0 +1,86 @@
+"""What the tabs of the three approaches have in common: a picture, controls, a card, the layers."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from imgrec.approaches.verdict import Verdict, answer
+from imgrec.ui import cards
+from imgrec.ui.failures import sentence
+from imgrec.ui.picture import Source, opened, picture
+
+TOP_K = 10  # at most so many classes, for scratch knows no more
+
+Answer = tuple[dict[str, Any], str]
+EMPTY = cards.panel("No picture yet", "Drop a picture, paste one, or take one with the webcam.")
+
+
+def answered(source: Source, predict: Callable[..., list[Verdict]], top: int) -> Answer:
+    """The JSON answer and the card of one approach; `predict` takes a list with one picture."""
+    if source is None:
+        return {}, EMPTY
+    image, name = opened(source)
+    (verdict,) = predict([image])
+    return answer(name, [verdict]), cards.card(verdict, top)
+
+
+def build_tab(
+    tab: gr.Tab,
+    shared: gr.Image,
+    *,
+    handler: Callable[..., Answer],
+    name: str,
+    controls: Callable[[], Iterable[gr.components.Component]],
+    layers: Callable[[], str],
+    text: str,
+    again: Sequence[gr.State] = (),
+) -> None:
+    """Lays out one approach's tab.
+
+    `handler(source, *controls)` answers, as the endpoint `/name`, whenever the picture or a control
+    changes, or a state in `again` does. Choosing the tab brings the picture of the first tab along
+    and fills in the layers.
+    """
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            shown = picture()
+            chosen = list(controls())
+        with gr.Column(scale=2, min_width=320):
+            verdict = gr.HTML(EMPTY)
+            with gr.Accordion("The answer as JSON", open=False):
+                as_json = gr.JSON(show_label=False)
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=320):
+            gr.Markdown(text, elem_classes="prose-panel")
+        with gr.Column(min_width=320):
+            gr.Markdown("### Layers")
+            table = gr.HTML(cards.panel("Layers", "The network is loading."))
+
+    inputs, outputs = [shown, *chosen], [as_json, verdict]
+    listen = gr.on(
+        [part.change for part in (*inputs, *again)],  # type: ignore[attr-defined]
+        handler,
+        inputs,
+        outputs,
+        api_name=name,
+        concurrency_id="predict",
+        show_progress="minimal",
+        trigger_mode="always_last",
+    )
+    listen.failure(
+        lambda *arguments: ({}, sentence(handler, *arguments)),
+        inputs,
+        outputs,
+        api_visibility="private",
+    )
+    brought = gr.State("")
+    tab.select(_bring, [shared, brought], [shown, brought], api_visibility="private")
+    tab.select(layers, None, table, api_visibility="private", show_progress="hidden")
+
+
+def _bring(source: Source, brought: str) -> tuple[Any, str]:
+    """The first tab's picture, if it is another one than was brought along before."""
+    if not isinstance(source, str) or source == brought:
+        return gr.skip(), brought
+    return source, source

@@ -1,0 +1,83 @@
+"""The first tab: one picture, three verdicts beside each other."""
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec import approaches, reports
+from imgrec.approaches.verdict import answer
+from imgrec.ui import cards
+from imgrec.ui.examples import example_files
+from imgrec.ui.failures import reported, sentence
+from imgrec.ui.picture import Source, opened, picture
+from imgrec.ui.vgg16_panel import Panel, build_panel
+
+SHOWN = 3  # classes on a card
+
+EMPTY = cards.panel(
+    "Is there a dog in it?",
+    "Drop a picture, paste one, take one with the webcam, or choose an example: three networks "
+    "will tell you what they see.",
+)
+
+
+class CompareTab(NamedTuple):
+    """What the other tabs and the page connect to."""
+
+    picture: gr.Image
+    panel: Panel
+    listen: gr.events.Dependency
+
+
+@reported
+def compare(source: Source) -> tuple[dict[str, Any], str, str]:
+    """What the three approaches say about one picture.
+
+    Returns `{"file", "verdicts": [{"approach", "model", "stand_in", "classes": [{"label",
+    "probability"}], "dog", "milliseconds"}]}` with the top 5 classes of each, then two pieces of
+    the page: the dog question and the cards.
+    """
+    if source is None:
+        return {}, EMPTY, ""
+    image, name = opened(source)
+    (verdicts,) = approaches.compare([image])
+    return (
+        answer(name, verdicts),
+        cards.question(verdicts, reports.dogs()),
+        cards.cards(verdicts, SHOWN),
+    )
+
+
+def explain_failure(source: Source) -> tuple[dict[str, Any], str, str]:
+    """The page after `compare` failed: the reason in place of the answer."""
+    return {}, sentence(compare, source), ""
+
+
+def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
+    """Lays the tab out and lets it answer when the page opens or the picture changes."""
+    files = example_files()
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            shown = picture(files[0])
+            gr.Examples(files, shown, label="Examples", elem_id="examples")
+        with gr.Column(scale=2, min_width=320):
+            question = gr.HTML(cards.panel("Is there a dog in it?", "The networks are loading."))
+            panel = build_panel()
+    verdicts = gr.HTML(cards.skeleton())
+    with gr.Accordion("The answer as JSON", open=False):
+        gr.Markdown("What `/compare` returns to a program; see *Use via API* below.")
+        as_json = gr.JSON(show_label=False)
+
+    answers = [as_json, question, verdicts]
+    listen = gr.on(
+        [page.load, shown.change, arrived.change],
+        compare,
+        shown,
+        answers,
+        api_name="compare",
+        concurrency_id="predict",
+        show_progress="minimal",
+        trigger_mode="always_last",
+    )
+    listen.failure(explain_failure, shown, answers, api_visibility="private")
+    return CompareTab(shown, panel, listen)

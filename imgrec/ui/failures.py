@@ -1,0 +1,39 @@
+"""How an error of the package reaches the visitor: a sentence in its place, never a traceback."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+
+from imgrec.errors import ImgrecError
+from imgrec.ui import cards
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def reported(handler: Callable[P, T]) -> Callable[P, T]:
+    """The handler, with the package's errors raised as gradio's.
+
+    A program that calls the endpoint gets the sentence as the error's message. On the page gradio
+    would show it as HTML in a corner; `sentence` shows it where the answer would have been.
+    """
+
+    @wraps(handler)
+    def reporting(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return handler(*arguments, **named)
+        except ImgrecError as error:
+            raise gr.Error(str(error), visible=False, print_exception=False) from error
+
+    return reporting
+
+
+def sentence(handler: Callable[..., Any], *arguments: Any) -> str:
+    """The error that the handler meets with these arguments, as a panel; empty if it meets none."""
+    try:
+        handler(*arguments)
+    except gr.Error as error:
+        return cards.panel("That did not work", error.message, "error")
+    return ""

@@ -1,0 +1,41 @@
+"""The whole page: header, tabs, and what connects them."""
+
+import gradio as gr
+
+from imgrec.ui.compare import build_compare
+from imgrec.ui.pretrained import build_pretrained
+from imgrec.ui.scratch import build_scratch
+from imgrec.ui.transfer import build_transfer
+from imgrec.ui.vgg16_panel import connect, vgg16_status
+
+HEADER = """
+<header class="masthead">
+  <h1>Three ways to recognise a picture</h1>
+  <p>One image, three networks: trained from scratch, pre-trained, and taught by transfer.</p>
+</header>
+"""
+QUEUE = 40  # visitors waiting; more are told to come back
+HOUR = 3600  # seconds
+
+
+def build_page() -> gr.Blocks:
+    """Builds the page; it loads no network."""
+    with gr.Blocks(
+        title="imgrec: three ways to recognise a picture",
+        analytics_enabled=False,
+        delete_cache=(HOUR, 24 * HOUR),
+    ) as page:
+        gr.HTML(HEADER)
+        arrived = gr.State(0)  # how often VGG16's weights have arrived while the page was open
+        with gr.Tabs():
+            with gr.Tab("Compare"):
+                first = build_compare(page, arrived)
+            with gr.Tab("From scratch") as tab:
+                build_scratch(tab, first.picture)
+            with gr.Tab("Pre-trained") as tab:
+                panel = build_pretrained(tab, first.picture, arrived)
+            with gr.Tab("Transfer") as tab:
+                build_transfer(tab, first.picture)
+        connect(page, [first.panel, panel], arrived)
+        gr.api(vgg16_status)
+    return page.queue(max_size=QUEUE)

@@ -1,0 +1,66 @@
+"""The tab of approach 1: a network trained from scratch."""
+
+from collections.abc import Iterator
+
+import gradio as gr
+
+from imgrec import reports
+from imgrec.approaches import scratch
+from imgrec.ui import cards
+from imgrec.ui.approach import TOP_K, Answer, answered, build_tab
+from imgrec.ui.failures import reported
+from imgrec.ui.picture import Source
+
+
+@reported
+def classify(source: Source, top_k: int = 5, weights: str = scratch.DEFAULT) -> Answer:
+    """What the scratch network says about one picture.
+
+    `top_k` classes (1 to 10) are returned; `weights` names the trained network. Returns `{"file",
+    "verdicts": [...]}` with one verdict, as `/compare` does, then the card as HTML.
+    """
+    return answered(source, lambda images: scratch.predict(images, top_k, weights), top_k)
+
+
+def build_scratch(tab: gr.Tab, shared: gr.Image) -> None:
+    """Lays the tab out."""
+
+    def controls() -> Iterator[gr.components.Component]:
+        yield gr.Slider(1, TOP_K, 5, step=1, label="How many classes")
+        yield gr.Dropdown(scratch.trained(), value=scratch.DEFAULT, label="Trained weights")
+
+    build_tab(
+        tab,
+        shared,
+        handler=classify,
+        name="scratch",
+        controls=controls,
+        layers=lambda: cards.layers(scratch.architecture()),
+        text=_text(),
+    )
+
+
+def _text() -> str:
+    trained = reports.scratch(scratch.DEFAULT)
+    return f"""
+### How it works
+
+Every weight of this network began as a random number. It learned all it knows from 45,000 small
+pictures of ten kinds of things: CIFAR-10.
+
+1. **Shrink.** The central square of your picture becomes 32 × 32 pixels, each colour a number from
+   0 to 1.
+2. **Look for patterns.** Two pairs of convolutions slide small filters over the picture: the first
+   find edges and colours, the later ones put them together. Max pooling keeps the strongest answer
+   of every 2 × 2.
+3. **Decide.** Two dense layers weigh what was found; *softmax* turns the ten results into
+   probabilities that add up to 1.
+
+While it trained, *dropout* switched off a random part of the network at each step, so that it could
+not learn pictures by heart. After {trained.epochs} epochs it recognised
+**{100 * trained.test_accuracy:.1f} %** of the {trained.test_images:,} test images, which it had
+never seen.
+
+It knows ten classes and must choose one of them, whatever it sees: show it a face and it will
+answer *frog* or *truck*, and may be sure of it.
+"""

@@ -1,0 +1,21 @@
+"""How the page looks: a plain gradio theme with the reader's own fonts, and our style sheet."""
+
+from pathlib import Path
+
+import gradio as gr
+
+STYLE = Path(__file__).with_name("style.css")
+
+THEME = gr.themes.Base(
+    primary_hue="blue",
+    neutral_hue="slate",
+    radius_size="lg",
+    # Fonts that the reader's system has: none is fetched.
+    font=["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"],
+    font_mono=["ui-monospace", "Consolas", "DejaVu Sans Mono", "monospace"],
+).set(
+    body_background_fill="#f6f8fb",
+    body_background_fill_dark="#11141b",
+    block_border_width="1px",
+    block_shadow="none",
+)
