@@ -17,6 +17,6 @@ def cache_dir() -> Path:
 
 
 def keras_cache_dir() -> Path:
-    """The folder where Keras keeps downloaded weights: `KERAS_HOME/models`, or `~/.keras/models`."""
+    """The folder where Keras keeps weights: `KERAS_HOME/models`, or `~/.keras/models`."""
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "models"

@@ -59,11 +59,10 @@ def save(
 
 
 def load(folder: Path) -> SavedModel:
-    """Reads a model directory. Raises ModelError if a file is missing or the weights are damaged."""
+    """Reads a model directory. Raises ModelError if it is not whole or the hash is wrong."""
     try:
         config, history, report = (
-            read_json(folder / name)
-            for name in ("config.json", "history.json", "report.json")
+            read_json(folder / name) for name in ("config.json", "history.json", "report.json")
         )
         packed = (folder / "weights.npz").read_bytes()
         if sha256(packed) != report["weights_sha256"]:

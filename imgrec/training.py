@@ -33,7 +33,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Step:
-    """Progress: `step` of `steps` batches of `epoch` (from 1) are done; the epoch's means so far."""
+    """Progress: `step` of `steps` batches of `epoch` (from 1) are done; its means so far."""
 
     epoch: int
     epochs: int
