@@ -3,20 +3,25 @@
 import base64
 import binascii
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
 from PIL import Image
 
+from imgrec.errors import ImageError
 from imgrec.images import open_image
 
 Source = str | bytes | None  # a file's path, a file's content, or no picture
+
+NOT_IN_BROWSERS = {".heic", ".heif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
 
 
 def picture(value: str | None = None) -> gr.Image:
     """The picture component of every tab; its listeners get a `Source`."""
     component = gr.Image(
         value,
+        format="png",  # what we show must be what the networks get: no lossy copy
         label="Picture",
         show_label=False,
         sources=["upload", "clipboard", "webcam"],
@@ -27,7 +32,20 @@ def picture(value: str | None = None) -> gr.Image:
     )
     # gr.Image would decode the file itself, without our limits and sentences: the door must do it.
     component.preprocess = _as_it_came  # type: ignore[method-assign, assignment]
+    component.upload(
+        _displayable, component, component, show_progress="hidden", api_visibility="private"
+    )
     return component
+
+
+def _displayable(source: Source) -> Any:
+    """The picture itself in place of a file that browsers can't show."""
+    if not isinstance(source, str) or Path(source).suffix.lower() not in NOT_IN_BROWSERS:
+        return gr.skip()
+    try:
+        return open_image(source)
+    except ImageError:
+        return gr.skip()  # the tab's own listener will say why
 
 
 def _as_it_came(payload: ImageData | None) -> Source:

@@ -38,7 +38,7 @@ def classify(source: Source, top_k: int = 5) -> Answer:
     `top_k` classes (1 to 10) of the 1000 are returned. Returns `{"file", "verdicts": [...]}` with
     one verdict, as `/compare` does, then the card as HTML.
     """
-    return answered(source, lambda images: pretrained.predict(images, top_k), top_k)
+    return answered(source, lambda images: pretrained.predict(images, int(top_k)), int(top_k))
 
 
 def build_pretrained(tab: gr.Tab, shared: gr.Image, arrived: gr.State) -> Panel:

@@ -19,7 +19,7 @@ def classify(source: Source, top_k: int = 5, weights: str = scratch.DEFAULT) -> 
     `top_k` classes (1 to 10) are returned; `weights` names the trained network. Returns `{"file",
     "verdicts": [...]}` with one verdict, as `/compare` does, then the card as HTML.
     """
-    return answered(source, lambda images: scratch.predict(images, top_k, weights), top_k)
+    return answered(source, lambda images: scratch.predict(images, int(top_k), weights), int(top_k))
 
 
 def build_scratch(tab: gr.Tab, shared: gr.Image) -> None:
