@@ -7,10 +7,14 @@ import sys
 import threading
 from pathlib import Path
 
-import imgrec  # noqa: F401  sets Keras's backend before anything imports Keras
+import gradio as gr
+
+from imgrec import approaches
 from imgrec.approaches.vgg16_weights import weights
 from imgrec.errors import ModelError
 from imgrec.images import MAX_BYTES
+from imgrec.ui.page import build_page
+from imgrec.ui.theme import STYLE, THEME
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -41,11 +45,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
-def launch(options: argparse.Namespace) -> None:
-    """Serves the page, then loads the networks behind it; returns when it is interrupted."""
-    from imgrec.ui.page import build_page
-    from imgrec.ui.theme import STYLE, THEME
-
+def serve(options: argparse.Namespace) -> gr.Blocks:
+    """Serves the page and returns it; the networks are not loaded yet. Raises OSError."""
     page = build_page()
     page.launch(
         share=options.share,
@@ -66,10 +67,7 @@ def launch(options: argparse.Namespace) -> None:
         print(
             "There is no public link (the reason stands above); the page is at its local address."
         )
-    from imgrec import approaches
-
-    threading.Thread(target=approaches.warm_up, name="warm-up", daemon=True).start()
-    page.block_thread()
+    return page
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,10 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
         weights.may_download = not options.no_download
         if options.vgg16_weights:
             weights.use(Path(options.vgg16_weights))
-        launch(options)
+        page = serve(options)
     except (ModelError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    threading.Thread(target=approaches.warm_up, name="warm-up", daemon=True).start()
+    page.block_thread()
     return 0
 
 

@@ -5,8 +5,13 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 
+import gradio as gr
 import pytest
+
+import demo
+from imgrec import approaches
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -89,3 +94,22 @@ def cifar10():
         return load_cifar10()
     except DataError as error:
         pytest.skip(f"needs CIFAR-10: {error}")
+
+
+class RunningApp(NamedTuple):
+    """The page, served on localhost by this process."""
+
+    url: str
+    page: gr.Blocks
+
+
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """The app as `demo.py` launches it, with an empty cache for Keras's weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+        patch.delenv("IMGREC_VGG16", raising=False)
+        page = demo.serve(demo.parse_arguments([]))
+        approaches.warm_up()
+        yield RunningApp(page.local_url.rstrip("/"), page)
+        page.close()

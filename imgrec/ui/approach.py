@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from imgrec.approaches.verdict import Verdict, answer
+from imgrec.errors import ImgrecError
 from imgrec.ui import cards
 from imgrec.ui.failures import sentence
 from imgrec.ui.picture import Source, opened, picture
@@ -16,13 +17,18 @@ Answer = tuple[dict[str, Any], str]
 EMPTY = cards.panel("No picture yet", "Drop a picture, paste one, or take one with the webcam.")
 
 
-def answered(source: Source, predict: Callable[..., list[Verdict]], top: int) -> Answer:
-    """The JSON answer and the card of one approach; `predict` takes a list with one picture."""
+def answered(source: Source, predict: Callable[..., list[Verdict]], top: float) -> Answer:
+    """The JSON answer and the card of one approach; `predict` takes one picture and the top k.
+
+    Raises ImgrecError for a picture that can't be used or a top k that is not from 1 to TOP_K.
+    """
     if source is None:
         return {}, EMPTY
+    if top not in range(1, TOP_K + 1):
+        raise ImgrecError(f"{top} classes can't be shown; choose a whole number up to {TOP_K}.")
     image, name = opened(source)
-    (verdict,) = predict([image])
-    return answer(name, [verdict]), cards.card(verdict, top)
+    (verdict,) = predict([image], int(top))
+    return answer(name, [verdict]), cards.card(verdict, int(top))
 
 
 def build_tab(
@@ -63,6 +69,7 @@ def build_tab(
         handler,
         inputs,
         outputs,
+        preprocess=False,
         api_name=name,
         concurrency_id="predict",
         show_progress="minimal",
@@ -72,15 +79,19 @@ def build_tab(
         lambda *arguments: ({}, sentence(handler, *arguments)),
         inputs,
         outputs,
+        preprocess=False,
         api_visibility="private",
     )
     brought = gr.State("")
-    tab.select(_bring, [shared, brought], [shown, brought], api_visibility="private")
+    tab.select(
+        _bring, [shared, brought], [shown, brought], preprocess=False, api_visibility="private"
+    )
     tab.select(layers, None, table, api_visibility="private", show_progress="hidden")
 
 
 def _bring(source: Source, brought: str) -> tuple[Any, str]:
     """The first tab's picture, if it is another one than was brought along before."""
-    if not isinstance(source, str) or source == brought:
+    path = source and source.get("path")
+    if not path or path == brought:
         return gr.skip(), brought
-    return source, source
+    return path, path

@@ -74,10 +74,11 @@ def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
         compare,
         shown,
         answers,
+        preprocess=False,
         api_name="compare",
         concurrency_id="predict",
         show_progress="minimal",
         trigger_mode="always_last",
     )
-    listen.failure(explain_failure, shown, answers, api_visibility="private")
+    listen.failure(explain_failure, shown, answers, preprocess=False, api_visibility="private")
     return CompareTab(shown, panel, listen)

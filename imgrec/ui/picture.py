@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.data_classes import ImageData
 from PIL import Image
 
 from imgrec.errors import ImageError
 from imgrec.images import open_image
 
-Source = str | bytes | None  # a file's path, a file's content, or no picture
+# An uploaded picture as gradio describes it (`gradio.data_classes.ImageData`), or none. Listeners
+# take it with `preprocess=False`, for gr.Image would decode the file itself, without our limits and
+# sentences: `open_image` is the only door.
+Source = dict[str, Any] | None
 
 NOT_IN_BROWSERS = {".heic", ".heif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
 
@@ -30,36 +32,38 @@ def picture(value: str | None = None) -> gr.Image:
         elem_classes="picture",
         placeholder="Drop a picture here, paste one, or click to choose",
     )
-    # gr.Image would decode the file itself, without our limits and sentences: the door must do it.
-    component.preprocess = _as_it_came  # type: ignore[method-assign, assignment]
     component.upload(
-        _displayable, component, component, show_progress="hidden", api_visibility="private"
+        _displayable,
+        component,
+        component,
+        preprocess=False,
+        show_progress="hidden",
+        api_visibility="private",
     )
     return component
 
 
+def opened(source: dict[str, Any]) -> tuple[Image.Image, str]:
+    """The picture through the door, and its file's name. Raises ImageError."""
+    path = source.get("path")
+    if path is None:
+        return open_image(_decoded(source.get("url") or "")), "picture"
+    return open_image(path), source.get("orig_name") or Path(path).name
+
+
+def _decoded(address: str) -> bytes:
+    """The content of a `data:` address; of anything else, nothing, which the door refuses."""
+    try:
+        return base64.b64decode(address.partition(",")[2], validate=True)
+    except binascii.Error:
+        return b""
+
+
 def _displayable(source: Source) -> Any:
     """The picture itself in place of a file that browsers can't show."""
-    if not isinstance(source, str) or Path(source).suffix.lower() not in NOT_IN_BROWSERS:
+    if not source or Path(source.get("path") or "").suffix.lower() not in NOT_IN_BROWSERS:
         return gr.skip()
     try:
-        return open_image(source)
+        return opened(source)[0]
     except ImageError:
         return gr.skip()  # the tab's own listener will say why
-
-
-def _as_it_came(payload: ImageData | None) -> Source:
-    if payload is None:
-        return None
-    if payload.path is not None:
-        return payload.path
-    try:
-        return base64.b64decode((payload.url or "").partition(",")[2], validate=True)
-    except binascii.Error:
-        return b""  # which the door refuses as empty
-
-
-def opened(source: str | bytes) -> tuple[Image.Image, str]:
-    """The picture through the door, and its file's name. Raises ImageError."""
-    name = Path(source).name if isinstance(source, str) else "picture"
-    return open_image(source), name

@@ -32,13 +32,13 @@ its answers are labelled.
 
 
 @reported
-def classify(source: Source, top_k: int = 5) -> Answer:
+def classify(source: Source, top_k: float = 5) -> Answer:
     """What VGG16, or the network that stands in for it, says about one picture.
 
     `top_k` classes (1 to 10) of the 1000 are returned. Returns `{"file", "verdicts": [...]}` with
     one verdict, as `/compare` does, then the card as HTML.
     """
-    return answered(source, lambda images: pretrained.predict(images, int(top_k)), int(top_k))
+    return answered(source, pretrained.predict, top_k)
 
 
 def build_pretrained(tab: gr.Tab, shared: gr.Image, arrived: gr.State) -> Panel:

@@ -13,13 +13,13 @@ from imgrec.ui.picture import Source
 
 
 @reported
-def classify(source: Source, top_k: int = 5, weights: str = scratch.DEFAULT) -> Answer:
+def classify(source: Source, top_k: float = 5, weights: str = scratch.DEFAULT) -> Answer:
     """What the scratch network says about one picture.
 
     `top_k` classes (1 to 10) are returned; `weights` names the trained network. Returns `{"file",
     "verdicts": [...]}` with one verdict, as `/compare` does, then the card as HTML.
     """
-    return answered(source, lambda images: scratch.predict(images, int(top_k), weights), int(top_k))
+    return answered(source, lambda images, top: scratch.predict(images, top, weights), top_k)
 
 
 def build_scratch(tab: gr.Tab, shared: gr.Image) -> None:

@@ -19,7 +19,7 @@ def classify(source: Source, head: str = transfer.DEFAULT) -> Answer:
     `head` names the trained head. Returns `{"file", "verdicts": [...]}` with one verdict, as
     `/compare` does, then the card as HTML.
     """
-    return answered(source, lambda images: transfer.predict(images, name=head), top=2)
+    return answered(source, lambda images, top: transfer.predict(images, top, name=head), top=2)
 
 
 def build_transfer(tab: gr.Tab, shared: gr.Image) -> None:

@@ -1,0 +1,193 @@
+"""The page in a real browser: what a person sees who drops a picture, a wrong file, or nothing."""
+
+import io
+import shutil
+from collections.abc import Iterator
+
+import pillow_heif
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from imgrec.approaches import vgg16, vgg16_weights
+from imgrec.paths import IMAGES
+
+DOG = IMAGES / "examples" / "cifar10_dog.png"
+PATIENCE = 60_000  # milliseconds
+DESKTOP, PHONE = {"width": 1240, "height": 900}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, or the browser that Playwright brought."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(app, browser, request) -> Iterator[Page]:
+    """The page with its first verdicts, at desktop and phone width; it must fetch nothing else."""
+    context = browser.new_context(viewport=request.param)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    elsewhere: list[str] = []
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda asked: elsewhere.append(asked.url) if foreign(asked.url) else None)
+    page.goto(app.url)
+    expect(shown_cards(page)).to_have_count(3, timeout=PATIENCE)
+    yield page
+    assert elsewhere == []
+    assert problems == []
+    context.close()
+
+
+def foreign(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
+
+
+def shown_cards(page: Page) -> Locator:
+    """The cards with a verdict, not those that wait."""
+    return page.locator("article.card:visible", has=page.locator(".winner"))
+
+
+def drop(page: Page, name: str, content: bytes) -> None:
+    """Puts a file into the picture of the shown tab, in place of what is there."""
+    clear = page.locator("button[aria-label='Clear']:visible")
+    if clear.count():
+        clear.first.click()
+    files = page.locator(".tabitem:visible input[type=file]").first
+    files.set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+
+
+def choose_tab(page: Page, name: str) -> None:
+    """A tab, from the row or, on a narrow screen, from the menu at its end."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if tab.is_visible():
+        tab.click()
+    else:
+        page.locator(".overflow-menu > button").click()
+        page.locator(".overflow-dropdown button", has_text=name).click()
+
+
+def assert_no_sideways_scrolling(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_page_opens_with_an_example_and_its_verdicts(page):
+    expect(page.locator("article.card.pretrained .winner")).to_have_text("lion")
+    expect(page.locator("section.question")).to_contain_text("They agree: there is no dog.")
+    expect(page.locator("article.card.pretrained .notice")).to_contain_text("stands in")
+    assert_no_sideways_scrolling(page)
+
+
+def test_a_dropped_picture_gets_three_verdicts(page):
+    drop(page, "dog.png", DOG.read_bytes())
+    expect(page.locator("section.question")).to_contain_text("They agree: there is a dog.")
+    expect(shown_cards(page)).to_have_count(3)
+    for card in shown_cards(page).all():
+        assert card.locator(".bar").count() >= 2
+        expect(card.locator("footer")).to_contain_text("ms")
+        expect(card.locator("img")).to_be_visible()
+    assert_no_sideways_scrolling(page)
+
+
+def test_an_example_is_one_click_away(page):
+    page.locator("#examples button.gallery-item").nth(4).click()
+    expect(page.locator("article.card.scratch .winner")).to_have_text("dog")
+    assert page.locator("#examples button.gallery-item").count() >= 6
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(DOG.read_bytes()[:800], "is damaged or incomplete"), (b"text", "is not a picture")],
+    ids=["broken", "text"],
+)
+def test_a_wrong_file_gives_a_sentence_and_the_page_goes_on(page, content, sentence):
+    drop(page, "wrong.png", content)
+    expect(page.locator("section.panel.error")).to_contain_text(f"wrong.png {sentence}")
+    expect(shown_cards(page)).to_have_count(0)
+    assert "Traceback" not in page.content()
+    drop(page, "dog.png", DOG.read_bytes())
+    expect(shown_cards(page)).to_have_count(3)
+    expect(page.locator("section.panel.error:visible")).to_have_count(0)
+
+
+def test_a_file_name_is_text_not_html(page):
+    drop(page, "<b id=planted>.png", b"text")
+    expect(page.locator("section.panel.error")).to_be_visible()
+    assert page.locator("#planted").count() == 0
+
+
+def test_without_a_picture_the_page_says_what_to_do(page):
+    page.locator("button[aria-label='Clear']:visible").first.click()
+    expect(page.locator("section.panel:visible")).to_contain_text("Drop a picture")
+    expect(shown_cards(page)).to_have_count(0)
+
+
+def test_a_heic_photo_is_shown_though_the_browser_cannot(page):
+    pillow_heif.register_heif_opener()
+    buffer = io.BytesIO()
+    Image.open(DOG).convert("RGB").resize((256, 256)).save(buffer, "HEIF", quality=95)
+    drop(page, "photo.heic", buffer.getvalue())
+    expect(shown_cards(page)).to_have_count(3)
+    picture = page.locator(".picture img:visible").first
+    expect(picture).to_have_js_property("naturalWidth", 256)
+
+
+@pytest.mark.parametrize(
+    ("tab", "key", "total"),
+    [
+        ("From scratch", "scratch", 1_250_858),
+        ("Pre-trained", "pretrained", vgg16.PARAMETERS),
+        ("Transfer", "transfer", vgg16.BASE_PARAMETERS + 513),
+    ],
+)
+def test_each_approach_has_its_tab_with_the_same_picture_and_its_layers(page, tab, key, total):
+    drop(page, "dog.png", DOG.read_bytes())
+    expect(page.locator("section.question")).to_contain_text("there is a dog")
+    choose_tab(page, tab)
+    expect(page.locator(f"article.card.{key}:visible .winner")).to_have_text(
+        "Brittany spaniel" if key == "pretrained" else "dog"
+    )
+    expect(page.locator("tfoot:visible")).to_contain_text(f"{total:,}")
+    assert_no_sideways_scrolling(page)
+
+
+def test_the_number_of_classes_can_be_chosen(page):
+    choose_tab(page, "Pre-trained")
+    expect(page.locator("article.card.pretrained:visible .bar")).to_have_count(5)
+    page.locator("input[type=number]:visible").fill("10")
+    page.keyboard.press("Enter")
+    expect(page.locator("article.card.pretrained:visible .bar")).to_have_count(10)
+
+
+def test_another_head_can_be_chosen(page):
+    choose_tab(page, "Transfer")
+    card = page.locator("article.card.transfer:visible .who").first
+    expect(card).to_contain_text("64 photos")
+    page.locator("input[role=listbox]:visible").click()
+    page.get_by_role("option", name="Pooled, 1000 photos").click()
+    expect(card).to_contain_text("1000 photos")
+
+
+def test_the_download_shows_progress_can_be_stopped_and_says_what_failed(
+    page, file_server, monkeypatch
+):
+    file_server.files["vgg16"] = bytes(10_000_000)
+    file_server.hold.clear()
+    monkeypatch.setattr(vgg16_weights, "URL", file_server.url("vgg16"))
+    offer = page.locator(".vgg16-offer:visible")
+    offer.get_by_role("button", name="Download VGG16").click()
+    expect(offer).to_contain_text("of 10 MB")
+    offer.get_by_role("button", name="Stop").click()
+    file_server.hold.set()
+    expect(offer).to_contain_text("was stopped")
+    offer.get_by_role("button", name="Download VGG16").click()
+    expect(offer).to_contain_text("wrong hash")  # zeros are not VGG16
+    expect(offer.get_by_role("button", name="Download VGG16")).to_be_visible()

@@ -1,0 +1,181 @@
+"""The running app, asked by a program: every endpoint, bad input, many calls at once."""
+
+import base64
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from imgrec import approaches, datasets
+from imgrec.approaches import scratch
+from imgrec.images import MAX_BYTES, open_image
+from imgrec.paths import IMAGES
+
+DOG = IMAGES / "examples" / "cifar10_dog.png"
+VERDICT_KEYS = {"approach", "model", "stand_in", "classes", "dog", "milliseconds"}
+
+
+@pytest.fixture(scope="module")
+def client(app) -> Client:
+    return Client(app.url, verbose=False)
+
+
+def ask(client: Client, name: str, picture, *more):
+    """The JSON of an endpoint's answer."""
+    return client.predict(handle_file(str(picture)), *more, api_name=name)[0]
+
+
+def test_compare_answers_with_all_three_approaches(client):
+    answer = ask(client, "/compare", DOG)
+    assert set(answer) == {"file", "verdicts"}
+    assert answer["file"] == DOG.name
+    assert [verdict["approach"] for verdict in answer["verdicts"]] == list(approaches.NAMES)
+    for verdict in answer["verdicts"]:
+        assert set(verdict) == VERDICT_KEYS
+        assert 0 <= verdict["dog"] <= 1 and verdict["milliseconds"] > 0
+        likely = [entry["probability"] for entry in verdict["classes"]]
+        assert likely == sorted(likely, reverse=True)
+    assert [verdict["stand_in"] for verdict in answer["verdicts"]] == [False, True, False]
+    assert "EfficientNet-Lite0" in answer["verdicts"][1]["model"]
+
+
+@pytest.mark.parametrize("approach", approaches.NAMES)
+def test_each_endpoint_says_what_its_module_says(client, approach):
+    (verdict,) = ask(client, f"/{approach}", DOG)["verdicts"]
+    (expected,) = approaches.MODULES[approach].predict([open_image(DOG)])
+    for entry, same in zip(verdict["classes"], expected.classes, strict=True):
+        assert entry["label"] == same.label
+        assert entry["probability"] == pytest.approx(same.probability, abs=1e-5)
+    assert verdict["dog"] == pytest.approx(expected.dog, abs=1e-5)
+
+
+def test_a_cifar_10_image_gives_what_the_network_gives_on_the_raw_array(client, tmp_path):
+    images, _ = datasets.cifar10_sample()
+    expected = scratch.load().run(images[::9].astype("float32") / 255)[0]
+    for number, (image, row) in enumerate(zip(images[::9], expected, strict=True)):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+        answer = ask(client, "/scratch", tmp_path / f"{number}.png", 10, "classic")
+        said = {e["label"]: e["probability"] for e in answer["verdicts"][0]["classes"]}
+        np.testing.assert_allclose([said[name] for name in scratch.labels.CIFAR10], row, atol=1e-5)
+
+
+@pytest.mark.parametrize("top", [1, 10])
+def test_as_many_classes_come_back_as_were_asked_for(client, top):
+    (verdict,) = ask(client, "/pretrained", DOG, top)["verdicts"]
+    assert len(verdict["classes"]) == top
+
+
+@pytest.mark.parametrize("head", ["dog_flatten_64", "dog_pooled_1000"])
+def test_another_head_can_be_asked(client, head):
+    (verdict,) = ask(client, "/transfer", DOG, head)["verdicts"]
+    assert {entry["label"] for entry in verdict["classes"]} == {"dog", "not a dog"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "more"),
+    [
+        ("/scratch", (0, "classic")),
+        ("/scratch", (11, "classic")),
+        ("/scratch", (2.5, "classic")),
+        ("/scratch", (3, "../classic")),
+        ("/transfer", ("no such head",)),
+    ],
+)
+def test_settings_that_do_not_exist_are_refused(client, endpoint, more):
+    with pytest.raises(AppError, match=r"can't be shown|choose one of"):
+        ask(client, endpoint, DOG, *more)
+
+
+@pytest.mark.parametrize("endpoint", ["/compare", "/scratch", "/pretrained", "/transfer"])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "empty"),
+        (b"just text", "not a picture"),
+        (DOG.read_bytes()[:700], "damaged or incomplete"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+    ],
+)
+def test_a_bad_file_gets_one_sentence(client, tmp_path, endpoint, content, sentence):
+    (tmp_path / "bad.png").write_bytes(content)
+    with pytest.raises(AppError, match=sentence) as error:
+        ask(client, endpoint, tmp_path / "bad.png")
+    assert str(error.value).startswith("bad.png ")
+    assert "/" not in str(error.value) and "Traceback" not in str(error.value)
+
+
+def test_a_file_over_the_byte_limit_is_refused_at_the_upload(app):
+    files = {"files": ("large.png", DOG.read_bytes() + bytes(MAX_BYTES))}
+    answer = httpx.post(f"{app.url}/gradio_api/upload", files=files, timeout=60)
+    assert answer.status_code == 413
+
+
+def test_no_picture_is_no_error(client):
+    assert client.predict(None, api_name="/compare")[0] == {}
+
+
+def test_a_data_address_is_a_picture_too(client):
+    uri = "data:image/png;base64," + base64.b64encode(DOG.read_bytes()).decode()
+    picture = {"url": uri, "path": None, "meta": {"_type": "gradio.FileData"}}
+    (verdict,) = client.predict(picture, api_name="/scratch")[0]["verdicts"]
+    assert verdict["classes"][0]["label"] == "dog"
+
+
+def test_a_file_of_the_server_cannot_be_asked_for(app):
+    body = {"data": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}
+    event = httpx.post(f"{app.url}/gradio_api/call/compare", json=body).json()["event_id"]
+    stream = httpx.get(f"{app.url}/gradio_api/call/compare/{event}", timeout=60).text
+    assert stream.startswith("event: error")
+    assert "root:" not in stream
+
+
+def test_many_calls_at_once_get_their_own_answers(client, tmp_path):
+    images, _ = datasets.cifar10_sample()
+    chosen = images[::5]
+    expected = scratch.predict([Image.fromarray(image) for image in chosen])
+    for number, image in enumerate(chosen):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    files = [tmp_path / f"{number}.png" for number in range(len(chosen))]
+    with ThreadPoolExecutor(len(files)) as pool:
+        answers = list(pool.map(lambda file: ask(client, "/scratch", file), files))
+    for file, answer, verdict in zip(files, answers, expected, strict=True):
+        assert answer["file"] == file.name
+        assert answer["verdicts"][0]["dog"] == pytest.approx(verdict.dog, abs=1e-5)
+
+
+def test_every_endpoint_is_documented_and_nothing_else_is_offered(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {
+        "/compare",
+        "/scratch",
+        "/pretrained",
+        "/transfer",
+        "/vgg16_start",
+        "/vgg16_stop",
+        "/vgg16_status",
+    }
+    for name, described in endpoints.items():
+        assert described["description"], name
+
+
+def test_the_status_of_vgg16_is_plain_json(client):
+    status = client.predict(api_name="/vgg16_status")
+    assert set(status) == {"state", "done", "total", "message"}
+    json.dumps(status)
+
+
+def test_an_answer_does_not_depend_on_the_format(client, tmp_path):
+    picture = Image.open(io.BytesIO(DOG.read_bytes()))
+    picture.save(tmp_path / "dog.bmp")
+    picture.save(tmp_path / "dog.webp", lossless=True)
+    dogs = [
+        ask(client, "/scratch", file)["verdicts"][0]["dog"]
+        for file in (DOG, tmp_path / "dog.bmp", tmp_path / "dog.webp")
+    ]
+    assert dogs == pytest.approx([dogs[0]] * 3, abs=1e-5)
