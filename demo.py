@@ -79,8 +79,12 @@ def main(arguments: list[str] | None = None) -> int:
         if options.vgg16_weights:
             weights.use(Path(options.vgg16_weights))
         page = serve(options)
-    except (ModelError, OSError) as error:
+    except ModelError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError:
+        port = options.port or "any port from 7860 on"
+        print(f"Can't listen on {options.host}, {port}: choose another address.", file=sys.stderr)
         return 1
     threading.Thread(target=approaches.warm_up, name="warm-up", daemon=True).start()
     page.block_thread()

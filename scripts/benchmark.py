@@ -42,16 +42,23 @@ def seconds_to_answer(command: list[str], port: int) -> float:
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        while time.perf_counter() - started < TIMEOUT:
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/", timeout=TIMEOUT).raise_for_status()
-                return time.perf_counter() - started
-            except httpx.HTTPError:
-                time.sleep(0.02)
-        raise TimeoutError(f"{command} did not answer in {TIMEOUT} s")
+        wait_for(f"http://127.0.0.1:{port}", process)
+        return time.perf_counter() - started
     finally:
         process.terminate()
         process.wait()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Returns when the page answers. Raises TimeoutError if it doesn't, or its process ended."""
+    started = time.perf_counter()
+    while time.perf_counter() - started < TIMEOUT and process.poll() is None:
+        try:
+            httpx.get(url, timeout=TIMEOUT).raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.02)
+    raise TimeoutError(f"{url} does not answer.")
 
 
 def startup(rounds: int) -> dict[str, Any]:

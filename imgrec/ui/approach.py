@@ -38,15 +38,15 @@ def build_tab(
     handler: Callable[..., Answer],
     name: str,
     controls: Callable[[], Iterable[gr.components.Component]],
-    layers: Callable[[], str],
+    layers: Callable[..., str],
     text: str,
     again: Sequence[gr.State] = (),
 ) -> None:
     """Lays out one approach's tab.
 
     `handler(source, *controls)` answers, as the endpoint `/name`, whenever the picture or a control
-    changes, or a state in `again` does. Choosing the tab brings the picture of the first tab along
-    and fills in the layers.
+    changes, or a state in `again` does. `layers(*controls)` is the layer table. Choosing the tab
+    brings the picture of the first tab along.
     """
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
@@ -58,7 +58,7 @@ def build_tab(
                 as_json = gr.JSON(show_label=False)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
-            gr.Markdown(text, elem_classes="prose-panel")
+            gr.Markdown(text)
         with gr.Column(min_width=320):
             gr.Markdown("### Layers")
             table = gr.HTML(cards.panel("Layers", "The network is loading."))
@@ -86,7 +86,14 @@ def build_tab(
     tab.select(
         _bring, [shared, brought], [shown, brought], preprocess=False, api_visibility="private"
     )
-    tab.select(layers, None, table, api_visibility="private", show_progress="hidden")
+    gr.on(
+        [tab.select, *(part.change for part in chosen)],  # type: ignore[attr-defined]
+        layers,
+        chosen,
+        table,
+        show_progress="hidden",
+        api_visibility="private",
+    )
 
 
 def _bring(source: Source, brought: str) -> tuple[Any, str]:

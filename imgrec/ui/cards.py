@@ -45,15 +45,14 @@ def card(verdict: Verdict, top: int) -> str:
     winner = verdict.classes[0]
     return f"""
 <article class="card {verdict.approach}" aria-label="{title}">
-  <h3>{title}</h3>
-  <p class="who">{escape(who)}</p>
-  {notice(verdict)}
+  <header><h3>{title}</h3><p class="who">{escape(who)}</p></header>
+  <div>{notice(verdict)}</div>
   <div class="saw">
     <img src="{thumbnail}" alt="The picture as this network saw it">
     <div><p class="winner">{escape(winner.label)}</p>
     <p class="who">saw {width} × {height} pixels</p></div>
   </div>
-  {bars(verdict.classes[:top])}
+  <div class="bars">{bars(verdict.classes[:top])}</div>
   <footer>
     <span>Dog: {percent(verdict.dog)}</span><span>{verdict.milliseconds:.0f} ms</span>
   </footer>

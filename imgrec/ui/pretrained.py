@@ -54,7 +54,7 @@ def build_pretrained(tab: gr.Tab, shared: gr.Image, arrived: gr.State) -> Panel:
         handler=classify,
         name="pretrained",
         controls=controls,
-        layers=lambda: cards.layers(pretrained.architecture()),
+        layers=lambda top_k: cards.layers(pretrained.architecture()),
         text=TEXT,
         again=[arrived],
     )

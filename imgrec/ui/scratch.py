@@ -35,7 +35,7 @@ def build_scratch(tab: gr.Tab, shared: gr.Image) -> None:
         handler=classify,
         name="scratch",
         controls=controls,
-        layers=lambda: cards.layers(scratch.architecture()),
+        layers=lambda top_k, weights: cards.layers(scratch.architecture(weights)),
         text=_text(),
     )
 

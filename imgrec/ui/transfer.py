@@ -35,7 +35,7 @@ def build_transfer(tab: gr.Tab, shared: gr.Image) -> None:
         handler=classify,
         name="transfer",
         controls=controls,
-        layers=lambda: cards.layers(transfer.architecture()),
+        layers=lambda head: cards.layers(transfer.architecture(head)),
         text=_text(),
     )
 

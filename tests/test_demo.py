@@ -1,0 +1,93 @@
+"""Starting the demo: flags, messages, and how soon the page answers."""
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+import demo
+from imgrec.paths import ROOT
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    path = ROOT / "scripts" / "benchmark.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run_demo(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "demo.py", *flags],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_a_missing_weights_file_is_told_in_one_line():
+    ended = run_demo("--vgg16-weights", "nowhere.h5")
+    assert ended.returncode == 1
+    assert ended.stderr.strip() == (
+        "There is no file nowhere.h5 with VGG16's weights; check the path."
+    )
+
+
+def test_a_taken_port_is_told_in_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ended = run_demo("--port", str(taken.getsockname()[1]))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Can't listen on 127.0.0.1")
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("given", ["name", "name:", ":password", ""])
+def test_half_a_credential_is_refused(given, capsys):
+    with pytest.raises(SystemExit):
+        demo.parse_arguments(["--auth", given])
+    assert "USER:PASSWORD" in capsys.readouterr().err
+
+
+def test_credentials_may_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("IMGREC_AUTH", "someone:pass:word")
+    assert demo.parse_arguments([]).auth == ("someone", "pass:word")
+
+
+def test_with_credentials_a_stranger_sees_nothing(benchmark):
+    port = benchmark.free_port()
+    flags = ["--port", str(port), "--no-download"]
+    process = subprocess.Popen(
+        [sys.executable, "demo.py", *flags],
+        cwd=ROOT,
+        env=os.environ | {"IMGREC_AUTH": "someone:password"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        benchmark.wait_for(url, process)
+        assert httpx.get(f"{url}/config").status_code == 401
+        login = {"username": "someone", "password": "password"}
+        with httpx.Client() as visitor:
+            assert visitor.post(f"{url}/login", data=login).status_code == 200
+            assert visitor.get(f"{url}/config").status_code == 200
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_the_page_answers_nearly_as_soon_as_an_empty_one(benchmark):
+    ratios = []
+    while len(ratios) < 2 and not any(ratio <= 1.25 for ratio in ratios):  # others may be busy
+        ratios.append(benchmark.startup(rounds=3)["ratio"])
+    assert min(ratios) <= 1.25
