@@ -7,10 +7,10 @@ import logging
 import shutil
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from PIL import Image
@@ -118,7 +118,7 @@ def cached_cifar10() -> Cifar10:
         data = Cifar10(**runs.unpack(_cache_file().read_bytes()))
     except FileNotFoundError:
         raise DataError("nothing there") from None
-    except (OSError, ValueError, TypeError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"not readable: {type(error).__name__}") from error
     if data.sha256() != CIFAR10_SHA256:
         raise DataError("not the official data: wrong hash")
@@ -136,7 +136,7 @@ def _decoded(source: Source, archive: Path) -> Cifar10:
         if data.sha256() == CIFAR10_SHA256:
             return data
         reason = "wrong hash"
-    except (OSError, ValueError, KeyError, EOFError, tarfile.TarError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, tarfile.TarError) as error:
         reason = f"{type(error).__name__} while reading it"
     archive.unlink()
     raise DataError(f"what arrived is not the official data: {reason}")
@@ -212,7 +212,7 @@ def labelled_files(folder: Path, positive: str) -> list[tuple[Path, int]]:
     The label is 1 for the class `positive`. Raises DataError if there aren't two sub-folders, one
     of them of that name.
     """
-    classes = sorted(path for path in folder.glob("*") if path.is_dir())
+    classes = sorted(path for path in folder.glob("[!.]*") if path.is_dir())
     if len(classes) != 2 or positive not in [path.name for path in classes]:
         raise DataError(
             f"{folder.name} must hold two folders of photos, one of them named {positive}; "

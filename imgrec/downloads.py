@@ -47,7 +47,7 @@ def fetch(
     Raises DataError if the file can't be had, CancelledError as soon as `cancelled()` is true (what
     has arrived stays for the next call).
     """
-    if target.exists() and (checksum is None or checksum.matches(target)):
+    if target.is_file() and (checksum is None or checksum.matches(target)):
         return target
     part = target.with_name(target.name + ".part")
     reason = ""
@@ -55,17 +55,15 @@ def fetch(
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             _transfer(url, part, on_progress, cancelled)
+            if checksum is None or checksum.matches(part):
+                return part.replace(target)
+            part.unlink()
+            reason = "what arrived is not the expected file (wrong hash)"
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             reason = _reason(error)
             logger.info("download of %s: %s", url, reason)
             if isinstance(error, httpx.HTTPStatusError | httpx.ConnectError | OSError):
                 break
-            continue
-        if checksum is None or checksum.matches(part):
-            part.replace(target)
-            return target
-        part.unlink()
-        reason = "what arrived is not the expected file (wrong hash)"
     raise DataError(f"{target.name} could not be downloaded: {reason}.")
 
 

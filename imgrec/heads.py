@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -13,7 +12,7 @@ from PIL import Image
 
 from imgrec import networks, runs
 from imgrec.approaches import vgg16
-from imgrec.approaches.verdict import BATCH
+from imgrec.approaches.serving import BATCH
 from imgrec.errors import DataError, ImageError
 from imgrec.evaluation import binary_metrics
 from imgrec.images import open_image
@@ -116,7 +115,7 @@ def _cache_file(photo: Path) -> Path:
 def _cached(file: Path) -> np.ndarray | None:
     try:
         return runs.unpack(file.read_bytes())["features"]
-    except (OSError, ValueError, KeyError, BadZipFile):
+    except (OSError, ValueError, KeyError):
         return None  # not there, or damaged: it will be made anew
 
 

@@ -15,6 +15,7 @@ import io
 import json
 import os
 import platform
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ def load(folder: Path) -> SavedModel:
                 "report; restore or retrain them."
             )
         return SavedModel(config, unpack(packed), history, report)
-    except (OSError, ValueError, KeyError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{folder.name} is not a finished model ({type(error).__name__}); "
             "finish its training or choose another one."
@@ -86,9 +87,12 @@ def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def unpack(packed: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz` file's bytes. Raises ValueError where one would need pickle."""
-    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    """The arrays of an `.npz` file's bytes. Raises ValueError if it is damaged or needs pickle."""
+    try:
+        with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+        raise ValueError(f"not a whole .npz file: {type(error).__name__}") from error
 
 
 def write(path: Path, content: bytes) -> None:

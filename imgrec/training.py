@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -173,7 +172,7 @@ def _restore(model: keras.Model, checkpoint: Path) -> runs.History:
         for variable in model.optimizer.variables:
             variable.assign(arrays[f"optimizer/{variable.path}"])
         return {name: arrays[f"history/{name}"].tolist() for name in history}
-    except (OSError, ValueError, KeyError, BadZipFile, ModelError) as error:
+    except (OSError, ValueError, KeyError, ModelError) as error:
         raise ModelError(
             f"The checkpoint of {checkpoint.parent.name} is damaged ({type(error).__name__}); "
             "delete it to train this run from its start."

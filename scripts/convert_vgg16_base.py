@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from imgrec import networks, runs
 from imgrec.approaches import vgg16
-from imgrec.approaches.verdict import BATCH
+from imgrec.approaches.serving import BATCH
 from imgrec.images import open_image
 from imgrec.paths import MODELS
 

@@ -17,7 +17,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from imgrec import approaches, runs
-from imgrec.approaches.verdict import BATCH, Verdict
+from imgrec.approaches.serving import BATCH
+from imgrec.approaches.verdict import Verdict
 from imgrec.datasets import labelled_files
 from imgrec.errors import DataError, ImageError, ImgrecError
 from imgrec.evaluation import binary_metrics

@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from PIL import Image
 
 from imgrec import approaches
-from imgrec.approaches.verdict import BATCH, Verdict, answer
+from imgrec.approaches.serving import BATCH
+from imgrec.approaches.verdict import Verdict, answer
 from imgrec.errors import ImageError, ImgrecError
 from imgrec.images import open_image
 

@@ -69,13 +69,14 @@ def dog_table(dogs: dict[str, Any]) -> list[str]:
         rows.append(
             f"| {name}: {f['model']} | {percent(f['accuracy'])} "
             f"({percent(f['low'])} to {percent(f['high'])}) | {percent(f['recall'])} | "
-            f"{percent(1 - f['specificity'])} | {percent(f['balanced_accuracy'])} | {f['auc']:.3f} |"
+            f"{percent(1 - f['specificity'])} | {percent(f['balanced_accuracy'])} | "
+            f"{f['auc']:.3f} |"
         )
     share = percent(1 - dogs["dogs"] / dogs["n"])
     return [
         *rows,
         "",
-        f"Always saying *no dog* is right on {share}: look at the other columns.",
+        f"Always saying *no dog* is right on {share}: see the other columns.",
     ]
 
 

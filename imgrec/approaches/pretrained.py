@@ -8,14 +8,8 @@ from PIL import Image
 
 from imgrec import labels, layers, runs
 from imgrec.approaches import vgg16
-from imgrec.approaches.verdict import (
-    Network,
-    Verdict,
-    loaded_once,
-    milliseconds_each,
-    ready,
-    top_classes,
-)
+from imgrec.approaches.serving import Network, loaded_once, milliseconds_each, ready
+from imgrec.approaches.verdict import Verdict, top_classes
 from imgrec.paths import MODELS
 
 STAND_IN = "EfficientNet-Lite0"

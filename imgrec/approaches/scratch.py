@@ -8,15 +8,8 @@ import numpy as np
 from PIL import Image
 
 from imgrec import labels, layers, runs
-from imgrec.approaches.verdict import (
-    Network,
-    Verdict,
-    loaded_once,
-    milliseconds_each,
-    ready,
-    top_classes,
-)
-from imgrec.errors import ModelError
+from imgrec.approaches.serving import Network, load_shipped, loaded_once, milliseconds_each
+from imgrec.approaches.verdict import Verdict, top_classes
 from imgrec.images import square
 from imgrec.paths import MODELS
 
@@ -48,12 +41,7 @@ def load(name: str = DEFAULT) -> Network:
     """A shipped network by name. Raises ModelError if there is none, or it is damaged."""
     from imgrec import networks
 
-    if name not in trained():
-        raise ModelError(f"No scratch network has that name; choose one of {', '.join(trained())}.")
-    saved = runs.load(MODELS / name)
-    model = networks.SCRATCH[saved.config["network"]]()
-    networks.set_weights(model, saved.weights)
-    return ready(model)
+    return load_shipped(name, trained(), networks.SCRATCH)
 
 
 def predict(images: Sequence[Image.Image], top_k: int = 5, name: str = DEFAULT) -> list[Verdict]:

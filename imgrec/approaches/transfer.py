@@ -8,15 +8,8 @@ from PIL import Image
 
 from imgrec import layers, runs
 from imgrec.approaches import vgg16
-from imgrec.approaches.verdict import (
-    Network,
-    Verdict,
-    loaded_once,
-    milliseconds_each,
-    ready,
-    top_classes,
-)
-from imgrec.errors import ModelError
+from imgrec.approaches.serving import Network, load_shipped, loaded_once, milliseconds_each
+from imgrec.approaches.verdict import Verdict, top_classes
 from imgrec.paths import MODELS
 
 DEFAULT = "dog_pooled_64"
@@ -32,12 +25,7 @@ def load(name: str = DEFAULT) -> Network:
     """A shipped head by name. Raises ModelError if there is none, or it is damaged."""
     from imgrec import networks
 
-    if name not in trained():
-        raise ModelError(f"No head has that name; choose one of {', '.join(trained())}.")
-    saved = runs.load(MODELS / name)
-    model = networks.HEADS[saved.config["network"]]()
-    networks.set_weights(model, saved.weights)
-    return ready(model)
+    return load_shipped(name, trained(), networks.HEADS)
 
 
 def photos(name: str = DEFAULT) -> int:

@@ -1,22 +1,11 @@
-"""What an approach says about a picture, and what the three approaches share in saying it."""
+"""What an approach says about a picture."""
 
-import functools
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from PIL import Image
-
-if TYPE_CHECKING:
-    import keras
-
-BATCH = 32  # pictures in one forward pass: bounds the memory that activations need
-
-T = TypeVar("T")
-Forward = Callable[[np.ndarray], list[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -53,13 +42,6 @@ class Verdict:
         }
 
 
-class Network(NamedTuple):
-    """A trained network, ready to be used."""
-
-    model: "keras.Model"
-    run: Forward
-
-
 def answer(file: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """A picture's verdicts as the endpoints and `scripts/predict.py --json` return them."""
     return {"file": file, "verdicts": [verdict.as_json() for verdict in verdicts]}
@@ -71,43 +53,3 @@ def top_classes(
     """The `top_k` most probable of (classes,) probabilities; equal ones keep the classes' order."""
     order = np.argsort(-probabilities, kind="stable")[:top_k]
     return tuple(ClassProbability(names[i], float(probabilities[i])) for i in order)
-
-
-def loaded_once(load: Callable[..., T]) -> Callable[..., T]:
-    """`functools.cache` with a lock, so that two visitors never load the same model twice."""
-    cached, lock = functools.cache(load), threading.Lock()
-
-    @functools.wraps(load)
-    def locked(*arguments: Any) -> T:
-        with lock:
-            return cached(*arguments)
-
-    return locked
-
-
-def ready(model: "keras.Model") -> Network:
-    """The model with its forward pass compiled, over any number of inputs, `BATCH` at a time.
-
-    The pass takes float32 (n, ...) and returns a list with an array (n, ...) for each output of the
-    model. It may be called from several threads.
-    """
-    import tensorflow as tf
-
-    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)]
-
-    @tf.function(input_signature=signature)
-    def compiled(batch: tf.Tensor) -> list[tf.Tensor]:
-        return tf.nest.flatten(model(batch, training=False))
-
-    def in_batches(inputs: np.ndarray) -> list[np.ndarray]:
-        starts = range(0, len(inputs), BATCH)
-        outputs = [compiled(inputs[start : start + BATCH]) for start in starts]
-        return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
-
-    in_batches(np.zeros((1, *model.input_shape[1:]), "float32"))  # compiles now, not at first use
-    return Network(model, in_batches)
-
-
-def milliseconds_each(started: float, pictures: int) -> float:
-    """Time since `started` (`time.perf_counter()`), shared evenly between the pictures."""
-    return (time.perf_counter() - started) * 1000 / pictures

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from imgrec import layers, runs
-from imgrec.approaches.verdict import Network, loaded_once, milliseconds_each, ready
+from imgrec.approaches.serving import Network, loaded_once, milliseconds_each, ready
 from imgrec.approaches.vgg16_weights import FILE_NAME, weights
 from imgrec.errors import ModelError
 from imgrec.images import centre_crop

@@ -26,7 +26,6 @@ class CompareTab(NamedTuple):
 
     picture: gr.Image
     panel: Panel
-    listen: gr.events.Dependency
 
 
 @reported
@@ -81,4 +80,4 @@ def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
         trigger_mode="always_last",
     )
     listen.failure(explain_failure, shown, answers, preprocess=False, api_visibility="private")
-    return CompareTab(shown, panel, listen)
+    return CompareTab(shown, panel)
