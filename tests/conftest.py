@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
+import numpy as np
 import pytest
 
 import demo
-from imgrec import approaches
+from imgrec import approaches, runs
+from imgrec.approaches import vgg16_weights
+from imgrec.paths import MODELS
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -113,3 +116,40 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
         approaches.warm_up()
         yield RunningApp(page.local_url.rstrip("/"), page)
         page.close()
+
+
+@pytest.fixture(scope="session")
+def keras_vgg16():
+    """Keras's own VGG16, with top: the shipped base, and a random top whose answers differ."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.applications.VGG16(weights=None)
+    for layer in model.layers[-3:]:
+        kernel, bias = layer.weights
+        kernel.assign(kernel * 2)  # small random weights would make every class as likely
+        bias.assign(np.random.default_rng(1).normal(size=bias.shape))
+    shipped = runs.load(MODELS / "vgg16_base").weights
+    for weight in model.weights:
+        if weight.path in shipped:
+            weight.assign(shipped[weight.path].astype("float32"))
+    return model
+
+
+def save_as_hdf5(model, path):
+    """Writes weights as Keras 2 did, whose files Keras's applications still load."""
+    import h5py
+    from keras.src.legacy.saving import legacy_h5_format
+
+    with h5py.File(path, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, model)
+
+
+@pytest.fixture(scope="session")
+def official_file(keras_vgg16, tmp_path_factory):
+    """A file of the official one's name and form, with that network's weights (553 MB)."""
+    path = tmp_path_factory.mktemp("keras") / "models" / vgg16_weights.FILE_NAME
+    path.parent.mkdir()
+    save_as_hdf5(keras_vgg16, path)
+    yield path
+    path.unlink()

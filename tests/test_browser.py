@@ -1,5 +1,6 @@
 """The page in a real browser: what a person sees who drops a picture, a wrong file, or nothing."""
 
+import hashlib
 import io
 import os
 import shutil
@@ -12,7 +13,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from imgrec.approaches import vgg16, vgg16_weights
-from imgrec.paths import IMAGES
+from imgrec.downloads import Checksum
+from imgrec.paths import IMAGES, keras_cache_dir
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 PATIENCE = 60_000  # milliseconds
@@ -199,3 +201,26 @@ def test_the_download_shows_progress_can_be_stopped_and_says_what_failed(
     offer.get_by_role("button", name="Download VGG16").click()
     expect(offer).to_contain_text("wrong hash")  # zeros are not VGG16
     expect(offer.get_by_role("button", name="Download VGG16")).to_be_visible()
+
+
+def test_when_vgg16_arrives_the_page_goes_over_to_it(
+    app, browser, file_server, official_file, monkeypatch
+):
+    content = official_file.read_bytes()
+    file_server.files["vgg16"] = content
+    monkeypatch.setattr(vgg16_weights, "URL", file_server.url("vgg16"))
+    monkeypatch.setattr(
+        vgg16_weights, "CHECKSUM", Checksum("md5", hashlib.md5(content).hexdigest())
+    )
+    page = browser.new_page(viewport=DESKTOP)
+    page.goto(app.url)
+    card = page.locator("article.card.pretrained")
+    expect(card).to_contain_text("EfficientNet-Lite0", timeout=PATIENCE)
+    page.get_by_role("button", name="Download VGG16").click()
+    expect(card).to_contain_text("VGG16 · ImageNet · 138 M", timeout=PATIENCE)
+    expect(card.locator(".notice")).to_have_count(0)
+    expect(page.locator(".vgg16-offer:visible")).to_have_count(0)
+    (keras_cache_dir() / vgg16_weights.FILE_NAME).unlink()  # and back, for the tests that follow
+    drop(page, "dog.png", DOG.read_bytes())
+    expect(card).to_contain_text("EfficientNet-Lite0", timeout=PATIENCE)
+    page.close()

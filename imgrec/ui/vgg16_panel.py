@@ -34,8 +34,9 @@ def connect(page: gr.Blocks, panels: Sequence[Panel], arrived: gr.State) -> None
     """Lets the panels start, show and stop the one download; counts up `arrived` at its end."""
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
     parts = [part for panel in panels for part in panel]
+    # In the queue, for gradio tells of a changed state only from there; but never waiting in it.
     hidden: dict[str, Any] = {
-        "queue": False,
+        "concurrency_limit": None,
         "show_progress": "hidden",
         "api_visibility": "private",
     }
