@@ -91,7 +91,7 @@ def unpack(packed: bytes) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    except (BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise ValueError(f"not a whole .npz file: {type(error).__name__}") from error
 
 

@@ -1,0 +1,355 @@
+"""The page's HTML: figures that do not lie, and nothing from outside that is not escaped."""
+
+import base64
+import dataclasses
+import io
+import itertools
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgrec import layers, networks, reports
+from imgrec.approaches.verdict import ClassProbability, Verdict
+from imgrec.approaches.vgg16_weights import Status
+from imgrec.reports import DogReport
+from imgrec.ui import cards
+
+HOSTILE = """<script>alert("1")</script><img src=x onerror='alert(2)'>&"""
+REPORT = DogReport(
+    photos=1000, dogs=100, found={"classic CNN": 0.25, "a": 1}, mistaken={"classic CNN": 0.125}
+)
+
+VOID = {"img", "br", "hr", "input", "meta", "link"}
+probabilities = st.one_of(
+    st.floats(0, 1),
+    st.sampled_from([0.0, 0.001, 0.0995, 0.1, 0.5, 0.99, 0.995, 0.999, 0.9995, 1.0]),
+)
+
+
+def verdict(approach="scratch", dog=0.5, **changes) -> Verdict:
+    settled = {
+        "model": "classic CNN",
+        "trained_on": "CIFAR-10",
+        "stand_in": False,
+        "classes": (ClassProbability("dog", 0.75), ClassProbability("cat", 0.25)),
+        "milliseconds": 12.4,
+        "parameters": 1_250_858,
+        "saw": Image.new("RGB", (32, 32)),
+    }
+    return Verdict(approach=approach, dog=dog, **(settled | changes))
+
+
+def three(*dogs: float) -> list[Verdict]:
+    return [verdict(name, dog) for name, dog in zip(cards.TITLES, dogs, strict=True)]
+
+
+class Page(HTMLParser):
+    """Checks that tags are closed in order; collects tags, attributes and text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def widths(self) -> list[float]:
+        """The widths of the bars, in percent."""
+        styles = [attributes["style"] for _, attributes in self.tags if "style" in attributes]
+        return [float(re.fullmatch(r"width:([\d.]+)%", style)[1]) for style in styles]
+
+
+def text(html: str) -> str:
+    """The text with single spaces between its parts."""
+    return " ".join(" ".join(Page(html).texts).split())
+
+
+# Figures
+
+
+def shown(probability: float) -> float:
+    """What a reader takes the text for, in percent."""
+    match = re.fullmatch(r"(< |> |)(\d+(?:\.\d)?) %", cards.percent(probability))
+    sign, number = match.groups()
+    return float(number) + {"< ": -0.05, "> ": 0.05, "": 0}[sign]
+
+
+@given(probabilities)
+def test_percent_says_the_probability_to_a_reader(probability):
+    digits = 0.05 if probability < 0.1 or probability > 0.99 else 0.5
+    assert abs(shown(probability) - 100 * probability) <= digits + 1e-9
+
+
+@given(probabilities)
+def test_percent_never_says_none_or_all(probability):
+    assert cards.percent(probability) not in ("0 %", "0.0 %", "100 %", "100.0 %")
+    assert 0 < shown(probability) < 100
+
+
+@given(probabilities, probabilities)
+def test_a_greater_probability_is_never_shown_as_less(one, other):
+    low, high = sorted((one, other))
+    assert shown(low) <= shown(high)
+
+
+@pytest.mark.parametrize(
+    ("probability", "expected"),
+    [
+        (0, "< 0.1 %"),
+        (0.0009, "< 0.1 %"),
+        (0.004, "0.4 %"),
+        (0.0996, "10.0 %"),
+        (0.25, "25 %"),
+        (0.97, "97 %"),
+        (0.9949, "99.5 %"),
+        (0.9989, "99.9 %"),
+        (0.9996, "> 99.9 %"),
+        (1, "> 99.9 %"),
+        (1.0000001, "> 99.9 %"),  # a sum of many rounded probabilities
+    ],
+)
+def test_percent_reads_like_this(probability, expected):
+    assert cards.percent(probability) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(513, "513"), (12_345, "12,345"), (1_250_858, "1.25 M"), (138_357_544, "138 M")],
+)
+def test_a_number_of_parameters_reads_like_this(number, expected):
+    assert cards.count(number) == expected
+
+
+# Cards
+
+
+def test_a_card_says_who_what_and_how_long():
+    said = text(cards.card(verdict(dog=0.75), top=5))
+    assert said.startswith("From scratch classic CNN · CIFAR-10 · 1.25 M parameters")
+    assert "saw 32 × 32 pixels" in said
+    assert said.endswith("dog 75 % cat 25 % Dog: 75 % 12 ms")
+
+
+@pytest.mark.parametrize("approach", cards.TITLES)
+def test_cards_stand_beside_each_other_each_named(approach):
+    page = Page(cards.cards(three(0.1, 0.2, 0.3), top=1))
+    (article,) = [a for tag, a in page.tags if tag == "article" and approach in a["class"]]
+    assert article["aria-label"] == cards.TITLES[approach]
+    assert [a["alt"] for tag, a in page.tags if tag == "img"] == [
+        "The picture as this network saw it"
+    ] * 3
+
+
+@settings(max_examples=30)
+@given(st.lists(probabilities, min_size=1, max_size=6), st.integers(0, 8))
+def test_a_card_has_as_many_bars_as_asked_for(values, top):
+    classes = tuple(ClassProbability(f"class {i}", value) for i, value in enumerate(values))
+    page = Page(cards.card(verdict(classes=classes), top))
+    assert len(page.widths()) == min(top, len(values))
+    for width, value in zip(page.widths(), values, strict=False):
+        assert 0 <= width <= 100 and width == pytest.approx(100 * value, abs=0.006)
+
+
+@given(st.tuples(probabilities, probabilities, probabilities))
+def test_the_questions_bars_are_as_long_as_the_likelihoods(dogs):
+    page = Page(cards.question(three(*dogs), REPORT))
+    for width, dog in zip(page.widths(), dogs, strict=True):
+        assert 0 <= width <= 100 and width == pytest.approx(100 * dog, abs=0.006)
+
+
+def test_the_stand_in_is_told_if_there_is_one():
+    there = verdict("pretrained", stand_in=True, model="EfficientNet-Lite0")
+    said = text(cards.card(there, top=1))
+    assert "EfficientNet-Lite0 stands in: VGG16’s own weights are not here yet" in said
+    assert cards.notice(there).count('class="notice"') == 1
+
+
+@pytest.mark.parametrize("approach", cards.TITLES)
+def test_without_a_stand_in_there_is_no_notice(approach):
+    assert cards.notice(verdict(approach)) == ""
+    card = cards.card(verdict(approach), top=1)
+    assert "stands in" not in card and "notice" not in card
+
+
+# What comes from outside
+
+
+def assert_harmless(html: str) -> None:
+    page = Page(html)
+    assert not {tag for tag, _ in page.tags} & {"script", "svg", "iframe", "a"}
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert tag != "img" or attributes["src"].startswith("data:image/png;base64,")
+    assert any(HOSTILE in part for part in page.texts)  # it is there, as text
+
+
+@pytest.mark.parametrize("field", ["model", "trained_on"])
+def test_names_are_escaped(field):
+    hostile = verdict(**{field: HOSTILE})
+    assert_harmless(cards.card(hostile, top=1))
+
+
+def test_the_stand_ins_name_is_escaped():
+    assert_harmless(cards.notice(verdict(stand_in=True, model=HOSTILE)))
+
+
+def test_classes_are_escaped():
+    hostile = verdict(classes=(ClassProbability(HOSTILE, 1.0),))
+    assert_harmless(cards.card(hostile, top=1))
+    texts = Page(cards.card(hostile, top=1)).texts
+    assert texts.count(HOSTILE) == 2  # the winner and its bar
+    assert_harmless(cards.bars(hostile.classes))
+
+
+def test_the_reason_of_a_failed_download_is_escaped():
+    for allowed in (True, False):
+        assert_harmless(cards.download(Status("absent", message=HOSTILE), allowed))
+
+
+def test_tables_and_panels_are_escaped():
+    assert_harmless(cards.layers([layers.Layer(HOSTILE, "Dense", (1,), 1)]))
+    assert_harmless(cards.table([HOSTILE], [[1]]))
+    assert_harmless(cards.table(["a"], [[HOSTILE]]))
+    assert_harmless(cards.table(["a"], [[1]], [HOSTILE]))
+    assert_harmless(cards.panel(HOSTILE, "text"))
+    assert_harmless(cards.panel("title", HOSTILE))
+
+
+@settings(max_examples=60)
+@given(st.text(), st.text(), st.text())
+def test_any_text_leaves_the_page_well_formed(model, label, message):
+    hostile = verdict(model=model, classes=(ClassProbability(label, 0.5),), stand_in=True)
+    plain = [tag for tag, _ in Page(cards.card(verdict(stand_in=True), top=1)).tags]
+    assert [tag for tag, _ in Page(cards.card(hostile, top=1)).tags] == plain
+    Page(cards.question([hostile], REPORT))
+    Page(cards.download(Status("absent", message=message), allowed=True))
+
+
+# The question
+
+
+@pytest.mark.parametrize("answers", list(itertools.product([True, False], repeat=3)))
+def test_the_sentence_says_who_says_what(answers):
+    verdicts = three(*(0.9 if yes else 0.1 for yes in answers))
+    sentence = text(cards.agreement(verdicts))
+    if all(answers):
+        assert sentence == "They agree: there is a dog."
+    elif not any(answers):
+        assert sentence == "They agree: there is no dog."
+    else:
+        match = re.fullmatch(r"They disagree: (.+) says? yes, (.+) says? no\.", sentence)
+        for said, part in zip((True, False), match.groups(), strict=True):
+            titles = zip(cards.TITLES.values(), answers, strict=True)
+            assert part.split(" and ") == [title for title, yes in titles if yes is said]
+    assert sentence in text(cards.question(verdicts, REPORT))
+
+
+@pytest.mark.parametrize(
+    ("dogs", "sentence"),
+    [
+        ((0.9, 0.1, 0.1), "From scratch says yes, Pre-trained and Transfer say no."),
+        ((0.1, 0.9, 0.9), "Pre-trained and Transfer say yes, From scratch says no."),
+    ],
+)
+def test_the_verb_goes_with_its_subject(dogs, sentence):
+    assert text(cards.agreement(three(*dogs))) == f"They disagree: {sentence}"
+
+
+def test_one_half_is_a_yes():
+    assert "no dog" not in cards.agreement(three(0.5, 0.5, 0.5))
+    assert "no dog" in cards.agreement(three(0.4999, 0.4999, 0.4999))
+
+
+def test_how_far_to_trust_is_said_of_the_networks_that_were_measured():
+    measured, other = verdict("scratch"), verdict("pretrained", model="unmeasured")
+    assert text(cards.trust([measured, other], REPORT)) == (
+        "Measured on 1000 photos, 100 of them dogs: From scratch finds 25 % of the dogs and takes "
+        "12 % of the rest for one."
+    )
+    assert cards.trust([other], REPORT) == ""
+
+
+def test_the_shipped_report_knows_the_networks_that_answer():
+    report = reports.dogs()
+    names = {"classic CNN", "EfficientNet-Lite0", "VGG16 features + pooled head"}
+    assert names <= set(report.found) and set(report.found) == set(report.mistaken)
+    assert 0 < report.dogs < report.photos
+
+
+# The states around it, and tables
+
+
+def test_the_skeleton_says_that_it_is_busy():
+    page = Page(cards.skeleton())
+    assert page.tags[0][1]["aria-busy"] == "true"
+    assert len([tag for tag, _ in page.tags if tag == "article"]) == 3
+    assert all(0 < width <= 100 for width in page.widths())
+
+
+@given(st.integers(1, 10**9), st.data())
+def test_the_download_shows_how_far_it_is(total, data):
+    done = data.draw(st.integers(0, total))
+    html = cards.download(Status("downloading", done, total), allowed=True)
+    share = 100 * done / total
+    assert f"{done / 1e6:.0f} of {total / 1e6:.0f} MB, {share:.0f} %" in text(html)
+    (width,) = Page(html).widths()
+    assert 0 <= width <= 100 and width == pytest.approx(share, abs=0.006)
+
+
+def test_where_downloads_are_off_the_way_out_is_named():
+    assert "--vgg16-weights FILE" in text(cards.download(Status("absent"), allowed=False))
+    assert "--vgg16-weights" not in cards.download(Status("absent"), allowed=True)
+    assert "problem" not in cards.download(Status("absent"), allowed=True)
+
+
+def rows_of(html: str) -> list[list[str]]:
+    cells = re.findall(r"<tr>(.*?)</tr>", html)
+    return [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in cells]
+
+
+def test_the_layer_table_ends_in_the_total():
+    rows = layers.table(networks.classic())
+    html = cards.layers(rows)
+    heading, *body, total = rows_of(html)
+    assert heading == ["Layer", "Kind", "Output shape", "Parameters"]
+    assert len(body) == len(rows) == 12
+    assert body[0] == ["conv1", "Conv2D", "32 × 32 × 32", "896"]
+    assert body[8] == ["flatten", "Flatten", "2304", "0"]
+    assert total == ["total", "", "", "1,250,858"]
+    assert "<tfoot>" in html
+    assert sum(int(row[-1].replace(",", "")) for row in body) == 1_250_858
+
+
+def test_a_table_without_a_total_has_no_foot():
+    assert "tfoot" not in cards.table(["a"], [[1], [2]])
+
+
+def test_a_picture_is_shown_no_larger_than_a_thumbnail():
+    large = verdict(saw=Image.new("RGB", (224, 224), "red"))
+    small = dataclasses.replace(large, saw=Image.new("RGB", (32, 32), "red"))
+    assert "saw 224 × 224 pixels" in cards.card(large, 1)
+    assert "saw 32 × 32 pixels" in cards.card(small, 1)
+    for one, side in ((large, 112), (small, 32)):
+        (source,) = [a["src"] for tag, a in Page(cards.card(one, 1)).tags if tag == "img"]
+        assert decoded(source).size == (side, side)
+
+
+def decoded(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))

@@ -1,0 +1,208 @@
+"""The network definitions: shapes and parameters layer by layer, weights by name, the pooling."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from imgrec import layers, networks
+from imgrec.errors import ModelError
+
+
+def conv(kernel: int, inputs: int, filters: int) -> int:
+    return (kernel * kernel * inputs + 1) * filters
+
+
+def dense(inputs: int, outputs: int) -> int:
+    return (inputs + 1) * outputs
+
+
+# Name, output shape and parameters of each layer.
+CLASSIC = [
+    ("conv1", (32, 32, 32), conv(3, 3, 32)),
+    ("conv2", (30, 30, 32), conv(3, 32, 32)),
+    ("pool1", (15, 15, 32), 0),
+    ("dropout1", (15, 15, 32), 0),
+    ("conv3", (15, 15, 64), conv(3, 32, 64)),
+    ("conv4", (13, 13, 64), conv(3, 64, 64)),
+    ("pool2", (6, 6, 64), 0),
+    ("dropout2", (6, 6, 64), 0),
+    ("flatten", (2304,), 0),
+    ("dense1", (512,), dense(2304, 512)),
+    ("dropout3", (512,), 0),
+    ("predictions", (10,), dense(512, 10)),
+]
+
+# Simonyan & Zisserman 2015, table 1, D: filters of each convolution, block by block.
+VGG16_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+
+NETWORKS = {
+    **networks.SCRATCH,
+    **networks.HEADS,
+    "efficientnet_lite0": networks.efficientnet_lite0,
+    "vgg16_base": networks.vgg16_base,
+}
+PARAMETERS = {
+    "classic": 1_250_858,
+    "pooled": 513,
+    "flatten": 6_423_041,
+    "efficientnet_lite0": 4_694_024,
+    "vgg16_base": 14_714_688,
+}
+
+
+@pytest.fixture(scope="module")
+def built():
+    """One instance of each network."""
+    return {name: make() for name, make in NETWORKS.items()}
+
+
+def weights_of(model):
+    return {path: array.copy() for path, array in networks.get_weights(model).items()}
+
+
+def random_weights(model, dtype="float32"):
+    random = np.random.default_rng(0)
+    return {
+        path: random.normal(size=array.shape).astype(dtype)
+        for path, array in networks.get_weights(model).items()
+    }
+
+
+def assert_same_weights(one, other):
+    assert list(one) == list(other)
+    for path, array in one.items():
+        np.testing.assert_array_equal(array, other[path])
+
+
+def test_classic_has_each_layers_shape_and_parameters(built):
+    rows = layers.table(built["classic"])
+    assert [(row.name, row.output_shape, row.parameters) for row in rows] == CLASSIC
+    assert sum(row.parameters for row in rows) == 1_250_858
+
+
+def test_classic_drops_out_as_much_as_the_first_version(built):
+    rates = {layer.name: layer.rate for layer in built["classic"].layers if "drop" in layer.name}
+    assert rates == {"dropout1": 0.25, "dropout2": 0.25, "dropout3": 0.5}
+
+
+def test_the_vgg16_base_has_each_layers_shape_and_parameters(built):
+    expected, side, inputs = [], 224, 3
+    for number, block in enumerate(VGG16_BLOCKS, start=1):
+        for position, filters in enumerate(block, start=1):
+            name = f"block{number}_conv{position}"
+            expected.append((name, (side, side, filters), conv(3, inputs, filters)))
+            inputs = filters
+        side //= 2
+        expected.append((f"block{number}_pool", (side, side, inputs), 0))
+    rows = [row for row in layers.table(built["vgg16_base"]) if row.kind != "InputLayer"]
+    assert [(row.name, row.output_shape, row.parameters) for row in rows] == expected
+
+
+def test_the_heads_have_each_layers_shape_and_parameters(built):
+    assert [row[1:] for row in layers.table(built["pooled"])] == [
+        ("PowerPooling", (512,), 0),
+        ("Dense", (1,), dense(512, 1)),
+    ]
+    assert [row[1:] for row in layers.table(built["flatten"])] == [
+        ("Flatten", (25088,), 0),
+        ("Dense", (256,), dense(25088, 256)),
+        ("Dense", (1,), dense(256, 1)),
+    ]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_layer_tables_total_is_the_models(built, name):
+    total = sum(row.parameters for row in layers.table(built[name]))
+    assert total == built[name].count_params() == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weight_names_are_the_same_in_every_instance(built, name):
+    again = networks.get_weights(NETWORKS[name]())
+    assert list(again) == list(networks.get_weights(built[name]))
+    assert {array.dtype for array in again.values()} == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("classic", "float32"), *((name, "float16") for name in NETWORKS)]
+)
+def test_weights_come_out_as_they_were_put_in(name, dtype):
+    model = NETWORKS[name]()
+    given_weights = random_weights(model, dtype)
+    networks.set_weights(model, given_weights)
+    assert_same_weights(networks.get_weights(model), given_weights)
+
+
+def missing(weights):
+    del weights["classic/conv3/kernel"]
+
+
+def extra(weights):
+    weights["classic/conv5/kernel"] = np.zeros((3, 3, 64, 64), "float32")
+
+
+def reshaped(weights):
+    weights["classic/dense1/kernel"] = weights["classic/dense1/kernel"].T
+
+
+def renamed(weights):
+    weights["classic/conv3/kernels"] = weights.pop("classic/conv3/kernel")
+
+
+def shortened(weights):
+    weights["classic/predictions/bias"] = weights["classic/predictions/bias"][:9]
+
+
+def emptied(weights):
+    weights.clear()
+
+
+@pytest.mark.parametrize("spoil", [missing, extra, reshaped, renamed, shortened, emptied])
+def test_weights_that_do_not_fit_are_refused_and_the_model_is_untouched(spoil):
+    model = networks.classic()
+    before = weights_of(model)
+    spoiled = random_weights(model)
+    spoil(spoiled)
+    with pytest.raises(ModelError, match="do not fit the network classic"):
+        networks.set_weights(model, spoiled)
+    assert_same_weights(networks.get_weights(model), before)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name"), [(missing, "conv3/kernel"), (extra, "conv5/kernel"), (reshaped, "dense1")]
+)
+def test_the_refusal_names_the_weight(built, spoil, name):
+    spoiled = random_weights(built["classic"])
+    spoil(spoiled)
+    with pytest.raises(ModelError, match=name):
+        networks.set_weights(built["classic"], spoiled)
+
+
+def power_pooling(features: np.ndarray) -> np.ndarray:
+    pooled = (features.astype("float64") ** 2).mean((1, 2)) ** 0.75
+    norm = np.linalg.norm(pooled, axis=-1, keepdims=True)
+    return np.divide(pooled, norm, out=np.zeros_like(pooled), where=norm > 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    hnp.array_shapes(min_dims=4, max_dims=4, max_side=8),
+    st.floats(0.01, 1000),
+)
+def test_power_pooling_equals_its_formula(seed, shape, scale):
+    random = np.random.default_rng(seed)
+    features = (scale * random.normal(size=shape).clip(0)).astype("float32")  # ReLU: many zeros
+    pooled = np.asarray(networks.PowerPooling()(features))
+    assert pooled.shape == (shape[0], shape[3])
+    np.testing.assert_allclose(pooled, power_pooling(features), rtol=1e-4, atol=1e-6)
+
+
+def test_power_pooling_of_nothing_is_zero():
+    features = np.zeros((2, 7, 7, 512), "float32")
+    features[1, 3, 3, 7] = 5  # one picture with a single active channel beside one without any
+    pooled = np.asarray(networks.PowerPooling()(features))
+    assert (pooled[0] == 0).all()
+    assert pooled[1, 7] == pytest.approx(1) and np.count_nonzero(pooled[1]) == 1
