@@ -273,8 +273,8 @@ def test_the_verb_goes_with_its_subject(dogs, sentence):
 
 
 def test_one_half_is_a_yes():
-    assert "no dog" not in cards.agreement(three(0.5, 0.5, 0.5))
-    assert "no dog" in cards.agreement(three(0.4999, 0.4999, 0.4999))
+    sentence = text(cards.agreement(three(0.5, 0.4999, 0.4999)))
+    assert "From scratch says yes, Pre-trained and Transfer say no." in sentence
 
 
 def test_how_far_to_trust_is_said_of_the_networks_that_were_measured():

@@ -1,6 +1,7 @@
 """Where VGG16's weights come from: the file named, Keras's cache, or a download one can watch."""
 
 import hashlib
+import threading
 import time
 from pathlib import Path
 
@@ -122,13 +123,30 @@ def test_a_part_from_an_earlier_start_is_taken_up(weights, served, target):
     assert served.ranges == ["bytes=1000-"]
 
 
-def test_two_presses_make_one_download(weights, served):
-    half_way(served, weights)
+def running_downloads() -> int:
+    return [thread.name for thread in threading.enumerate()].count("vgg16-download")
+
+
+def test_many_presses_make_one_download(weights, served):
+    served.hold.clear()
+    together = threading.Barrier(8)
+
+    def press() -> None:
+        together.wait()
+        weights.download()
+
+    visitors = [threading.Thread(target=press) for _ in range(8)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    until(lambda: weights.status().done > 0, "the download ran")
     weights.download()
-    weights.download()
+    assert running_downloads() == 1
     served.hold.set()
     assert finished(weights).state == "ready"
     weights.download()  # it is there: nothing to do
+    assert weights.status().state == "ready"
     assert len(served.ranges) == 1
 
 
