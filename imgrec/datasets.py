@@ -249,7 +249,8 @@ def draw_dog_photos(classes: np.ndarray, seed: int) -> np.ndarray:
     """Which photos to train on: 32 dogs and 32 others, as a bool for each ImageNet class index.
 
     Ten of the others are look-alikes (wolves, foxes, cats, bears) and ten are other mammals: a head
-    that never saw any calls them dogs. Twelve are anything else.
+    that never saw any calls them dogs. Twelve are anything else. Raises DataError where there are
+    fewer.
     """
     dog = is_dog(classes)
     look_alike = np.isin(classes, labels.IMAGENET_DOG_LOOK_ALIKES)
@@ -258,5 +259,7 @@ def draw_dog_photos(classes: np.ndarray, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
     drawn = np.zeros(len(classes), bool)
     for group, count in ((dog, 32), (look_alike, 10), (mammal, 10), (rest, 12)):
+        if group.sum() < count:
+            raise DataError("There are too few photos to draw 32 dogs and 32 others; add some.")
         drawn[random.choice(np.flatnonzero(group), count, replace=False)] = True
     return drawn

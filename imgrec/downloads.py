@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where the server tells
 
 ATTEMPTS = 3
-TIMEOUT = httpx.Timeout(30, connect=10)  # seconds
+TIMEOUT = httpx.Timeout(10)  # seconds of silence, also before a cancelled one can end
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def _transfer(url: str, part: Path, on_progress: Progress, cancelled: Callable[[
     """Appends to `part` what it lacks, or writes it anew where the server can't resume."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    _check(cancelled)
     with httpx.stream(
         "GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True
     ) as response:
@@ -83,13 +84,15 @@ def _transfer(url: str, part: Path, on_progress: Progress, cancelled: Callable[[
         total = done + int(length) if length else None
         with part.open("ab" if resumed else "wb") as file:
             for chunk in response.iter_bytes():
-                if cancelled():
-                    raise CancelledError(
-                        "The download was stopped; starting it again goes on from here."
-                    )
+                _check(cancelled)
                 file.write(chunk)
                 done += len(chunk)
                 on_progress(done, total)
+
+
+def _check(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise CancelledError("The download was stopped; starting it again goes on from here.")
 
 
 def _reason(error: Exception) -> str:

@@ -159,7 +159,10 @@ def evaluate(head: keras.Model, photos: Photos) -> dict[str, Any]:
 
 def cross_validate(recipe: HeadRecipe, photos: Photos, folds: int) -> dict[str, Any]:
     """The same figures from stratified k-fold cross-validation: each photo is judged by a head that
-    was trained without it."""
+    was trained without it. Raises DataError unless each fold can have a photo of each class."""
+    most = min(int((photos.labels == label).sum()) for label in (0, 1))
+    if not 2 <= folds <= most:
+        raise DataError(f"{folds} folds don't fit; choose from 2 to {most}.")
     fold = np.empty(len(photos.labels), int)
     random = np.random.default_rng(recipe.seed)
     for label in (0, 1):

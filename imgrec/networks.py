@@ -136,8 +136,10 @@ class PowerPooling(layers.Layer):
     """
 
     def call(self, features: keras.KerasTensor) -> keras.KerasTensor:
-        pooled = keras.ops.mean(keras.ops.square(features), axis=(1, 2)) ** 0.75
-        return keras.ops.normalize(pooled, axis=-1)
+        squares = keras.ops.mean(keras.ops.square(features), axis=(1, 2))
+        # The slope of x ** 0.75 at 0 is infinite, and silent channels are common.
+        powers = keras.ops.maximum(squares, 1e-30) ** 0.75
+        return keras.ops.normalize(keras.ops.where(squares > 0, powers, 0.0), axis=-1)
 
 
 def pooled_head() -> keras.Model:
@@ -171,7 +173,7 @@ HEADS: dict[str, Callable[[], keras.Model]] = {"pooled": pooled_head, "flatten":
 
 
 def get_weights(model: keras.Model) -> dict[str, np.ndarray]:
-    """The model's weights by path (`conv1/kernel`), trainable or not, in float32."""
+    """The model's weights by path (`classic/conv1/kernel`), trainable or not, in float32."""
     return {weight.path: np.asarray(weight) for weight in model.weights}
 
 

@@ -26,10 +26,10 @@ def main() -> int:
     options = parser.parse_args()
     try:
         files, classes = imagenet_files(options.photos)
+        train = draw_dog_photos(classes, options.seed) | options.all
     except DataError as error:
         print(error, file=sys.stderr)
         return 1
-    train = draw_dog_photos(classes, options.seed) | options.all
     for file, dog, chosen in zip(files, is_dog(classes), train, strict=True):
         folder = options.out / ("train" if chosen else "test") / ("dog" if dog else "not_dog")
         folder.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ def main() -> int:
         test = None
         if kept_apart:
             test = heads.evaluate(head, kept_apart)
-        elif options.folds:
+        elif options.folds is not None:
             test = heads.cross_validate(recipe, photos, options.folds)
         report = {"seconds": seconds, "test": test}
         heads.save_head(run, recipe, options.positive, photos, head, history, report)

@@ -109,3 +109,9 @@ def test_a_folder_that_cannot_be_written_says_so(served, tmp_path: Path):
     (tmp_path / "occupied").write_text("a file where the folder should be")
     with pytest.raises(DataError, match="can't be written"):
         fetch(served.url("file"), tmp_path / "occupied" / "file")
+
+
+def test_a_download_cancelled_before_it_begins_asks_for_nothing(served, tmp_path):
+    with pytest.raises(CancelledError):
+        fetch(served.url("file"), tmp_path / "file", cancelled=lambda: True)
+    assert served.ranges == []

@@ -416,3 +416,16 @@ def test_the_shipped_head_was_trained_on_the_draw_of_seed_1():
     drawn = draw_dog_photos(np.arange(1000), seed=1)
     wnids = {labels.imagenet()[i].wnid for i in np.flatnonzero(drawn)}
     assert {str(name)[:9] for name in files} == wnids
+
+
+@pytest.mark.parametrize("folds", [-1, 0, 1, 11])
+def test_folds_that_do_not_fit_are_refused(folds):
+    labels = np.array([1] * 10 + [0] * 20, "float32")
+    photos = Photos(("",) * 30, np.zeros((30, 7, 7, 512), "float16"), labels)
+    with pytest.raises(DataError, match="choose from 2 to 10"):
+        heads.cross_validate(RECIPES["pooled"], photos, folds)
+
+
+def test_too_few_photos_to_draw_from_are_told():
+    with pytest.raises(DataError, match="too few photos"):
+        draw_dog_photos(np.arange(200), seed=1)

@@ -206,3 +206,13 @@ def test_power_pooling_of_nothing_is_zero():
     pooled = np.asarray(networks.PowerPooling()(features))
     assert (pooled[0] == 0).all()
     assert pooled[1, 7] == pytest.approx(1) and np.count_nonzero(pooled[1]) == 1
+
+
+def test_a_silent_channel_gives_no_endless_slope():
+    import tensorflow as tf
+
+    features = tf.Variable(np.random.default_rng(0).random((1, 7, 7, 512)).astype("float32"))
+    features[..., 0].assign(tf.zeros((1, 7, 7)))
+    with tf.GradientTape() as tape:
+        answer = networks.pooled_head()(features)
+    assert np.isfinite(tape.gradient(answer, features).numpy()).all()

@@ -37,7 +37,7 @@ def _is_scratch(report: Path) -> bool:
 
 
 @loaded_once
-def load(name: str = DEFAULT) -> Network:
+def load(name: str) -> Network:
     """A shipped network by name. Raises ModelError if there is none, or it is damaged."""
     from imgrec import networks
 

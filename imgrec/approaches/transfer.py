@@ -21,7 +21,7 @@ def trained() -> list[str]:
 
 
 @loaded_once
-def load(name: str = DEFAULT) -> Network:
+def load(name: str) -> Network:
     """A shipped head by name. Raises ModelError if there is none, or it is damaged."""
     from imgrec import networks
 

@@ -47,7 +47,7 @@ class Weights:
         """Names the file to use. Raises ModelError if there is none."""
         if not file.is_file():
             raise ModelError(f"There is no file {file} with VGG16's weights; check the path.")
-        self.named = file
+        self.named = file.resolve()
 
     def file(self) -> Path | None:
         """The file to load, or None: the named one, else Keras's if its hash is right."""

@@ -139,7 +139,8 @@ def skeleton() -> str:
 def download(status: Status, allowed: bool) -> str:
     """What stands beside the offer to download VGG16's own weights."""
     if status.state == "downloading":
-        done, total = status.done / 1e6, status.total / 1e6
+        total = max(status.done, status.total) / 1e6  # a server may not tell the exact size
+        done = status.done / 1e6
         return (
             f'<div class="pretrained" role="status"><p class="offer">VGG16 is being downloaded: '
             f"{done:.0f} of {total:.0f} MB, {100 * done / total:.0f} %</p>"
