@@ -56,8 +56,8 @@ def dogs(folder: Path) -> dict:
             verdicts += approaches.compare([image for _, _, image in batch])
             labels += [label for _, label, _ in batch]
             digests += [runs.sha256(file.read_bytes()) for file, _, _ in batch]
-    if not verdicts:
-        raise DataError(f"There is no usable photo in {folder}.")
+    if len(set(labels)) < 2:
+        raise DataError(f"{folder} must have usable photos both in dog and in not_dog.")
     measured = {}
     for column in zip(*verdicts, strict=True):
         probabilities = np.array([verdict.dog for verdict in column])

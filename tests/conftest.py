@@ -1,10 +1,12 @@
 """What several test modules need: a file server on localhost, and the running app."""
 
 import contextlib
+import importlib.util
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import gradio as gr
@@ -14,7 +16,7 @@ import pytest
 import demo
 from imgrec import approaches, runs
 from imgrec.approaches import vgg16_weights
-from imgrec.paths import MODELS
+from imgrec.paths import MODELS, ROOT
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -68,6 +70,14 @@ class FileServer:
         with contextlib.suppress(OSError):  # the client may go away
             request.wfile.write(sent[len(sent) // 2 :])
         request.close_connection = True
+
+
+def script_module(name: str) -> ModuleType:
+    """A script of the project as a module, without running it."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Starting the demo: flags, messages, and how soon the page answers."""
 
-import importlib.util
 import os
 import socket
 import subprocess
@@ -8,6 +7,7 @@ import sys
 
 import httpx
 import pytest
+from conftest import script_module
 
 import demo
 from imgrec.paths import ROOT
@@ -15,11 +15,7 @@ from imgrec.paths import ROOT
 
 @pytest.fixture(scope="module")
 def benchmark():
-    path = ROOT / "scripts" / "benchmark.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_module("benchmark")
 
 
 def run_demo(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,16 +1,15 @@
 """EfficientNet-Lite0: architecture, the weights that ship, preprocessing, conversion."""
 
-import importlib.util
-
 import numpy as np
 import pytest
+from conftest import script_module
 from PIL import Image
 
 from imgrec import networks, runs
 from imgrec.approaches import pretrained, vgg16
 from imgrec.errors import ModelError
 from imgrec.images import open_image
-from imgrec.paths import MODELS, ROOT
+from imgrec.paths import MODELS
 
 
 def inputs(image):
@@ -26,11 +25,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def convert():
-    path = ROOT / "scripts" / "convert_efficientnet_lite0.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_module("convert_efficientnet_lite0")
 
 
 def test_the_parameters_are_lite0s(model):

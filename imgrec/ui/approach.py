@@ -8,7 +8,7 @@ import gradio as gr
 from imgrec.approaches.verdict import Verdict, answer
 from imgrec.errors import ImgrecError
 from imgrec.ui import cards
-from imgrec.ui.failures import sentence
+from imgrec.ui.failures import listen
 from imgrec.ui.picture import Source, opened, picture
 
 TOP_K = 10  # at most so many classes, for scratch knows no more
@@ -63,25 +63,9 @@ def build_tab(
             gr.Markdown("### Layers")
             table = gr.HTML(cards.panel("Layers", "The network is loading."))
 
-    inputs, outputs = [shown, *chosen], [as_json, verdict]
-    listen = gr.on(
-        [part.change for part in (*inputs, *again)],  # type: ignore[attr-defined]
-        handler,
-        inputs,
-        outputs,
-        preprocess=False,
-        api_name=name,
-        concurrency_id="predict",
-        show_progress="minimal",
-        trigger_mode="always_last",
-    )
-    listen.failure(
-        lambda *arguments: ({}, sentence(handler, *arguments)),
-        inputs,
-        outputs,
-        preprocess=False,
-        api_visibility="private",
-    )
+    inputs = [shown, *chosen]
+    triggers = [part.change for part in (*inputs, *again)]  # type: ignore[attr-defined]
+    listen(triggers, handler, inputs, [as_json, verdict], lambda reason: ({}, reason), name)
     brought = gr.State("")
     tab.select(
         _bring, [shared, brought], [shown, brought], preprocess=False, api_visibility="private"

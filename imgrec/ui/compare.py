@@ -8,7 +8,7 @@ from imgrec import approaches, reports
 from imgrec.approaches.verdict import answer
 from imgrec.ui import cards
 from imgrec.ui.examples import example_files
-from imgrec.ui.failures import reported, sentence
+from imgrec.ui.failures import listen, reported
 from imgrec.ui.picture import Source, opened, picture
 from imgrec.ui.vgg16_panel import Panel, build_panel
 
@@ -47,11 +47,6 @@ def compare(source: Source) -> tuple[dict[str, Any], str, str]:
     )
 
 
-def explain_failure(source: Source) -> tuple[dict[str, Any], str, str]:
-    """The page after `compare` failed: the reason in place of the answer."""
-    return {}, sentence(compare, source), ""
-
-
 def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
     """Lays the tab out and lets it answer when the page opens or the picture changes."""
     files = example_files()
@@ -68,16 +63,6 @@ def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
         as_json = gr.JSON(show_label=False)
 
     answers = [as_json, question, verdicts]
-    listen = gr.on(
-        [page.load, shown.change, arrived.change],
-        compare,
-        shown,
-        answers,
-        preprocess=False,
-        api_name="compare",
-        concurrency_id="predict",
-        show_progress="minimal",
-        trigger_mode="always_last",
-    )
-    listen.failure(explain_failure, shown, answers, preprocess=False, api_visibility="private")
+    triggers = [page.load, shown.change, arrived.change]
+    listen(triggers, compare, [shown], answers, lambda reason: ({}, reason, ""), "compare")
     return CompareTab(shown, panel)

@@ -1,6 +1,6 @@
 """How an error of the package reaches the visitor: a sentence in its place, never a traceback."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,6 +28,38 @@ def reported(handler: Callable[P, T]) -> Callable[P, T]:
             raise gr.Error(str(error), visible=False, print_exception=False) from error
 
     return reporting
+
+
+def listen(
+    triggers: Sequence[Any],
+    handler: Callable[..., tuple[Any, ...]],
+    inputs: Sequence[gr.components.Component],
+    outputs: Sequence[gr.components.Component],
+    failed: Callable[[str], tuple[Any, ...]],
+    name: str,
+) -> None:
+    """Lets a `reported` handler answer as the endpoint `/name` when a trigger fires.
+
+    The first input is a picture, so nothing is preprocessed (see `imgrec.ui.picture`). Where the
+    handler fails, the outputs get `failed(panel)`, with the reason as HTML.
+    """
+    gr.on(
+        triggers,
+        handler,
+        inputs,
+        outputs,
+        preprocess=False,
+        api_name=name,
+        concurrency_id="predict",
+        show_progress="minimal",
+        trigger_mode="always_last",
+    ).failure(
+        lambda *arguments: failed(sentence(handler, *arguments)),
+        inputs,
+        outputs,
+        preprocess=False,
+        api_visibility="private",
+    )
 
 
 def sentence(handler: Callable[..., Any], *arguments: Any) -> str:
