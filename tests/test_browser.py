@@ -200,6 +200,8 @@ def test_the_download_shows_progress_can_be_stopped_and_says_what_failed(
     expect(offer).to_contain_text("was stopped")
     offer.get_by_role("button", name="Download VGG16").click()
     expect(offer).to_contain_text("wrong hash")  # zeros are not VGG16
+    problem = offer.locator(".problem")  # with a long file name, on a narrow screen too
+    assert problem.evaluate("element => element.scrollWidth <= element.clientWidth")
     expect(offer.get_by_role("button", name="Download VGG16")).to_be_visible()
 
 
