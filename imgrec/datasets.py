@@ -112,6 +112,11 @@ def cifar10_sample() -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def has_cifar10() -> bool:
+    """Whether CIFAR-10 is in the cache; `cached_cifar10` tells whether it is whole."""
+    return _cache_file().exists()
+
+
 def cached_cifar10() -> Cifar10:
     """CIFAR-10 from the cache. Raises DataError if it is not there or not whole."""
     try:
@@ -123,6 +128,11 @@ def cached_cifar10() -> Cifar10:
     if data.sha256() != CIFAR10_SHA256:
         raise DataError("not the official data: wrong hash")
     return data
+
+
+def forget_cifar10() -> None:
+    """Deletes what is in the cache, which turned out to be damaged."""
+    _cache_file().unlink(missing_ok=True)
 
 
 def _cache_file() -> Path:

@@ -1,6 +1,7 @@
 """Transfer learning: features of labelled photos, extracted once, and a small head on top."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,13 @@ from PIL import Image
 from imgrec import networks, runs
 from imgrec.approaches import vgg16
 from imgrec.approaches.serving import BATCH
-from imgrec.errors import DataError, ImageError
+from imgrec.errors import CancelledError, DataError, ImageError
 from imgrec.evaluation import binary_metrics
 from imgrec.images import open_image
-from imgrec.paths import cache_dir
+from imgrec.paths import MODELS, cache_dir
+from imgrec.recipe import HeadRecipe
+
+SHIPPED = "dog_pooled_64"  # the head whose photos' features ship
 
 
 @dataclass(frozen=True)
@@ -37,35 +41,27 @@ class Photos:
         return runs.sha256(self.features.tobytes() + self.labels.tobytes())
 
 
-@dataclass(frozen=True)
-class HeadRecipe:
-    """How a head is trained, with Adam and binary cross-entropy; each class weighs the same."""
-
-    head: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    seed: int = 1
-
-
-RECIPES = {
-    "pooled": HeadRecipe("pooled", epochs=100, batch_size=1024, learning_rate=0.3),
-    "flatten": HeadRecipe("flatten", epochs=10, batch_size=32, learning_rate=1e-3),
-}
+def shipped_photos() -> Photos:
+    """The 64 photos whose features ship with the project."""
+    arrays = runs.unpack((MODELS / SHIPPED / "features.npz").read_bytes())
+    return Photos(tuple(arrays["files"].tolist()), arrays["features"], arrays["labels"])
 
 
 def extract(
     files: Sequence[tuple[Path, int]],
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     on_bad: Callable[[Path, ImageError], None] = lambda file, error: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> Photos:
     """The features of labelled photos, from the cache where a photo's content is known.
 
     A photo that can't be used is handed to `on_bad` and left out. Raises DataError unless photos of
-    both classes remain.
+    both classes remain; CancelledError if `cancelled()` became true.
     """
     kept: list[tuple[Path, int, np.ndarray]] = []
     for start in range(0, len(files), BATCH):
+        if cancelled():
+            raise CancelledError("The extraction was stopped; what it found is kept.")
         batch = files[start : start + BATCH]
         known = _features([file for file, _ in batch], on_bad)
         kept += [(file, label, known[file]) for file, label in batch if file in known]
@@ -122,32 +118,60 @@ def _cached(file: Path) -> np.ndarray | None:
 def train_head(recipe: HeadRecipe, photos: Photos) -> tuple[keras.Model, runs.History]:
     """Trains a head on features; returns it with its loss and accuracy after each epoch.
 
-    The layers without weights run once, before the training, for their output never changes.
+    The layers without weights run once, before the training, for their output never changes. Where
+    the recipe keeps photos apart, they give the curves `val_loss` and `val_accuracy`. Raises
+    DataError if too few photos of a class remain.
     """
     keras.utils.set_random_seed(recipe.seed)
-    head = networks.HEADS[recipe.head]()
+    head = networks.HEADS[recipe.head](**recipe.options)
     first = next(i for i, layer in enumerate(head.layers) if layer.weights)
     fixed, trained = keras.Sequential(head.layers[:first]), keras.Sequential(head.layers[first:])
     inputs = np.asarray(fixed(photos.features.astype("float32")))
     trained.compile(
         keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", metrics=["accuracy"]
     )
-    share = photos.labels.mean()
+    apart = kept_apart(recipe, photos)
+    training = np.flatnonzero(~apart)
+    share = photos.labels[training].mean()
     weights = {0: 0.5 / (1 - share), 1: 0.5 / share}
     random = np.random.default_rng(recipe.seed)
     history: runs.History = {"loss": [], "accuracy": []}
+    if apart.any():
+        history |= {"val_loss": [], "val_accuracy": []}
     for _ in range(recipe.epochs):
         # Batch by batch: on so little data, `fit` would spend nearly all its time on preparing.
         trained.reset_metrics()
-        order = random.permutation(len(inputs))
+        order = random.permutation(training)
         for start in range(0, len(order), recipe.batch_size):
             chosen = order[start : start + recipe.batch_size]
             means = trained.train_on_batch(
                 inputs[chosen], photos.labels[chosen, None], class_weight=weights, return_dict=True
             )
+        if apart.any():
+            trained.reset_metrics()
+            judged = trained.test_on_batch(
+                inputs[apart], photos.labels[apart, None], return_dict=True
+            )
+            means |= {f"val_{name}": value for name, value in judged.items()}
         for name, values in history.items():
             values.append(round(float(means[name]), 6))
     return head, history
+
+
+def kept_apart(recipe: HeadRecipe, photos: Photos) -> np.ndarray:
+    """Whether each photo is kept apart for validation: the recipe's share of each class.
+
+    Raises DataError if a class has none left to train on.
+    """
+    apart = np.zeros(len(photos.labels), bool)
+    random = np.random.default_rng((recipe.seed, len(photos.labels)))
+    for label in (0, 1):
+        members = random.permutation(np.flatnonzero(photos.labels == label))
+        count = math.ceil(recipe.apart * len(members))
+        if count >= len(members):
+            raise DataError("A class has no photos left to train on; keep fewer apart.")
+        apart[members[:count]] = True
+    return apart
 
 
 def evaluate(head: keras.Model, photos: Photos) -> dict[str, Any]:
@@ -185,14 +209,16 @@ def save_head(
     head: keras.Model,
     history: runs.History,
     report: dict[str, Any],
+    keep_features: bool = True,
 ) -> None:
-    """Writes a model directory in half precision, with the features and labels beside it."""
+    """Writes a model directory in half precision, by default with the features and labels in it."""
     weights = {k: v.astype("float16") for k, v in networks.get_weights(head).items()}
     runs.save(
         folder,
         config={
             "network": recipe.head,
             "classes": [positive],
+            "options": recipe.options,
             "recipe": dataclasses.asdict(recipe),
         },
         weights=weights,
@@ -205,9 +231,10 @@ def save_head(
             **report,
         },
     )
-    features = {
-        "features": photos.features,
-        "labels": photos.labels,
-        "files": np.array(photos.files),
-    }
-    runs.write(folder / "features.npz", runs.pack(features))
+    if keep_features:
+        features = {
+            "features": photos.features,
+            "labels": photos.labels,
+            "files": np.array(photos.files),
+        }
+        runs.write(folder / "features.npz", runs.pack(features))

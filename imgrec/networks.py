@@ -10,11 +10,12 @@ from keras import layers
 from imgrec.errors import ModelError
 
 
-def classic() -> keras.Model:
+def classic(dropout: float = 0.5) -> keras.Model:
     """The project's first network for CIFAR-10: 1,250,858 parameters.
 
     Input float32 (n, 32, 32, 3) in [0, 1], output float32 (n, 10) probabilities. The architecture
-    is that of Keras's `cifar10_cnn` example.
+    is that of Keras's `cifar10_cnn` example. In training, `dropout` is the share of neurons that
+    are silent before the last layer; half of it after each pair of convolutions.
     """
     return keras.Sequential(
         [
@@ -22,21 +23,21 @@ def classic() -> keras.Model:
             layers.Conv2D(32, 3, padding="same", activation="relu", name="conv1"),
             layers.Conv2D(32, 3, activation="relu", name="conv2"),  # (n, 30, 30, 32)
             layers.MaxPooling2D(2, name="pool1"),  # (n, 15, 15, 32)
-            layers.Dropout(0.25, name="dropout1"),
+            layers.Dropout(dropout / 2, name="dropout1"),
             layers.Conv2D(64, 3, padding="same", activation="relu", name="conv3"),
             layers.Conv2D(64, 3, activation="relu", name="conv4"),  # (n, 13, 13, 64)
             layers.MaxPooling2D(2, name="pool2"),  # (n, 6, 6, 64)
-            layers.Dropout(0.25, name="dropout2"),
+            layers.Dropout(dropout / 2, name="dropout2"),
             layers.Flatten(name="flatten"),  # (n, 2304)
             layers.Dense(512, activation="relu", name="dense1"),
-            layers.Dropout(0.5, name="dropout3"),
+            layers.Dropout(dropout, name="dropout3"),
             layers.Dense(10, activation="softmax", dtype="float32", name="predictions"),
         ],
         name="classic",
     )
 
 
-SCRATCH: dict[str, Callable[[], keras.Model]] = {"classic": classic}
+SCRATCH: dict[str, Callable[..., keras.Model]] = {"classic": classic}
 
 
 @dataclass(frozen=True)
@@ -142,34 +143,50 @@ class PowerPooling(layers.Layer):
         return keras.ops.normalize(keras.ops.where(squares > 0, powers, 0.0), axis=-1)
 
 
-def pooled_head() -> keras.Model:
-    """The better head: 513 parameters. Input float32 (n, 7, 7, 512), output (n, 1) probability."""
+def pooled_head(hidden: int = 0, l2: float = 1e-4) -> keras.Model:
+    """The better head: 513 parameters. Input float32 (n, 7, 7, 512), output (n, 1) probability.
+
+    `hidden` neurons, if any, stand between the pooled features and the answer; `l2` is the weight
+    decay of every kernel.
+    """
     return keras.Sequential(
         [
             keras.Input((7, 7, 512)),
             PowerPooling(name="pool"),  # (n, 512)
-            layers.Dense(
-                1, activation="sigmoid", kernel_regularizer=keras.regularizers.L2(1e-4), name="dog"
-            ),
+            *_dense(hidden, l2),
         ],
         name="pooled",
     )
 
 
-def flatten_head() -> keras.Model:
-    """The project's first head: 6,423,041 parameters. Input (n, 7, 7, 512), output (n, 1)."""
+def flatten_head(hidden: int = 256, l2: float = 0.0) -> keras.Model:
+    """The project's first head: 6,423,041 parameters. Input (n, 7, 7, 512), output (n, 1).
+
+    `hidden` and `l2` as in `pooled_head`.
+    """
     return keras.Sequential(
         [
             keras.Input((7, 7, 512)),
             layers.Flatten(name="flatten"),  # (n, 25088)
-            layers.Dense(256, activation="relu", name="dense"),
-            layers.Dense(1, activation="sigmoid", name="dog"),
+            *_dense(hidden, l2),
         ],
         name="flatten",
     )
 
 
-HEADS: dict[str, Callable[[], keras.Model]] = {"pooled": pooled_head, "flatten": flatten_head}
+def _dense(hidden: int, l2: float) -> list[layers.Layer]:
+    """A hidden layer, if it has neurons, and the answer."""
+    decay = keras.regularizers.L2(l2) if l2 else None
+    answer = layers.Dense(1, activation="sigmoid", kernel_regularizer=decay, name="dog")
+    if not hidden:
+        return [answer]
+    return [
+        layers.Dense(hidden, activation="relu", kernel_regularizer=decay, name="dense"),
+        answer,
+    ]
+
+
+HEADS: dict[str, Callable[..., keras.Model]] = {"pooled": pooled_head, "flatten": flatten_head}
 
 
 def get_weights(model: keras.Model) -> dict[str, np.ndarray]:

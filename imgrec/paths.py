@@ -16,6 +16,12 @@ def cache_dir() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "imgrec"
 
 
+def runs_dir() -> Path:
+    """The folder of the user's training runs: `IMGREC_RUNS`, or `runs` beside the package."""
+    named = os.environ.get("IMGREC_RUNS")
+    return Path(named) if named else ROOT / "runs"
+
+
 def keras_cache_dir() -> Path:
     """The folder where Keras keeps weights: `KERAS_HOME/models`, or `~/.keras/models`."""
     home = os.environ.get("KERAS_HOME")

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from imgrec import heads, labels, runs
 from imgrec.datasets import draw_dog_photos, imagenet_files, is_dog
 from imgrec.paths import REPORTS
+from imgrec.recipe import HEAD_RECIPES, HeadRecipe
 
 DRAWS = (1, 2, 3, 4, 5)  # seeds
 FOLDS = 10
@@ -36,7 +37,7 @@ def main() -> None:
             list(zip(files, is_dog(classes).astype(int), strict=True)),
             lambda done, total: bar.update(done - bar.n),
         )
-    measured = {name: measure(recipe, photos, classes) for name, recipe in heads.RECIPES.items()}
+    measured = {name: measure(recipe, photos, classes) for name, recipe in HEAD_RECIPES.items()}
     report = {
         "photos": len(files),
         "dogs": int(is_dog(classes).sum()),
@@ -50,7 +51,7 @@ def main() -> None:
         print(name, figures)
 
 
-def measure(recipe: heads.HeadRecipe, photos: heads.Photos, classes: np.ndarray) -> dict[str, Any]:
+def measure(recipe: HeadRecipe, photos: heads.Photos, classes: np.ndarray) -> dict[str, Any]:
     """Mean and standard deviation over the draws, and the figures of the folds."""
     draws = [measure_draw(recipe, photos, classes, seed) for seed in tqdm(DRAWS, recipe.head)]
     spread = {
@@ -63,7 +64,7 @@ def measure(recipe: heads.HeadRecipe, photos: heads.Photos, classes: np.ndarray)
 
 
 def measure_draw(
-    recipe: heads.HeadRecipe, photos: heads.Photos, classes: np.ndarray, seed: int
+    recipe: HeadRecipe, photos: heads.Photos, classes: np.ndarray, seed: int
 ) -> dict[str, float]:
     """One head trained on a draw of 64 photos, measured on all the others."""
     train = draw_dog_photos(classes, seed)

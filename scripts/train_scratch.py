@@ -1,55 +1,120 @@
 """Trains a scratch network on CIFAR-10 and leaves weights, history and report in a run directory.
 
+    python scripts/train_scratch.py [--epochs N] [--limit N] [--run NAME] [--resume] ...
+
 With no option this is the project's first recipe: 30 epochs, batches of 64, Adam, images scaled to
 [0, 1], one-hot labels, 5,000 of the 50,000 training images kept apart for validation. What it gave
 when the shipped weights were trained stands in assets/models/classic/report.json.
+
+The page shows the run while it goes on. Ctrl+C stops it after the step; --resume goes on after its
+last whole epoch, with the recipe it was started with.
 """
 
 import argparse
+import contextlib
+import dataclasses
 import logging
+import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from tqdm import tqdm
+from typing import Any, NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from imgrec.datasets import Progress, load_cifar10
-from imgrec.errors import ImgrecError
+from tqdm import tqdm
 
-if TYPE_CHECKING:
-    from imgrec.training import Step
+from imgrec import datasets, journal, runs
+from imgrec.errors import ImgrecError, ModelError
+from imgrec.journal import Step, StopTrainingError
+from imgrec.paths import runs_dir
+from imgrec.recipe import NETWORKS, OPTIMIZERS, SCHEDULES, Recipe
+
+POLITENESS = 10  # the page's answers come first: the training takes what they leave
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments() -> tuple[argparse.Namespace, dict[str, Any]]:
+    """The flags, and of the recipe's settings those that were given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", default="classic", choices=["classic"])
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--validation-images", type=int, default=5000)
-    parser.add_argument("--limit", type=int, help="use only so many training images")
-    parser.add_argument("--mixed-precision", action="store_true", help="compute in bfloat16")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    recipe = parser.add_argument_group("the recipe", argument_default=argparse.SUPPRESS)
+    recipe.add_argument("--network", choices=NETWORKS)
+    recipe.add_argument("--epochs", type=int)
+    recipe.add_argument("--batch-size", type=int)
+    recipe.add_argument("--learning-rate", type=float)
+    recipe.add_argument("--optimizer", choices=OPTIMIZERS)
+    recipe.add_argument("--schedule", choices=SCHEDULES, help="of the learning rate")
+    recipe.add_argument("--dropout", type=float, help="before the last layer; half of it elsewhere")
+    recipe.add_argument("--augmentation", action="store_true", help="mirror and shift images")
+    recipe.add_argument("--validation-images", type=int)
+    recipe.add_argument("--limit", type=int, help="train on only so many images")
+    recipe.add_argument("--patience", type=int, help="stop after so many epochs without progress")
+    recipe.add_argument("--restore-best", action="store_true", help="keep the best epoch's weights")
+    recipe.add_argument("--mixed-precision", action="store_true", help="compute in bfloat16")
+    recipe.add_argument("--seed", type=int)
+    parser.add_argument("--runs-dir", type=Path, default=runs_dir())
     parser.add_argument("--run", help="the run's name (default: network and time)")
     parser.add_argument("--resume", action="store_true", help="go on with --run where it stopped")
-    return parser.parse_args()
+    parser.add_argument("--finish", action="store_true", help="with --resume: train no more epochs")
+    parser.add_argument("--tensorboard", action="store_true", help="write TensorBoard's files too")
+    parser.add_argument("--max-seconds", type=float, help="stop after so long")
+    parser.add_argument(
+        "--follow-stdin",
+        action="store_true",
+        help="end when standard input closes, and be polite to other processes (for the page)",
+    )
+    options = vars(parser.parse_args())
+    settings = {name: options.pop(name) for name in Recipe.__dataclass_fields__ if name in options}
+    return argparse.Namespace(**options), settings
+
+
+def chosen(run: Path, settings: dict[str, Any], resume: bool) -> Recipe:
+    """The recipe: a new run's from the settings, a resumed one's from its directory.
+
+    Raises ModelError if there is nothing to resume, or a run of that name.
+    """
+    exists = (run / "config.json").exists()
+    if not resume:
+        if exists:
+            raise ModelError(f"{run} exists: use --resume to go on with it, or another --run.")
+        return Recipe(**settings)
+    if not exists:
+        raise ModelError(f"There is no run {run}; name one that was started before with --run.")
+    recipe = Recipe.of(runs.read_json(run / "config.json"))
+    if dataclasses.replace(recipe, **settings) != recipe:
+        raise ModelError(
+            f"The run {run.name} was started with another recipe; resume it without settings."
+        )
+    return recipe
+
+
+def end_with_stdin() -> None:
+    """Ends this process as soon as standard input closes, whatever it is doing.
+
+    Each file of a run is written under another name first, so nothing is half-written.
+    """
+
+    def wait() -> NoReturn:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, name="end-with-stdin", daemon=True).start()
+    with contextlib.suppress(AttributeError, OSError):  # there is none on Windows
+        os.nice(POLITENESS)
 
 
 class Bars:
-    """A progress bar an epoch, with the epoch's mean loss and accuracy so far."""
+    """A progress bar an epoch, with the epoch's mean loss and accuracy so far; for terminals."""
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
 
-    def show(self, step: "Step") -> None:
+    def show(self, step: Step) -> None:
         if self.bar is None or step.step == 1:
-            self.bar = tqdm(
-                total=step.steps, desc=f"epoch {step.epoch}/{step.epochs}", mininterval=1
-            )
+            title = f"epoch {step.epoch}/{step.epochs}"
+            self.bar = tqdm(total=step.steps, desc=title, mininterval=1, disable=None)
         self.bar.set_postfix(
             loss=f"{step.loss:.4f}", accuracy=f"{step.accuracy:.4f}", refresh=False
         )
@@ -58,35 +123,78 @@ class Bars:
             self.bar.close()
 
 
-def fetch_bar() -> Progress:
+def fetch_bar() -> datasets.Progress:
     """A listener for `load_cifar10` that draws one bar a source."""
     bars: dict[str, tqdm] = {}
 
     def show(source: str, done: int, total: int | None) -> None:
         if source not in bars:
-            bars[source] = tqdm(
-                total=total, desc=f"CIFAR-10 from {source}", unit="B", unit_scale=True
-            )
+            title = f"CIFAR-10 from {source}"
+            bars[source] = tqdm(total=total, desc=title, unit="B", unit_scale=True, disable=None)
         bars[source].update(done - bars[source].n)
 
     return show
 
 
-def main() -> int:
-    arguments = parse_arguments()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    name = arguments.run or f"{arguments.network}-{time.strftime('%Y%m%d-%H%M%S')}"
-    run = arguments.runs_dir / name
-    if (run / "config.json").exists() and not arguments.resume:
-        print(f"{run} exists: use --resume to go on with it, or another --run.", file=sys.stderr)
-        return 1
-    options = vars(arguments)
+def load(from_page: bool) -> datasets.Cifar10:
+    """CIFAR-10; the page fetches it itself, where it can show the progress."""
+    if not from_page:
+        return datasets.load_cifar10(fetch_bar())
     try:
-        data = load_cifar10(fetch_bar())
-        from imgrec.training import Recipe, train_scratch  # loads TensorFlow
+        return datasets.cached_cifar10()
+    except ImgrecError as error:
+        datasets.forget_cifar10()
+        raise ImgrecError(f"CIFAR-10 can't be read ({error}); fetch it again.") from error
 
-        recipe = Recipe(**{field: options[field] for field in Recipe.__dataclass_fields__})
-        report = train_scratch(recipe, data, run, Bars().show)
+
+def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, Any]:
+    """Trains, while this process holds the run; the run's journal tells how it ended."""
+    with journal.hold(run):
+        if not options.follow_stdin:  # the page has wished already what it wishes
+            journal.ask(run, "finish" if options.finish else None)
+        book = journal.Journal(run)
+        try:
+            book.write("starting")
+            data = load(options.follow_stdin)
+            from imgrec.training import train_scratch  # loads TensorFlow
+
+            return train_scratch(
+                recipe,
+                data,
+                run,
+                Bars().show,
+                seconds=options.max_seconds,
+                tensorboard=options.tensorboard,
+            )
+        except BaseException as error:
+            stopped = isinstance(error, StopTrainingError | KeyboardInterrupt)
+            with contextlib.suppress(OSError):  # what is wrong may be the disk
+                message = str(error) or "The training was stopped; it can be resumed."
+                book.write("stopped" if stopped else "failed", message=message)
+            raise
+        finally:
+            with contextlib.suppress(ModelError):
+                journal.ask(run, None)
+
+
+def main() -> int:
+    options, settings = parse_arguments()
+    if options.follow_stdin:
+        end_with_stdin()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        network = settings.get("network", Recipe.network)
+        run = options.runs_dir / (options.run or f"{network}-{time.strftime('%Y%m%d-%H%M%S')}")
+        recipe = chosen(run, settings, options.resume)
+        journal.open_run(run, recipe)
+        report = train(run, recipe, options)
+    except StopTrainingError as error:
+        print(f"{run}: {error}", file=sys.stderr)
+        return 0 if options.follow_stdin else 1
+    except KeyboardInterrupt:
+        print(f"{run}: stopped; --resume --run {run.name} goes on with it.", file=sys.stderr)
+        return 1
     except ImgrecError as error:
         print(error, file=sys.stderr)
         return 1

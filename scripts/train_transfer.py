@@ -21,6 +21,8 @@ from tqdm import tqdm
 from imgrec import heads
 from imgrec.datasets import labelled_files
 from imgrec.errors import ImageError, ImgrecError
+from imgrec.paths import runs_dir
+from imgrec.recipe import HEAD_RECIPES, HEADS
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -29,11 +31,14 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--test", type=Path, help="photos kept apart, to measure on")
     parser.add_argument("--folds", type=int, help="measure by cross-validation, without --test")
     parser.add_argument("--positive", default="dog", help="the class whose likelihood is told")
-    parser.add_argument("--head", default="pooled", choices=list(heads.RECIPES))
+    parser.add_argument("--head", default="pooled", choices=HEADS)
     parser.add_argument("--epochs", type=int, help="default: the head's own")
     parser.add_argument("--learning-rate", type=float, help="default: the head's own")
+    parser.add_argument("--hidden", type=int, help="neurons of a hidden layer, 0 for none")
+    parser.add_argument("--l2", type=float, help="weight decay")
+    parser.add_argument("--apart", type=float, help="share of the photos for validation curves")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
+    parser.add_argument("--runs-dir", type=Path, default=runs_dir())
     parser.add_argument("--run", help="the run's name (default: head and time)")
     return parser.parse_args()
 
@@ -52,11 +57,12 @@ def extracted(folder: Path, positive: str) -> heads.Photos:
 def main() -> int:
     options = parse_arguments()
     run = options.runs_dir / (options.run or f"{options.head}-{time.strftime('%Y%m%d-%H%M%S')}")
-    changed = {name: getattr(options, name) for name in ("epochs", "learning_rate", "seed")}
-    recipe = dataclasses.replace(
-        heads.RECIPES[options.head], **{k: v for k, v in changed.items() if v is not None}
-    )
+    settings = ("epochs", "learning_rate", "hidden", "l2", "apart", "seed")
+    given = {
+        name: getattr(options, name) for name in settings if getattr(options, name) is not None
+    }
     try:
+        recipe = dataclasses.replace(HEAD_RECIPES[options.head], **given)
         if run.exists():
             raise ImgrecError(f"{run} exists; choose another --run.")
         photos = extracted(options.data, options.positive)

@@ -24,17 +24,23 @@ def predict(
     return [(verdict,) for verdict in MODULES[approach].predict(images, top_k)]
 
 
-def compare(images: Sequence[Image.Image], top_k: int = 5) -> list[tuple[Verdict, ...]]:
+def compare(
+    images: Sequence[Image.Image],
+    top_k: int = 5,
+    weights: str = scratch.DEFAULT,
+    head: str = transfer.DEFAULT,
+) -> list[tuple[Verdict, ...]]:
     """For each RGB picture the verdicts of all three, in the order of `NAMES`.
 
-    VGG16's convolutional base runs once for the two approaches that stand on it.
+    `weights` and `head` name the trained scratch network and the trained head. VGG16's
+    convolutional base runs once for the two approaches that stand on it.
     """
     passed = vgg16.run(images)
     return list(
         zip(
-            scratch.predict(images, top_k),
+            scratch.predict(images, top_k, weights),
             pretrained.predict(images, top_k, passed),
-            transfer.predict(images, top_k, passed),
+            transfer.predict(images, top_k, passed, head),
             strict=True,
         )
     )

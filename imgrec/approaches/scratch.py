@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from imgrec import labels, layers, runs
-from imgrec.approaches.serving import Network, load_shipped, loaded_once, milliseconds_each
+from imgrec import catalogue, labels, layers
+from imgrec.approaches.serving import Network, load_trained, milliseconds_each
 from imgrec.approaches.verdict import Verdict, top_classes
 from imgrec.images import square
-from imgrec.paths import MODELS
 
 SIZE = 32  # pixels, each side of a CIFAR-10 image
 DEFAULT = "classic"
@@ -28,20 +26,13 @@ def view(image: Image.Image) -> Image.Image:
 
 
 def trained() -> list[str]:
-    """The names of the scratch networks that can be chosen."""
-    return sorted(path.parent.name for path in MODELS.glob("*/report.json") if _is_scratch(path))
+    """The names of the scratch networks that can be chosen: what ships, then the user's runs."""
+    return [entry.name for entry in catalogue.finished("scratch")]
 
 
-def _is_scratch(report: Path) -> bool:
-    return runs.read_json(report.with_name("config.json"))["classes"] == list(labels.CIFAR10)
-
-
-@loaded_once
 def load(name: str) -> Network:
-    """A shipped network by name. Raises ModelError if there is none, or it is damaged."""
-    from imgrec import networks
-
-    return load_shipped(name, trained(), networks.SCRATCH)
+    """A trained network by name. Raises ModelError if there is none, or it is damaged."""
+    return load_trained(name, "scratch")
 
 
 def predict(images: Sequence[Image.Image], top_k: int = 5, name: str = DEFAULT) -> list[Verdict]:
@@ -51,10 +42,12 @@ def predict(images: Sequence[Image.Image], top_k: int = 5, name: str = DEFAULT) 
     views = [view(image) for image in images]
     (probabilities,) = network.run(preprocess(np.stack([np.asarray(saw) for saw in views])))
     milliseconds = milliseconds_each(started, len(images))
+    kind = network.model.name
+    title = f"{kind} CNN" if name == kind else f"{kind} CNN, run {name}"
     return [
         Verdict(
             approach="scratch",
-            model=f"{name} CNN",
+            model=title,
             trained_on="CIFAR-10",
             stand_in=False,
             classes=top_classes(row, labels.CIFAR10, top_k),

@@ -3,19 +3,20 @@
 import functools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from imgrec import runs
+from imgrec import catalogue, runs
 from imgrec.errors import ModelError
-from imgrec.paths import MODELS
 
 if TYPE_CHECKING:
     import keras
 
 BATCH = 32  # pictures in one forward pass: bounds the memory that activations need
+KEPT = 12  # networks that one loader keeps in memory
 
 T = TypeVar("T")
 Forward = Callable[[np.ndarray], list[np.ndarray]]
@@ -29,8 +30,8 @@ class Network(NamedTuple):
 
 
 def loaded_once(load: Callable[..., T]) -> Callable[..., T]:
-    """`functools.cache` with a lock, so that two visitors never load the same model twice."""
-    cached, lock = functools.cache(load), threading.Lock()
+    """`functools.lru_cache` with a lock: two visitors never load the same model twice."""
+    cached, lock = functools.lru_cache(KEPT)(load), threading.Lock()
 
     @functools.wraps(load)
     def locked(*arguments: Any) -> T:
@@ -63,19 +64,22 @@ def ready(model: "keras.Model") -> Network:
     return Network(model, in_batches)
 
 
-def load_shipped(
-    name: str, names: Sequence[str], build: Mapping[str, "Callable[[], keras.Model]"]
-) -> Network:
-    """One of the shipped models of the given names; `build` makes a network by its name.
+def load_trained(name: str, kind: catalogue.Kind) -> Network:
+    """A trained network of the catalogue. Raises ModelError if there is none, or it is damaged."""
+    entry = catalogue.find(name, kind)
+    if not catalogue.answers(entry):
+        raise ModelError(f"{name} was not taught the classes of this tab; choose another one.")
+    return _loaded(kind, entry.folder, entry.report.get("weights_sha256", ""))
 
-    Raises ModelError if it is none of them, or is damaged.
-    """
+
+@loaded_once
+def _loaded(kind: catalogue.Kind, folder: Path, digest: str) -> Network:
+    """The network in a model directory; `digest` makes other weights in it another network."""
     from imgrec import networks
 
-    if name not in names:
-        raise ModelError(f"No trained network has this name; choose one of {', '.join(names)}.")
-    saved = runs.load(MODELS / name)
-    model = build[saved.config["network"]]()
+    saved = runs.load(folder)
+    build = {"scratch": networks.SCRATCH, "transfer": networks.HEADS}[kind]
+    model = build[saved.config["network"]](**saved.config.get("options", {}))
     networks.set_weights(model, saved.weights)
     return ready(model)
 

@@ -6,31 +6,22 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from imgrec import layers, runs
+from imgrec import catalogue, layers
 from imgrec.approaches import vgg16
-from imgrec.approaches.serving import Network, load_shipped, loaded_once, milliseconds_each
+from imgrec.approaches.serving import Network, load_trained, milliseconds_each
 from imgrec.approaches.verdict import Verdict, top_classes
-from imgrec.paths import MODELS
 
 DEFAULT = "dog_pooled_64"
 
 
 def trained() -> list[str]:
-    """The names of the heads that can be chosen."""
-    return sorted(path.parent.name for path in MODELS.glob("dog_*/report.json"))
+    """The names of the heads that can be chosen: what ships, then the user's runs."""
+    return [entry.name for entry in catalogue.finished("transfer")]
 
 
-@loaded_once
 def load(name: str) -> Network:
-    """A shipped head by name. Raises ModelError if there is none, or it is damaged."""
-    from imgrec import networks
-
-    return load_shipped(name, trained(), networks.HEADS)
-
-
-def photos(name: str = DEFAULT) -> int:
-    """How many photos a head was trained on."""
-    return runs.read_json(MODELS / name / "report.json")["photos"]
+    """A trained head by name. Raises ModelError if there is none, or it is damaged."""
+    return load_trained(name, "transfer")
 
 
 def predict(
@@ -46,11 +37,13 @@ def predict(
     (dog,) = head.run(passed.features)  # (n, 1)
     milliseconds = passed.milliseconds + milliseconds_each(started, len(images))
     parameters = vgg16.BASE_PARAMETERS + head.model.count_params()
+    title = f"VGG16 features + {head.model.name} head"
+    photos = catalogue.find(name, "transfer").report["photos"]
     return [
         Verdict(
             approach="transfer",
-            model=f"VGG16 features + {'pooled' if 'pooled' in name else 'flatten'} head",
-            trained_on=f"{photos(name)} photos",
+            model=title if name == DEFAULT else f"{title}, {name}",
+            trained_on=f"{photos} photos",
             stand_in=False,
             classes=top_classes(np.array([p, 1 - p]), ("dog", "not a dog"), top_k),
             dog=float(p),

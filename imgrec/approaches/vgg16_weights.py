@@ -1,13 +1,15 @@
 """Where VGG16's official weights are: a file the user names, Keras's cache, or a download."""
 
+import functools
 import logging
-import threading
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from imgrec import downloads
-from imgrec.errors import CancelledError, ImgrecError, ModelError
+from imgrec.background import Background, Report
+from imgrec.errors import DataError, ModelError
 from imgrec.paths import keras_cache_dir
 
 logger = logging.getLogger(__name__)
@@ -38,9 +40,8 @@ class Weights:
     def __init__(self) -> None:
         self.named: Path | None = None
         self.may_download = True
-        self._status = Status("absent")
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
+        self._refused = ""  # why the named file was given up
+        self._transfer = Background("vgg16-download")
         self._checked: tuple[tuple[float, int], bool] | None = None
 
     def use(self, file: Path) -> None:
@@ -65,47 +66,40 @@ class Weights:
         """Goes on without the named file, which could not be loaded."""
         logger.warning(reason)
         self.named = None
-        self._status = Status("absent", message=reason)
+        self._refused = reason
 
     def status(self) -> Status:
         """What the page shows."""
-        if self._status.state == "downloading":
-            return self._status
-        return Status("ready") if self.file() is not None else self._status
+        transfer = self._transfer.status
+        if transfer.running:
+            return Status("downloading", transfer.done, transfer.total or Status.total)
+        if self.file() is not None:
+            return Status("ready")
+        return Status("absent", message=self._refused or transfer.problem)
 
     def download(self) -> None:
         """Starts the download in a thread; does nothing if it runs, is done, or isn't allowed."""
-        with self._lock:
-            if not self.may_download or self.status().state != "absent":
-                return
-            self._stop.clear()
-            self._status = Status("downloading")
-        threading.Thread(target=self._download, name="vgg16-download", daemon=True).start()
+        if self.may_download and self.status().state == "absent":
+            self._refused = ""
+            self._transfer.start(self._download)
 
     def cancel(self) -> None:
         """Stops a running download; what has arrived is kept for the next one."""
-        self._stop.set()
+        self._transfer.cancel()
 
-    def _download(self) -> None:
+    def _download(self, report: Report, cancelled: Callable[[], bool]) -> None:
         try:
             downloads.fetch(
                 URL,
                 keras_cache_dir() / FILE_NAME,
                 checksum=CHECKSUM,
-                on_progress=self._progress,
-                cancelled=self._stop.is_set,
+                on_progress=functools.partial(report, "VGG16"),
+                cancelled=cancelled,
             )
-            self._status = Status("ready")
-        except CancelledError as error:
-            self._status = Status("absent", message=str(error))
-        except ImgrecError as error:
-            self._status = Status(
-                "absent",
-                message=f"{error} Try again, or name a file that you have with --vgg16-weights.",
-            )
-
-    def _progress(self, done: int, total: int | None) -> None:
-        self._status = replace(self._status, done=done, total=total or self._status.total)
+        except DataError as error:
+            raise DataError(
+                f"{error} Try again, or name a file that you have with --vgg16-weights."
+            ) from error
 
 
 weights = Weights()

@@ -1,0 +1,212 @@
+"""Every trained network that can be seen or used: those that ship, and the runs of the user."""
+
+import re
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from imgrec import journal, labels, runs
+from imgrec.errors import ModelError
+from imgrec.journal import Point, State
+from imgrec.paths import MODELS, runs_dir
+
+Kind = Literal["scratch", "transfer"]
+
+NAME = re.compile(r"[\w][\w .+-]{0,59}")  # also a folder's name, on any system
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # on Windows
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A trained network, or one that is being trained, in its directory."""
+
+    name: str
+    kind: Kind
+    shipped: bool
+    folder: Path
+    config: dict[str, Any]
+    history: runs.History
+    report: dict[str, Any]  # empty while the run has not finished
+    state: State
+    started: float | None  # when, in seconds since 1970; unknown of what ships
+
+    @property
+    def network(self) -> str:
+        """The network's or the head's name in `imgrec.networks`."""
+        return self.config["network"]
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs done."""
+        return len(self.history.get("loss", ()))
+
+    @property
+    def seconds(self) -> float | None:
+        """Of training, so far; unknown of a run without a whole epoch."""
+        each = self.history.get("seconds")
+        return self.report.get("seconds", sum(each) if each else None)
+
+    @property
+    def best_validation_accuracy(self) -> float | None:
+        """Of any epoch so far."""
+        return max(self.history.get("val_accuracy", ()), default=None)
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """On images that were used neither to train nor to choose."""
+        test = self.report.get("test") or {}
+        return self.report.get("test_accuracy", test.get("accuracy"))
+
+
+def entries() -> list[Entry]:
+    """The runs, the latest first, then what ships; directories that hold no model are left out."""
+    found = [entry for folder in _folders(runs_dir()) if (entry := _entry(folder, shipped=False))]
+    found.sort(key=lambda entry: entry.started or 0, reverse=True)
+    return found + [e for folder in _folders(MODELS) if (e := _entry(folder, shipped=True))]
+
+
+def find(name: str, kind: Kind | None = None) -> Entry:
+    """The entry of that name, and of that kind where one is given. Raises ModelError."""
+    for folder, shipped in ((MODELS / name, True), (runs_dir() / name, False)):
+        entry = _entry(folder, shipped) if NAME.fullmatch(name) else None
+        if entry and kind in (None, entry.kind):
+            return entry
+    raise ModelError(f"There is no trained network {name!r}; choose another one.")
+
+
+def finished(kind: Kind) -> list[Entry]:
+    """What can be used, what ships first; of heads only those that know dogs."""
+    usable = [e for e in entries() if e.kind == kind and e.state == "finished" and answers(e)]
+    return sorted(usable, key=lambda entry: not entry.shipped)
+
+
+def answers(entry: Entry) -> bool:
+    """Whether the entry's classes are those of its tab and of the dog question."""
+    wanted = list(labels.CIFAR10) if entry.kind == "scratch" else ["dog"]
+    return entry.config["classes"] == wanted
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return sorted(path for path in parent.iterdir() if path.is_dir())
+    except OSError:
+        return []
+
+
+def _entry(folder: Path, shipped: bool) -> Entry | None:
+    """The entry in a directory, or None if there is none, or one that can't be read."""
+    try:
+        config = runs.read_json(folder / "config.json")
+        kind = _kind(config)
+        if kind is None:
+            return None
+        state: State = "finished" if shipped else journal.state_of(folder)
+        started = None if shipped else (folder / "config.json").stat().st_mtime
+        history, report = (_read(folder / name) for name in ("history.json", "report.json"))
+        return Entry(folder.name, kind, shipped, folder, config, history, report, state, started)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _kind(config: dict[str, Any]) -> Kind | None:
+    """Which approach the network belongs to; None for those that are no approach of their own."""
+    if config["classes"] == list(labels.CIFAR10):
+        return "scratch"
+    return "transfer" if len(config["classes"]) == 1 and "head" in config["recipe"] else None
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return runs.read_json(file) if file.exists() else {}
+
+
+# What a person does with a run
+
+
+def fresh_name(wanted: str) -> str:
+    """`wanted`, or with a number behind it where there is such an entry already."""
+    names = {folder.name for parent in (runs_dir(), MODELS) for folder in _folders(parent)}
+    numbered = (f"{wanted}-{number}" for number in range(2, len(names) + 3))
+    return wanted if wanted not in names else next(n for n in numbered if n not in names)
+
+
+def check_name(name: str) -> str:
+    """The name without spaces around it. Raises ModelError if it can't be a run's, or is taken."""
+    name = name.strip()
+    if not NAME.fullmatch(name) or RESERVED.fullmatch(name) or name.endswith("."):
+        raise ModelError(
+            "A run's name has up to 60 letters, digits, spaces and - _ + . and begins with a "
+            "letter or digit; choose another one."
+        )
+    taken = {folder.name.lower() for parent in (runs_dir(), MODELS) for folder in _folders(parent)}
+    if name.lower() in taken:
+        raise ModelError(f"There is a {name} already; choose another name.")
+    return name
+
+
+def rename(name: str, new: str) -> None:
+    """Gives a run another name. Raises ModelError."""
+    folder, new = _idle(name), check_name(new)
+    try:
+        folder.rename(folder.with_name(new))
+    except OSError as error:
+        raise journal.unusable(folder, error) from error
+
+
+def delete(name: str) -> None:
+    """Deletes a run for good. Raises ModelError."""
+    folder = _idle(name)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise journal.unusable(folder, error) from error
+
+
+def _idle(name: str) -> Path:
+    """The folder of a run that may be changed: it doesn't ship and isn't being trained."""
+    entry = find(name)
+    if entry.shipped:
+        raise ModelError(f"{name} ships with the project and stays as it is; choose a run.")
+    if journal.is_held(entry.folder):
+        raise ModelError(f"{name} is being trained; stop it first.")
+    return entry.folder
+
+
+def zipped(name: str) -> Path:
+    """A run's files as a zip in a temporary folder. Raises ModelError."""
+    entry = find(name)
+    archive = Path(tempfile.mkdtemp(prefix="imgrec-")) / f"{entry.name}.zip"
+    try:
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for file in sorted(entry.folder.rglob("*")):
+                if file.is_file() and not file.name.startswith("."):
+                    bundle.write(file, Path(entry.name) / file.relative_to(entry.folder))
+    except OSError as error:
+        raise journal.unusable(entry.folder, error) from error
+    return archive
+
+
+# Curves
+
+
+def training_curve(entry: Entry) -> list[Point]:
+    """Loss and accuracy while it was trained: many points where they were kept, or one an epoch."""
+    watched = () if entry.shipped else journal.watch(entry.folder).points
+    return list(watched) or _epoch_curve(entry, "loss", "accuracy")
+
+
+def validation_curve(entry: Entry) -> list[Point]:
+    """Loss and accuracy on the images kept apart, a point an epoch; empty if there were none."""
+    return _epoch_curve(entry, "val_loss", "val_accuracy")
+
+
+def _epoch_curve(entry: Entry, loss: str, accuracy: str) -> list[Point]:
+    losses, accuracies = entry.history.get(loss, []), entry.history.get(accuracy, [])
+    total = entry.seconds or 0.0
+    each = entry.history.get("seconds") or [total / max(1, entry.epochs)] * entry.epochs
+    return [
+        Point(number + 1, sum(each[: number + 1]), *pair)
+        for number, pair in enumerate(zip(losses, accuracies, strict=False))
+    ]

@@ -1,0 +1,138 @@
+"""How a network is trained: the settings, checked, with the recipes to begin from.
+
+Nothing here loads TensorFlow, so that the page and the command lines can know the settings at once.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Self
+
+from imgrec.errors import ImgrecError, ModelError
+
+NETWORKS = ("classic",)  # as in `networks.SCRATCH`
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
+SCHEDULES = ("constant", "cosine", "warm-up and cosine")
+CIFAR10_TRAINING_IMAGES = 50_000
+
+HEADS = ("pooled", "flatten")  # as in `networks.HEADS`
+SEEDS = 2**32  # NumPy's global generator takes no larger seed
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a scratch network is trained; the defaults are the project's first recipe.
+
+    Raises ImgrecError, one sentence, for a setting that makes no sense.
+    """
+
+    network: str = "classic"
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-3  # Adam's own default (Kingma & Ba 2015, section 2)
+    optimizer: str = "adam"
+    schedule: str = "constant"  # of the learning rate, over all epochs
+    dropout: float = 0.5  # before the last layer; half of it after each pair of convolutions
+    augmentation: bool = False  # mirror and shift the training images, otherwise in each epoch
+    validation_images: int = 5000  # taken from the training images, never from the test images
+    limit: int | None = None  # train on only so many of the others
+    patience: int = 0  # stop after so many epochs without a better validation accuracy; 0: never
+    restore_best: bool = False  # end with the weights of the epoch with the best one
+    mixed_precision: bool = False  # compute in bfloat16, keep the weights in float32
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        _choice("network", self.network, NETWORKS)
+        _choice("optimizer", self.optimizer, OPTIMIZERS)
+        _choice("schedule", self.schedule, SCHEDULES)
+        _whole("epochs", self.epochs, 1, 1000)
+        _whole("batch size", self.batch_size, 1, 10_000)
+        _between("learning rate", self.learning_rate, 1e-7, 10)
+        _between("dropout", self.dropout, 0, 0.9)
+        _whole("validation images", self.validation_images, 1, CIFAR10_TRAINING_IMAGES - 1)
+        if self.limit is not None:
+            _whole("training images", self.limit, 1, CIFAR10_TRAINING_IMAGES)
+        _whole("patience", self.patience, 0, 1000)
+        _whole("seed", self.seed, 0, SEEDS - 1)
+
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> Self:
+        """The recipe in a run's configuration; what an older run doesn't name has its default.
+
+        Raises ModelError if there is none, or of another kind.
+        """
+        try:
+            return cls(**config["recipe"])
+        except (KeyError, TypeError) as error:
+            raise ModelError("This run has no recipe for a scratch network.") from error
+
+
+@dataclass(frozen=True)
+class HeadRecipe:
+    """How a head is trained, with Adam and binary cross-entropy; each class weighs the same.
+
+    Raises ImgrecError, one sentence, for a setting that makes no sense.
+    """
+
+    head: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    hidden: int = 0  # neurons of a layer between features and answer; 0: none
+    l2: float = 0.0  # weight decay: this times the sum of the squared weights is added to the loss
+    apart: float = 0.0  # share of each class's photos kept apart for validation
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        _choice("head", self.head, HEADS)
+        _whole("epochs", self.epochs, 1, 1000)
+        _whole("batch size", self.batch_size, 1, 10_000)
+        _between("learning rate", self.learning_rate, 1e-7, 10)
+        _whole("hidden neurons", self.hidden, 0, 1024)
+        _between("weight decay", self.l2, 0, 1)
+        _between("share kept apart", self.apart, 0, 0.5)
+        _whole("seed", self.seed, 0, SEEDS - 1)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What builds the same head again: the arguments of its function in `networks.HEADS`."""
+        return {"hidden": self.hidden, "l2": self.l2}
+
+
+def differences(recipe: Recipe | HeadRecipe, usual: Recipe | HeadRecipe) -> dict[str, Any]:
+    """The settings of a recipe that are other than the usual one's."""
+    return {
+        field.name: getattr(recipe, field.name)
+        for field in dataclasses.fields(recipe)
+        if getattr(recipe, field.name) != getattr(usual, field.name)
+    }
+
+
+def _choice(what: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ImgrecError(f"There is no {what} {value}; choose one of {', '.join(choices)}.")
+
+
+def _whole(what: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ImgrecError(f"{what.capitalize()}: choose a whole number from {low} to {high:,}.")
+
+
+def _between(what: str, value: object, low: float, high: float) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not low <= value <= high:  # type: ignore[operator]
+        raise ImgrecError(f"{what.capitalize()}: choose a number from {low:g} to {high:g}.")
+
+
+RECIPES = {
+    "The classic recipe": Recipe(),
+    "A quick look: 3 epochs, 10,000 images": Recipe(epochs=3, limit=10_000),
+    "Against learning by heart: mirrored and shifted images, falling learning rate": Recipe(
+        augmentation=True, schedule="cosine", dropout=0.3, restore_best=True
+    ),
+    "Stop when it gets no better": Recipe(epochs=60, patience=5, restore_best=True),
+}
+
+HEAD_RECIPES = {
+    "pooled": HeadRecipe("pooled", epochs=100, batch_size=1024, learning_rate=0.3, l2=1e-4),
+    "flatten": HeadRecipe("flatten", epochs=10, batch_size=32, learning_rate=1e-3, hidden=256),
+}
