@@ -1,6 +1,7 @@
 """The demo: builds the page, reads the flags, launches."""
 
 import argparse
+import ipaddress
 import logging
 import os
 import sys
@@ -11,8 +12,10 @@ import gradio as gr
 
 from imgrec import approaches
 from imgrec.approaches.vgg16_weights import weights
-from imgrec.errors import ModelError
+from imgrec.errors import ImgrecError
+from imgrec.head_trainer import head_trainer
 from imgrec.images import MAX_BYTES
+from imgrec.trainer import Limits, Permissions, trainer
 from imgrec.ui.page import build_page
 from imgrec.ui.theme import STYLE, THEME
 
@@ -35,6 +38,21 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="FILE",
         help="Keras's file of all VGG16 weights (or: the environment variable IMGREC_VGG16)",
     )
+    parser.add_argument(
+        "--runs-dir",
+        metavar="DIR",
+        help="where training runs are kept (or: the environment variable IMGREC_RUNS)",
+    )
+    parser.add_argument(
+        "--photos",
+        metavar="DIR",
+        help="photos to train a head on: a folder dog, and one of anything else",
+    )
+    parser.add_argument(
+        "--allow-training",
+        action="store_true",
+        help="let visitors of a public page train the scratch network, one short run at a time",
+    )
     parser.add_argument("--no-download", action="store_true", help="never download anything")
     options = parser.parse_args(arguments)
     if options.auth is not None:
@@ -45,8 +63,29 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def permissions(options: argparse.Namespace) -> Permissions:
+    """Who may do what: a public page is hostile ground, so training is off there unless allowed."""
+    public = options.share or not _is_loopback(options.host)
+    return Permissions(
+        train=not public or options.allow_training,
+        manage=not public,
+        download=not options.no_download,
+        limits=Limits() if public else None,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def serve(options: argparse.Namespace) -> gr.Blocks:
     """Serves the page and returns it; the networks are not loaded yet. Raises OSError."""
+    trainer.permissions = permissions(options)
+    if options.runs_dir:
+        os.environ["IMGREC_RUNS"] = str(Path(options.runs_dir).resolve())
     page = build_page()
     page.launch(
         share=options.share,
@@ -78,8 +117,10 @@ def main(arguments: list[str] | None = None) -> int:
         weights.may_download = not options.no_download
         if options.vgg16_weights:
             weights.use(Path(options.vgg16_weights))
+        if options.photos:
+            head_trainer.use(Path(options.photos))
         page = serve(options)
-    except ModelError as error:
+    except ImgrecError as error:
         print(error, file=sys.stderr)
         return 1
     except OSError:

@@ -1,8 +1,8 @@
 """Every trained network that can be seen or used: those that ship, and the runs of the user."""
 
+import os
 import re
 import shutil
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +77,15 @@ def find(name: str, kind: Kind | None = None) -> Entry:
     raise ModelError(f"There is no trained network {name!r}; choose another one.")
 
 
+def at(folder: Path) -> Entry:
+    """The entry in a directory, wherever it is. Raises ModelError."""
+    folder = Path(os.path.normpath(folder.absolute()))  # `.` has no name
+    entry = _entry(folder, shipped=folder.parent == MODELS)
+    if entry is None:
+        raise ModelError(f"There is no trained network in {folder}; choose another directory.")
+    return entry
+
+
 def finished(kind: Kind) -> list[Entry]:
     """What can be used, what ships first; of heads only those that know dogs."""
     usable = [e for e in entries() if e.kind == kind and e.state == "finished" and answers(e)]
@@ -104,7 +113,7 @@ def _entry(folder: Path, shipped: bool) -> Entry | None:
         if kind is None:
             return None
         state: State = "finished" if shipped else journal.state_of(folder)
-        started = None if shipped else (folder / "config.json").stat().st_mtime
+        started = None if shipped else journal.started(folder)
         history, report = (_read(folder / name) for name in ("history.json", "report.json"))
         return Entry(folder.name, kind, shipped, folder, config, history, report, state, started)
     except (OSError, ValueError, KeyError, TypeError):
@@ -146,13 +155,14 @@ def check_name(name: str) -> str:
     return name
 
 
-def rename(name: str, new: str) -> None:
-    """Gives a run another name. Raises ModelError."""
+def rename(name: str, new: str) -> str:
+    """Gives a run another name and returns it, without spaces around it. Raises ModelError."""
     folder, new = _idle(name), check_name(new)
     try:
         folder.rename(folder.with_name(new))
     except OSError as error:
         raise journal.unusable(folder, error) from error
+    return new
 
 
 def delete(name: str) -> None:
@@ -174,10 +184,10 @@ def _idle(name: str) -> Path:
     return entry.folder
 
 
-def zipped(name: str) -> Path:
-    """A run's files as a zip in a temporary folder. Raises ModelError."""
+def zipped(name: str, folder: Path) -> Path:
+    """Writes a run's files as a zip into the folder and returns its path. Raises ModelError."""
     entry = find(name)
-    archive = Path(tempfile.mkdtemp(prefix="imgrec-")) / f"{entry.name}.zip"
+    archive = folder / f"{entry.name}.zip"
     try:
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
             for file in sorted(entry.folder.rglob("*")):

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from imgrec import downloads, labels, runs
+from imgrec.background import Background
 from imgrec.errors import DataError
 from imgrec.paths import IMAGES, cache_dir
 
@@ -36,6 +37,7 @@ SAMPLE_FILE = IMAGES / "cifar10_sample.png"  # made by scripts/make_sample.py
 SAMPLE_COLUMNS = 10  # images of each class
 
 Progress = Callable[[str, int, int | None], None]  # source, bytes done, bytes in all
+fetching_cifar10 = Background("cifar10-download")
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,15 @@ def load_cifar10(
         f"CIFAR-10 could not be loaded. Tried: {'; '.join(tried)}. Check the connection and try "
         f"again, or download {OFFICIAL_URL} by other means into {cache_dir()}."
     )
+
+
+def start_fetching_cifar10() -> None:
+    """Fetches CIFAR-10 into the cache in the background; does nothing if that is going on."""
+
+    def fetch(report: Progress, cancelled: Callable[[], bool]) -> None:
+        load_cifar10(report, cancelled)
+
+    fetching_cifar10.start(fetch)
 
 
 def cifar10_sample() -> tuple[np.ndarray, np.ndarray]:

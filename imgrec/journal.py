@@ -11,6 +11,7 @@ Nothing here loads TensorFlow: the page reads what the training process writes.
 import contextlib
 import dataclasses
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ STRIP_TURNS = 2  # validation images of each class
 LOOK = 0.2  # seconds between looks at the wish while paused
 # A point a second for the first ten minutes, then ever fewer: a run of hours has 2,000 or so.
 POINT_SECONDS, POINTS_AT_FULL_RATE = 1.0, 600
+
+_looking = threading.Lock()  # a look holds the run for a moment: two at once would see each other
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def open_run(run: Path, recipe: Recipe) -> None:
 
 def unusable(run: Path, error: OSError | ValueError) -> ModelError:
     """The error of a run whose files can't be read or written, as a sentence."""
-    if not run.is_dir():
+    if isinstance(error, FileNotFoundError) and not run.is_dir():
         return ModelError(f"The folder of the run {run.name} has vanished; start a new run.")
     reason = getattr(error, "strerror", None) or type(error).__name__
     return ModelError(
@@ -116,13 +119,14 @@ def is_held(run: Path) -> bool:
     if not (run / ".lock").exists():
         return False
     lock = FileLock(run / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    except OSError:
-        return False  # the run has just vanished
-    lock.release()
+    with _looking:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        except OSError:
+            return False  # the run has just vanished
+        lock.release()
     return False
 
 
@@ -160,8 +164,10 @@ class Journal:
     def write(self, event: str, **content: Any) -> None:
         """Appends an event. Raises OSError, also if the run's directory has vanished."""
         line = json.dumps({"event": event, "time": round(time.time(), 3), **content})
-        with (self.run / EVENTS).open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        with (self.run / EVENTS).open("ab+") as file:
+            file.seek(-min(1, file.seek(0, 2)), 2)
+            cut_short = file.read() not in (b"", b"\n")  # the last line, by a kill or a full disk
+            file.write(b"\n" * cut_short + line.encode() + b"\n")
 
     def epoch_starts(self) -> None:
         """Begins to count the epoch's seconds and sums."""
@@ -300,6 +306,15 @@ def state_of(run: Path) -> State:
     return last if last in ("stopped", "failed") else "interrupted"  # type: ignore[return-value]
 
 
+def started(run: Path) -> float:
+    """When the run was started, in seconds since 1970. Raises OSError if it has vanished."""
+    try:
+        with (run / EVENTS).open("rb") as file:
+            return float(_events([file.readline()])[0]["time"])
+    except (OSError, IndexError, TypeError, ValueError):
+        return (run / "config.json").stat().st_mtime  # of a head, or not yet told
+
+
 def _last_event(run: Path) -> str:
     """The name of the last event, read from the file's end."""
     try:
@@ -315,7 +330,7 @@ def _events(lines: list[bytes]) -> list[Event]:
     """The events of whole lines; a line that a kill cut short, or a stranger wrote, is left out."""
     events = []
     for line in lines:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError):
             event = json.loads(line)
             if isinstance(event, dict) and "event" in event and "time" in event:
                 events.append(event)
@@ -332,7 +347,7 @@ def _story(run: Path, size: int) -> Watched:
         events = []
     story = _Story()
     for event in events:
-        with contextlib.suppress(KeyError, TypeError, ValueError):
+        with contextlib.suppress(KeyError, TypeError, ValueError, ArithmeticError, OSError):
             story.tell(event)
     return story.told()
 
@@ -359,7 +374,7 @@ class _Story:
         }.get(event["event"])
         if handler:
             handler(event)
-        self.problem = event.get("message", "") if event["event"] == "failed" else ""
+        self.problem = str(event.get("message", "")) if event["event"] == "failed" else ""
         sentence = _sentence(event, self.epoch, self.epochs)
         if sentence:
             clock = time.strftime("%H:%M:%S", time.localtime(event["time"]))
@@ -367,30 +382,30 @@ class _Story:
 
     def _started(self, event: Event) -> None:
         """A start forgets what a killed process had done of its last epoch."""
-        self.epoch, self.epochs = event["epoch"], event["epochs"]
-        self.step, self.steps, self.busy = 0, event["steps"], 0.0
+        self.epoch, self.epochs = int(event["epoch"]), int(event["epochs"])
+        self.step, self.steps, self.busy = 0, int(event["steps"]), 0.0
         self.durations = self.durations[: self.epoch]
         self.points = [point for point in self.points if point.epochs <= self.epoch]
-        self.right = event["strip"]
+        self.right = [int(number) for number in event["strip"]]
 
     def _step(self, event: Event) -> None:
-        self.step, self.busy = event["step"], event["busy"]
+        self.step, self.busy = int(event["step"]), float(event["busy"])
         self.points.append(
             Point(
                 epochs=event["epoch"] - 1 + event["step"] / event["steps"],
                 seconds=sum(self.durations) + self.busy,
-                loss=event["loss"],
-                accuracy=event["accuracy"],
+                loss=float(event["loss"]),
+                accuracy=float(event["accuracy"]),
             )
         )
 
     def _epoch(self, event: Event) -> None:
+        self.durations.append(float(event["seconds"]))
         self.epoch += 1
         self.step = 0
-        self.durations.append(event["seconds"])
 
     def _guesses(self, event: Event) -> None:
-        self.guessed = event["guessed"]
+        self.guessed = [int(number) for number in event["guessed"]]
 
     def _seconds_left(self) -> float | None:
         """At the pace of the last epochs, or else of the present one."""

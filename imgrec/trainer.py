@@ -41,6 +41,7 @@ class Permissions:
 
     train: bool = True  # start, pause, stop and resume the training of a scratch network
     manage: bool = True  # rename and delete runs
+    download: bool = True  # fetch CIFAR-10
     limits: Limits | None = None
 
 

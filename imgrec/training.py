@@ -345,6 +345,7 @@ class _Follower(keras.callbacks.Callback):
 
 
 TIMED_STEPS = 5
+WORTHWHILE = 0.9  # of the time in float32
 
 
 def estimated_seconds(recipe: Recipe) -> float:
@@ -359,6 +360,12 @@ def estimated_seconds(recipe: Recipe) -> float:
     a_step, a_validation_image = _timed(alike)
     steps = -(-len(training) // recipe.batch_size)
     return recipe.epochs * (steps * a_step + len(validation) * a_validation_image)
+
+
+def gains_by_bfloat16() -> bool:
+    """Whether this processor trains the classic network noticeably faster in bfloat16, measured."""
+    (float32, _), (bfloat16, _) = (_timed(Recipe(mixed_precision=mixed)) for mixed in (False, True))
+    return bfloat16 < WORTHWHILE * float32
 
 
 @lru_cache(maxsize=64)

@@ -79,7 +79,12 @@ def _loaded(kind: catalogue.Kind, folder: Path, digest: str) -> Network:
 
     saved = runs.load(folder)
     build = {"scratch": networks.SCRATCH, "transfer": networks.HEADS}[kind]
-    model = build[saved.config["network"]](**saved.config.get("options", {}))
+    try:
+        model = build[saved.config["network"]](**saved.config.get("options", {}))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{folder.name} has a network that is not known here; choose another one."
+        ) from error
     networks.set_weights(model, saved.weights)
     return ready(model)
 

@@ -1,6 +1,7 @@
 """What the tabs of the three approaches have in common: a picture, controls, a card, the layers."""
 
 from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
 from typing import Any
 
 import gradio as gr
@@ -31,6 +32,14 @@ def answered(source: Source, predict: Callable[..., list[Verdict]], top: float) 
     return answer(name, [verdict]), cards.card(verdict, int(top))
 
 
+def architecture(approach: ModuleType, name: str) -> str:
+    """The layer table of a trained network of an approach; empty where it can't be loaded."""
+    try:
+        return cards.layers(approach.architecture(name))
+    except ImgrecError:  # the verdict says why
+        return ""
+
+
 def build_tab(
     tab: gr.Tab,
     shared: gr.Image,
@@ -41,8 +50,8 @@ def build_tab(
     layers: Callable[..., str],
     text: str,
     again: Sequence[gr.State] = (),
-) -> None:
-    """Lays out one approach's tab.
+) -> list[Any]:
+    """Lays out one approach's tab and returns its controls.
 
     `handler(source, *controls)` answers, as the endpoint `/name`, whenever the picture or a control
     changes, or a state in `again` does. `layers(*controls)` is the layer table. Choosing the tab
@@ -51,7 +60,7 @@ def build_tab(
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             shown = picture()
-            chosen = list(controls())
+            chosen: list[Any] = list(controls())
         with gr.Column(scale=2, min_width=320):
             verdict = gr.HTML(EMPTY)
             with gr.Accordion("The answer as JSON", open=False):
@@ -64,20 +73,22 @@ def build_tab(
             table = gr.HTML(cards.panel("Layers", "The network is loading."))
 
     inputs = [shown, *chosen]
-    triggers = [part.change for part in (*inputs, *again)]  # type: ignore[attr-defined]
+    triggers = [part.change for part in (*inputs, *again)]
     listen(triggers, handler, inputs, [as_json, verdict], lambda reason: ({}, reason), name)
     brought = gr.State("")
     tab.select(
         _bring, [shared, brought], [shown, brought], preprocess=False, api_visibility="private"
     )
     gr.on(
-        [tab.select, *(part.change for part in chosen)],  # type: ignore[attr-defined]
+        [tab.select, *(part.change for part in chosen)],
         layers,
         chosen,
         table,
+        preprocess=False,
         show_progress="hidden",
         api_visibility="private",
     )
+    return chosen
 
 
 def _bring(source: Source, brought: str) -> tuple[Any, str]:

@@ -13,6 +13,7 @@ from imgrec.layers import Layer
 from imgrec.reports import DogReport
 
 TITLES = {"scratch": "From scratch", "pretrained": "Pre-trained", "transfer": "Transfer"}
+LONG_CELL = 24  # characters; a longer text may be broken
 THUMBNAIL_SIDE = 112  # pixels; a 32×32 view stays 32×32 and is enlarged by the browser
 
 
@@ -184,9 +185,11 @@ def table(
 
 
 def _cells(row: Sequence[object]) -> str:
-    return "".join(
-        f'<td class="number">{cell:,}</td>'
-        if isinstance(cell, int)
-        else f"<td>{escape(str(cell))}</td>"
-        for cell in row
-    )
+    return "".join(_cell(cell) for cell in row)
+
+
+def _cell(cell: object) -> str:
+    if isinstance(cell, int):
+        return f'<td class="number">{cell:,}</td>'
+    text = escape(str(cell))
+    return f"<td>{text}</td>" if len(text) < LONG_CELL else f'<td class="text">{text}</td>'

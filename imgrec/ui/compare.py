@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from imgrec import approaches, reports
+from imgrec.approaches import scratch, transfer
 from imgrec.approaches.verdict import answer
 from imgrec.ui import cards
+from imgrec.ui.choosers import scratch_chooser, transfer_chooser
 from imgrec.ui.examples import example_files
 from imgrec.ui.failures import listen, reported
 from imgrec.ui.picture import Source, opened, picture
@@ -26,20 +28,25 @@ class CompareTab(NamedTuple):
 
     picture: gr.Image
     panel: Panel
+    weights: gr.Dropdown
+    head: gr.Dropdown
 
 
 @reported
-def compare(source: Source) -> tuple[dict[str, Any], str, str]:
+def compare(
+    source: Source, weights: str = scratch.DEFAULT, head: str = transfer.DEFAULT
+) -> tuple[dict[str, Any], str, str]:
     """What the three approaches say about one picture.
 
-    Returns `{"file", "verdicts": [{"approach", "model", "stand_in", "classes": [{"label",
-    "probability"}], "dog", "milliseconds"}]}` with the top 5 classes of each, then two pieces of
-    the page: the dog question and the cards.
+    `weights` names the trained scratch network, `head` the trained transfer head. Returns
+    `{"file", "verdicts": [{"approach", "model", "stand_in", "classes": [{"label", "probability"}],
+    "dog", "milliseconds"}]}` with the top 5 classes of each, then two pieces of the page: the dog
+    question and the cards.
     """
     if source is None:
         return {}, EMPTY, ""
     image, name = opened(source)
-    (verdicts,) = approaches.compare([image])
+    (verdicts,) = approaches.compare([image], weights=weights, head=head)
     return (
         answer(name, verdicts),
         cards.question(verdicts, reports.dogs()),
@@ -57,12 +64,15 @@ def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
         with gr.Column(scale=2, min_width=320):
             question = gr.HTML(cards.panel("Is there a dog in it?", "The networks are loading."))
             panel = build_panel()
+            with gr.Accordion("Which trained networks answer", open=False), gr.Row():
+                weights, head = scratch_chooser(), transfer_chooser()
     verdicts = gr.HTML(cards.skeleton())
     with gr.Accordion("The answer as JSON", open=False):
         gr.Markdown("What `/compare` returns to a program; see *Use via API* below.")
         as_json = gr.JSON(show_label=False)
 
     answers = [as_json, question, verdicts]
-    triggers = [page.load, shown.change, arrived.change]
-    listen(triggers, compare, [shown], answers, lambda reason: ({}, reason, ""), "compare")
-    return CompareTab(shown, panel)
+    inputs = [shown, weights, head]
+    triggers = [page.load, arrived.change, shown.change, weights.change, head.change]
+    listen(triggers, compare, inputs, answers, lambda reason: ({}, reason, ""), "compare")
+    return CompareTab(shown, panel, weights, head)

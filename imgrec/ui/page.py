@@ -2,9 +2,11 @@
 
 import gradio as gr
 
+from imgrec.ui.choosers import Choosers, keep_fresh
 from imgrec.ui.compare import build_compare
 from imgrec.ui.pretrained import build_pretrained
 from imgrec.ui.scratch import build_scratch
+from imgrec.ui.train import build_train
 from imgrec.ui.transfer import build_transfer
 from imgrec.ui.vgg16_panel import connect, vgg16_status
 
@@ -27,15 +29,19 @@ def build_page() -> gr.Blocks:
     ) as page:
         gr.HTML(HEADER)
         arrived = gr.State(0)  # how often VGG16's weights have arrived while the page was open
-        with gr.Tabs():
-            with gr.Tab("Compare"):
+        with gr.Tabs() as tabs:
+            with gr.Tab("Compare") as first_tab:
                 first = build_compare(page, arrived)
-            with gr.Tab("From scratch") as tab:
-                build_scratch(tab, first.picture)
+            with gr.Tab("From scratch") as scratch_tab:
+                weights = build_scratch(scratch_tab, first.picture)
             with gr.Tab("Pre-trained") as tab:
                 panel = build_pretrained(tab, first.picture, arrived)
-            with gr.Tab("Transfer") as tab:
-                build_transfer(tab, first.picture)
+            with gr.Tab("Transfer") as transfer_tab:
+                head = build_transfer(transfer_tab, first.picture)
+            choosers = Choosers((first.weights, weights), (first.head, head))
+            with gr.Tab("Train", render_children=True) as tab:
+                build_train(tabs, tab, choosers)
+        keep_fresh([page.load, first_tab.select, scratch_tab.select, transfer_tab.select], choosers)
         connect(page, [first.panel, panel], arrived)
         gr.api(vgg16_status)
     return page.queue(max_size=QUEUE)

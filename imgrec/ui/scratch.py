@@ -6,8 +6,8 @@ import gradio as gr
 
 from imgrec import reports
 from imgrec.approaches import scratch
-from imgrec.ui import cards
-from imgrec.ui.approach import TOP_K, Answer, answered, build_tab
+from imgrec.ui.approach import TOP_K, Answer, answered, architecture, build_tab
+from imgrec.ui.choosers import scratch_chooser
 from imgrec.ui.failures import reported
 from imgrec.ui.picture import Source
 
@@ -22,22 +22,23 @@ def classify(source: Source, top_k: float = 5, weights: str = scratch.DEFAULT) -
     return answered(source, lambda images, top: scratch.predict(images, top, weights), top_k)
 
 
-def build_scratch(tab: gr.Tab, shared: gr.Image) -> None:
-    """Lays the tab out."""
+def build_scratch(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
+    """Lays the tab out; returns where the trained weights are chosen."""
 
     def controls() -> Iterator[gr.components.Component]:
         yield gr.Slider(1, TOP_K, 5, step=1, label="How many classes")
-        yield gr.Dropdown(scratch.trained(), value=scratch.DEFAULT, label="Trained weights")
+        yield scratch_chooser()
 
-    build_tab(
+    _, chooser = build_tab(
         tab,
         shared,
         handler=classify,
         name="scratch",
         controls=controls,
-        layers=lambda top_k, weights: cards.layers(scratch.architecture(weights)),
+        layers=lambda top_k, weights: architecture(scratch, weights),
         text=_text(),
     )
+    return chooser
 
 
 def _text() -> str:

@@ -6,8 +6,8 @@ import gradio as gr
 
 from imgrec import reports
 from imgrec.approaches import transfer
-from imgrec.ui import cards
-from imgrec.ui.approach import Answer, answered, build_tab
+from imgrec.ui.approach import Answer, answered, architecture, build_tab
+from imgrec.ui.choosers import transfer_chooser
 from imgrec.ui.failures import reported
 from imgrec.ui.picture import Source
 
@@ -22,22 +22,22 @@ def classify(source: Source, head: str = transfer.DEFAULT) -> Answer:
     return answered(source, lambda images, top: transfer.predict(images, top, name=head), top=2)
 
 
-def build_transfer(tab: gr.Tab, shared: gr.Image) -> None:
-    """Lays the tab out."""
+def build_transfer(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
+    """Lays the tab out; returns where the trained head is chosen."""
 
     def controls() -> Iterator[gr.components.Component]:
-        named = [(reports.head(name).title, name) for name in transfer.trained()]
-        yield gr.Dropdown(named, value=transfer.DEFAULT, label="Trained head")
+        yield transfer_chooser()
 
-    build_tab(
+    (chooser,) = build_tab(
         tab,
         shared,
         handler=classify,
         name="transfer",
         controls=controls,
-        layers=lambda head: cards.layers(transfer.architecture(head)),
+        layers=lambda head: architecture(transfer, head),
         text=_text(),
     )
+    return chooser
 
 
 def _text() -> str:

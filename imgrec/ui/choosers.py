@@ -1,0 +1,72 @@
+"""The dropdowns where a trained network is chosen, in several tabs."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec import catalogue, reports
+from imgrec.approaches import scratch, transfer
+
+
+class Choosers(NamedTuple):
+    """The dropdowns of each approach."""
+
+    scratch: tuple[gr.Dropdown, ...]
+    transfer: tuple[gr.Dropdown, ...]
+
+
+def scratch_chooser() -> gr.Dropdown:
+    """The trained scratch networks."""
+    return gr.Dropdown(scratch.trained(), value=scratch.DEFAULT, label="Trained weights")
+
+
+def transfer_chooser() -> gr.Dropdown:
+    """The trained heads; those that ship by a title."""
+    return gr.Dropdown(_heads(), value=transfer.DEFAULT, label="Trained head")
+
+
+def _heads() -> list[tuple[str, str]]:
+    return [
+        (reports.head(entry.name).title if entry.shipped else entry.name, entry.name)
+        for entry in catalogue.finished("transfer")
+    ]
+
+
+def keep_fresh(triggers: Sequence[Any], choosers: Choosers) -> None:
+    """Offers what is there when a trigger fires; what was deleted gives way to the default."""
+    dropdowns = [*choosers.scratch, *choosers.transfer]
+
+    def refresh(*chosen: str) -> list[Any]:
+        scratches, heads = scratch.trained(), _heads()
+        border = len(choosers.scratch)
+        known = {name for _, name in heads}
+        return [
+            gr.Dropdown(scratches, value=name if name in scratches else scratch.DEFAULT)
+            for name in chosen[:border]
+        ] + [
+            gr.Dropdown(heads, value=name if name in known else transfer.DEFAULT)
+            for name in chosen[border:]
+        ]
+
+    gr.on(
+        triggers,
+        refresh,
+        dropdowns,
+        dropdowns,
+        preprocess=False,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def use(run: str, choosers: Choosers) -> list[Any]:
+    """Updates of all dropdowns: the run is chosen in its own ones. Raises ModelError."""
+    entry = catalogue.find(run)
+    own = scratch.trained() if entry.kind == "scratch" else _heads()
+    return [
+        gr.Dropdown(own, value=run) if kind == entry.kind else gr.skip()
+        for kind, dropdowns in zip(("scratch", "transfer"), choosers, strict=True)
+        for _ in dropdowns
+    ]

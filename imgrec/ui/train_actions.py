@@ -1,0 +1,155 @@
+"""What can be done with trainings and runs, by a button or by a program."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder
+
+from imgrec import catalogue, datasets, journal
+from imgrec.errors import DataError, ImgrecError
+from imgrec.head_trainer import SHIPPED, head_trainer
+from imgrec.recipe import HEAD_RECIPES, HeadRecipe, Recipe
+from imgrec.trainer import trainer
+from imgrec.ui.failures import reported
+
+ACTIONS = ("pause", "continue", "stop", "finish", "resume", "measure")
+
+
+@reported
+def train_scratch(recipe: dict[str, Any], name: str = "") -> str:
+    """Starts to train a scratch network on CIFAR-10, which must be here already.
+
+    `recipe` holds settings that are other than the usual ones, such as `{"epochs": 3, "limit":
+    10000}`: network, epochs, batch_size, learning_rate, optimizer, schedule, dropout, augmentation,
+    validation_images, limit (training images), patience, restore_best, mixed_precision, seed.
+    Returns the run's name for `/train_status`.
+    """
+    return trainer.start(_made(Recipe(), recipe), name)
+
+
+@reported
+def train_head(recipe: dict[str, Any], photos: str = SHIPPED, name: str = "") -> str:
+    """Starts to train a transfer head: dog or not.
+
+    `recipe` holds settings that are other than the usual ones: head, epochs, learning_rate, hidden
+    (neurons), l2 (weight decay), apart (share of the photos for validation), seed. Returns the
+    run's name for `/train_status`.
+    """
+    usual = HEAD_RECIPES.get(recipe.get("head", "pooled"), HEAD_RECIPES["pooled"])
+    return head_trainer.start(_made(usual, recipe), photos, name)
+
+
+def _made(usual: Any, settings: dict[str, Any]) -> Any:
+    """The recipe with these settings. Raises ImgrecError for one that does not exist."""
+    kind: type[Recipe] | type[HeadRecipe] = type(usual)
+    unknown = sorted(set(settings) - set(kind.__dataclass_fields__))
+    if unknown:
+        raise ImgrecError(
+            f"There is no setting {unknown[0]!r}; choose from "
+            f"{', '.join(kind.__dataclass_fields__)}."
+        )
+    return kind(**{**vars(usual), **settings})
+
+
+@reported
+def train_control(run: str, action: str) -> str:
+    """Acts on a run and returns its state.
+
+    `pause`, `continue`, `stop` (it can be resumed) and `finish` (after its epoch) act on a run that
+    is being trained; `resume`, and `measure` (finish with the epochs it has), on one that was
+    stopped or killed.
+    """
+    match action:
+        case "pause" | "stop" | "finish":
+            trainer.ask(run, action)
+        case "continue":
+            trainer.ask(run, None)
+        case "resume" | "measure":
+            trainer.resume(run, finish=action == "measure")
+        case _:
+            raise ImgrecError(f"There is no action {action!r}; choose from {', '.join(ACTIONS)}.")
+    return catalogue.find(run).state
+
+
+@reported
+def train_status(run: str) -> dict[str, Any]:
+    """How a run stands.
+
+    Returns `{"run", "state", "epoch", "epochs", "step", "steps", "seconds_left", "problem", "log",
+    "best_validation_accuracy", "test_accuracy"}`; a head that is still being made is `training`.
+    """
+    if head_trainer.run == run and head_trainer.work.status.running:
+        return {"run": run, "state": "training"}
+    entry = catalogue.find(run)
+    watched = journal.watch(entry.folder)
+    return {
+        "run": run,
+        "state": watched.state,
+        "epoch": entry.epochs,
+        "epochs": entry.config["recipe"]["epochs"],
+        "step": watched.step,
+        "steps": watched.steps,
+        "seconds_left": watched.seconds_left,
+        "problem": watched.problem or trainer.problem(run),
+        "log": list(watched.log),
+        "best_validation_accuracy": entry.best_validation_accuracy,
+        "test_accuracy": entry.test_accuracy,
+    }
+
+
+def runs() -> list[dict[str, Any]]:
+    """Every run, the latest first, then the trained networks that ship."""
+    return [
+        {
+            "name": entry.name,
+            "kind": entry.kind,
+            "network": entry.network,
+            "recipe": entry.config["recipe"],
+            "state": entry.state,
+            "shipped": entry.shipped,
+            "started": entry.started,
+            "epochs": entry.epochs,
+            "seconds": entry.seconds,
+            "best_validation_accuracy": entry.best_validation_accuracy,
+            "test_accuracy": entry.test_accuracy,
+        }
+        for entry in catalogue.entries()
+    ]
+
+
+@reported
+def fetch_cifar10() -> str:
+    """Starts to fetch CIFAR-10 (140 MB) from the official site or a mirror."""
+    if not trainer.permissions.download:
+        raise DataError("Downloads are off on this server.")
+    if not datasets.has_cifar10():
+        datasets.start_fetching_cifar10()
+    return "here" if datasets.has_cifar10() else "fetching"
+
+
+@reported
+def rename_run(run: str, name: str) -> str:
+    """Gives a run another name, and returns it."""
+    _check_may_manage()
+    return catalogue.rename(run, name)
+
+
+@reported
+def delete_run(run: str) -> None:
+    """Deletes a run for good."""
+    _check_may_manage()
+    catalogue.delete(run)
+
+
+@reported
+def zip_run(run: str) -> str:
+    """A run's files as a zip, where gradio may serve it from."""
+    folder = Path(get_upload_folder())  # which gradio clears by and by
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(catalogue.zipped(run, Path(tempfile.mkdtemp(dir=folder))))
+
+
+def _check_may_manage() -> None:
+    if not trainer.permissions.manage:
+        raise ImgrecError("On a public page runs can't be renamed or deleted.")
