@@ -1,10 +1,12 @@
 """Every trained network that can be seen or used: those that ship, and the runs of the user."""
 
+import io
 import os
 import re
 import shutil
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,7 +76,8 @@ def find(name: str, kind: Kind | None = None) -> Entry:
         entry = _entry(folder, shipped) if NAME.fullmatch(name) else None
         if entry and kind in (None, entry.kind):
             return entry
-    raise ModelError(f"There is no trained network {name!r}; choose another one.")
+    names = ", ".join(entry.name for entry in entries() if kind in (None, entry.kind))
+    raise ModelError(f"There is no trained network {name!r}; choose one of {names}.")
 
 
 def at(folder: Path) -> Entry:
@@ -108,27 +111,34 @@ def _folders(parent: Path) -> list[Path]:
 def _entry(folder: Path, shipped: bool) -> Entry | None:
     """The entry in a directory, or None if there is none, or one that can't be read."""
     try:
-        config = runs.read_json(folder / "config.json")
+        config = _read(folder / "config.json")
         kind = _kind(config)
         if kind is None:
             return None
         state: State = "finished" if shipped else journal.state_of(folder)
         started = None if shipped else journal.started(folder)
-        history, report = (_read(folder / name) for name in ("history.json", "report.json"))
+        report, curves = (_read(folder / name) for name in ("report.json", "history.json"))
+        history = {name: [float(value) for value in values] for name, values in curves.items()}
         return Entry(folder.name, kind, shipped, folder, config, history, report, state, started)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
 def _kind(config: dict[str, Any]) -> Kind | None:
     """Which approach the network belongs to; None for those that are no approach of their own."""
+    if not isinstance(config["network"], str):
+        return None
     if config["classes"] == list(labels.CIFAR10):
         return "scratch"
     return "transfer" if len(config["classes"]) == 1 and "head" in config["recipe"] else None
 
 
 def _read(file: Path) -> dict[str, Any]:
-    return runs.read_json(file) if file.exists() else {}
+    """What a JSON file holds, nothing if there is none. Raises ValueError if it is no object."""
+    content = runs.read_json(file) if file.exists() else {}
+    if not isinstance(content, dict):
+        raise ValueError(f"{file.name} holds no object")
+    return content
 
 
 # What a person does with a run
@@ -188,11 +198,16 @@ def zipped(name: str, folder: Path) -> Path:
     """Writes a run's files as a zip into the folder and returns its path. Raises ModelError."""
     entry = find(name)
     archive = folder / f"{entry.name}.zip"
+    content = io.BytesIO()
     try:
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle:
+        with zipfile.ZipFile(
+            content, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
+        ) as bundle:
             for file in sorted(entry.folder.rglob("*")):
                 if file.is_file() and not file.name.startswith("."):
                     bundle.write(file, Path(entry.name) / file.relative_to(entry.folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        runs.write(archive, content.getvalue())
     except OSError as error:
         raise journal.unusable(entry.folder, error) from error
     return archive
@@ -219,4 +234,18 @@ def _epoch_curve(entry: Entry, loss: str, accuracy: str) -> list[Point]:
     return [
         Point(number + 1, sum(each[: number + 1]), *pair)
         for number, pair in enumerate(zip(losses, accuracies, strict=False))
+    ]
+
+
+def thinned(points: Sequence[Point], most: int) -> list[Point]:
+    """At most so many points: each the mean of as many neighbours, at the last one's place."""
+    size = max(1, -(-len(points) // most))
+    groups = [points[start : start + size] for start in range(0, len(points), size)]
+    return [
+        replace(
+            group[-1],
+            loss=sum(point.loss for point in group) / len(group),
+            accuracy=sum(point.accuracy for point in group) / len(group),
+        )
+        for group in groups
     ]

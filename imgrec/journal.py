@@ -286,10 +286,11 @@ class Watched:
 def watch(run: Path) -> Watched:
     """What is known of a run now; of one that has vanished, nothing but that it was interrupted."""
     try:
-        size = (run / EVENTS).stat().st_size
+        file = (run / EVENTS).stat()
+        version = (file.st_size, file.st_mtime_ns)
     except OSError:
-        size = 0
-    return dataclasses.replace(_story(run, size), state=state_of(run))
+        version = (0, 0)
+    return dataclasses.replace(_story(run, *version), state=state_of(run))
 
 
 def state_of(run: Path) -> State:
@@ -338,8 +339,8 @@ def _events(lines: list[bytes]) -> list[Event]:
 
 
 @lru_cache(maxsize=16)
-def _story(run: Path, size: int) -> Watched:
-    """Everything the first `size` bytes of events tell."""
+def _story(run: Path, size: int, changed: int) -> Watched:
+    """Everything the first `size` bytes of events tell; `changed` is when the file was."""
     try:
         with (run / EVENTS).open("rb") as file:
             events = _events(file.read(size).splitlines())
@@ -412,7 +413,7 @@ class _Story:
         share = self.step / self.steps if self.steps else 0.0
         if self.durations:
             each = float(np.mean(self.durations[-3:]))
-        elif self.step:
+        elif share:
             each = self.busy / share
         else:
             return None

@@ -1,6 +1,5 @@
 """Curves of trained networks as a figure for print: accuracy and loss, side by side."""
 
-import dataclasses
 import io
 import math
 from collections.abc import Iterable, Sequence
@@ -132,32 +131,17 @@ def save(figure: Figure, file: Path) -> None:
 def _run(entry: catalogue.Entry, number: int, x: Over) -> _Run:
     name = _shown(entry.name)
     try:
-        epochs = entry.epochs
-        training = [_as_floats(point) for point in catalogue.training_curve(entry)]
-        validation = [_as_floats(point) for point in catalogue.validation_curve(entry)]
-    except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
+        training, validation = catalogue.training_curve(entry), catalogue.validation_curve(entry)
+    except (ArithmeticError, TypeError, ValueError) as error:
         raise ModelError(f"The history of {name} is damaged; choose another run.") from error
-    if epochs == 0:
+    if entry.epochs == 0:
         raise ModelError(f"{name} has no whole epoch yet; train it first or choose another run.")
     if x == "minutes" and not any(0 < point.seconds < math.inf for point in training):
         raise ModelError(f"Nothing tells how long {name} was trained; draw it over epochs.")
-    training = _smoothed(training, max(epochs, SMOOTH_POINTS))
+    training = catalogue.thinned(training, max(entry.epochs, SMOOTH_POINTS))
     judged = [p for p in validation if math.isfinite(p.accuracy) and math.isfinite(p.loss)]
     best = max(judged, key=lambda point: point.accuracy, default=None)
     return _Run(name, COLOURS[number], MARKERS[number], training, validation, best)
-
-
-def _as_floats(point: Point) -> Point:
-    return Point(*map(float, dataclasses.astuple(point)))
-
-
-def _smoothed(points: Sequence[Point], most: int) -> list[Point]:
-    """At most so many points: each the mean of as many neighbours."""
-    size = -(-len(points) // most)
-    if size < 2:
-        return list(points)
-    groups = [points[start : start + size] for start in range(0, len(points), size)]
-    return [Point(*np.mean([dataclasses.astuple(p) for p in group], axis=0)) for group in groups]
 
 
 def _shown(name: str) -> str:

@@ -159,6 +159,7 @@ class Trainer:
         deadline = time.monotonic() + START_SECONDS
         while process.poll() is None and not journal.is_held(run):
             if time.monotonic() > deadline:
+                self.close()
                 raise ImgrecError("The training process does not start; try again.")
             time.sleep(0.02)
 

@@ -1,10 +1,12 @@
-"""Measures how long the page takes to answer, beside an empty gradio page on the same machine.
+"""Measures the running page, each time beside what it is compared with, on the same machine.
 
-    python scripts/benchmark.py startup
+    python scripts/benchmark.py startup          # beside an empty gradio page
+    python scripts/benchmark.py while_training   # answers while a training runs, beside alone
 
-Starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the time until
-the page answers over HTTP. Writes assets/reports/startup.json; the ratio of the medians is what
-compares between machines.
+`startup` starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the
+time until the page answers over HTTP. `while_training` asks the running page to compare a picture,
+over and over, before and while it trains the scratch network. Each writes its report to
+assets/reports; the ratio of the medians is what compares between machines.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -19,10 +22,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import httpx
+from gradio_client import Client, handle_file
 from tqdm import tqdm
 
-from imgrec import runs
-from imgrec.paths import REPORTS, ROOT
+from imgrec import datasets, runs
+from imgrec.paths import IMAGES, REPORTS, ROOT
 
 EMPTY = "import gradio as gr\nwith gr.Blocks() as d: pass\nd.launch(server_port={port}, quiet=True)"
 TIMEOUT = 120  # seconds
@@ -78,15 +82,63 @@ def startup(rounds: int) -> dict[str, Any]:
     }
 
 
+def while_training(rounds: int) -> dict[str, Any]:
+    """Seconds of an answer with nothing else going on and beside a training, and their ratio."""
+    datasets.load_cifar10()  # the page only trains on what is here
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [sys.executable, "demo.py", "--port", str(port), "--runs-dir", folder],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}", process)
+            client = Client(f"http://127.0.0.1:{port}", verbose=False)
+            alone = seconds_of_answers(client, rounds)
+            run = client.predict({"epochs": 30}, "", api_name="/train_scratch")
+            while client.predict(run, api_name="/train_status")["step"] < 2:
+                time.sleep(0.5)
+            beside = seconds_of_answers(client, rounds)
+        finally:
+            process.terminate()
+            process.wait()
+    return {
+        "alone_seconds": alone,
+        "while_training_seconds": beside,
+        "ratio": round(statistics.median(beside) / statistics.median(alone), 2),
+    }
+
+
+def seconds_of_answers(client: Client, rounds: int) -> list[float]:
+    """The time of each of `rounds` comparisons of one picture, over HTTP, after a first one."""
+    picture = handle_file(str(IMAGES / "examples" / "cifar10_dog.png"))
+    times = []
+    for _ in tqdm(range(rounds + 1)):
+        started = time.perf_counter()
+        client.predict(picture, api_name="/compare")
+        times.append(round(time.perf_counter() - started, 3))
+    return times[1:]
+
+
+MEASURES = {"startup": (startup, 5), "while_training": (while_training, 20)}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["startup"])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", type=Path, default=REPORTS / "startup.json")
+    parser.add_argument("what", choices=list(MEASURES))
+    parser.add_argument("--rounds", type=int, help="measurements of each kind")
+    parser.add_argument("--json", type=Path, help="default: the report in assets/reports")
     options = parser.parse_args()
-    report = startup(options.rounds)
-    command = f"scripts/benchmark.py startup --rounds {options.rounds}"
-    runs.write_json(options.json, {**report, "command": command, "environment": runs.environment()})
+    measure, usual = MEASURES[options.what]
+    rounds = options.rounds or usual
+    report = measure(rounds)
+    command = f"scripts/benchmark.py {options.what} --rounds {rounds}"
+    runs.write_json(
+        options.json or REPORTS / f"{options.what}.json",
+        {**report, "command": command, "environment": runs.environment()},
+    )
     print(report)
 
 

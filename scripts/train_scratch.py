@@ -32,6 +32,7 @@ from imgrec.journal import Step, StopTrainingError
 from imgrec.paths import runs_dir
 from imgrec.recipe import NETWORKS, OPTIMIZERS, SCHEDULES, Recipe
 
+STDIN = 0  # the file descriptor of standard input
 POLITENESS = 10  # the page's answers come first: the training takes what they leave
 
 
@@ -96,8 +97,10 @@ def end_with_stdin() -> None:
     """
 
     def wait() -> NoReturn:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdin.buffer.read()
+        # Not by way of `sys.stdin`: Python aborts if a thread still reads there when it ends.
+        with contextlib.suppress(OSError):
+            while os.read(STDIN, 1024):
+                pass
         os._exit(1)
 
     threading.Thread(target=wait, name="end-with-stdin", daemon=True).start()
@@ -156,6 +159,7 @@ def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, A
         try:
             book.write("starting")
             data = load(options.follow_stdin)
+            book.obey()  # before TensorFlow takes its time
             from imgrec.training import train_scratch  # loads TensorFlow
 
             return train_scratch(

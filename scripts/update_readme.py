@@ -102,13 +102,16 @@ def smaller_figures() -> str:
     """Rounding and start-up, and the machine."""
     rounding = runs.read_json(MODELS / "vgg16_base" / "report.json")["rounding"]
     startup = runs.read_json(REPORTS / "startup.json")
-    machine = startup["environment"]
+    training = runs.read_json(REPORTS / "while_training.json")
+    machine, later = startup["environment"], training["environment"]
     return (
         f"**Half precision** changes VGG16's features by a cosine of at least "
         f"{rounding['least_cosine']:.6f} over {rounding['photos']} photos. **The page answers** in "
         f"{startup['ratio']:.2f} times the time that an empty gradio page takes. Measured on "
         f"{machine['cores']} cores of an {machine['processor']} with Python {machine['python']}, "
-        f"TensorFlow {machine['tensorflow']} and Keras {machine['keras']}."
+        f"TensorFlow {machine['tensorflow']} and Keras {machine['keras']}. **While it trains** the "
+        f"scratch network, the page takes {training['ratio']:.1f} times as long to compare a picture "
+        f"({later['cores']} cores of an {later['processor']})."
     )
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import importlib.util
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,12 +14,16 @@ from typing import NamedTuple
 import gradio as gr
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 import demo
 from imgrec import approaches, runs
 from imgrec.approaches import vgg16_weights
 from imgrec.paths import MODELS, ROOT
 
+PATIENCE = 60_000  # milliseconds
+DESKTOP, PHONE = {"width": 1240, "height": 900}, {"width": 390, "height": 844}
+expect.set_options(timeout=30_000)  # a machine may be slow
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -118,9 +124,10 @@ class RunningApp(NamedTuple):
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
-    """The app as `demo.py` launches it, with an empty cache for Keras's weights."""
+    """The app as `demo.py` launches it, with no runs and an empty cache for Keras's weights."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
+        patch.setenv("IMGREC_RUNS", str(tmp_path_factory.mktemp("runs")))
         patch.delenv("IMGREC_VGG16", raising=False)
         page = demo.serve(demo.parse_arguments([]))
         approaches.warm_up()
@@ -163,3 +170,66 @@ def official_file(keras_vgg16, tmp_path_factory):
     save_as_hdf5(keras_vgg16, path)
     yield path
     path.unlink()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, or the browser that Playwright brought."""
+    with sync_playwright() as playwright:
+        found = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(found).exists() and "CI" not in os.environ:
+            pytest.skip("needs Chromium: `apt install chromium` or `playwright install chromium`")
+        browser = playwright.chromium.launch(
+            executable_path=found,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, url: str, viewport: dict[str, int]) -> Iterator[Page]:
+    """The page with its first verdicts; it must fetch nothing from elsewhere and meet no error."""
+    context = browser.new_context(viewport=viewport)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    elsewhere: list[str] = []
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda asked: elsewhere.append(asked.url) if foreign(asked.url) else None)
+    page.goto(url)
+    expect(shown_cards(page)).to_have_count(3, timeout=PATIENCE)
+    yield page
+    assert elsewhere == []
+    assert problems == []
+    context.close()
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(app, browser, request) -> Iterator[Page]:
+    """The opened page at desktop and phone width."""
+    with opened(browser, app.url, request.param) as page:
+        yield page
+
+
+def foreign(url: str) -> bool:
+    return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
+
+
+def shown_cards(page: Page) -> Locator:
+    """The cards with a verdict, not those that wait."""
+    return page.locator("article.card:visible", has=page.locator(".winner"))
+
+
+def choose_tab(page: Page, name: str) -> None:
+    """A tab, from the row or, on a narrow screen, from the menu at its end."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if tab.is_visible():
+        tab.click()
+    else:
+        page.locator(".overflow-menu > button").click()
+        page.locator(".overflow-dropdown").get_by_role("button", name=name, exact=True).click()
+
+
+def assert_no_sideways_scrolling(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

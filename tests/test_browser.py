@@ -2,65 +2,18 @@
 
 import hashlib
 import io
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pillow_heif
 import pytest
+from conftest import DESKTOP, PATIENCE, assert_no_sideways_scrolling, choose_tab, shown_cards
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from imgrec.approaches import vgg16, vgg16_weights
 from imgrec.downloads import Checksum
 from imgrec.paths import IMAGES, keras_cache_dir
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
-PATIENCE = 60_000  # milliseconds
-DESKTOP, PHONE = {"width": 1240, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's chromium, or the browser that Playwright brought."""
-    with sync_playwright() as playwright:
-        found = shutil.which("chromium") or playwright.chromium.executable_path
-        if not Path(found).exists() and "CI" not in os.environ:
-            pytest.skip("needs Chromium: `apt install chromium` or `playwright install chromium`")
-        browser = playwright.chromium.launch(
-            executable_path=found,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def page(app, browser, request) -> Iterator[Page]:
-    """The page with its first verdicts, at desktop and phone width; it must fetch nothing else."""
-    context = browser.new_context(viewport=request.param)
-    context.set_default_timeout(PATIENCE)
-    page = context.new_page()
-    elsewhere: list[str] = []
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda asked: elsewhere.append(asked.url) if foreign(asked.url) else None)
-    page.goto(app.url)
-    expect(shown_cards(page)).to_have_count(3, timeout=PATIENCE)
-    yield page
-    assert elsewhere == []
-    assert problems == []
-    context.close()
-
-
-def foreign(url: str) -> bool:
-    return not url.startswith(("http://127.0.0.1", "data:", "blob:"))
-
-
-def shown_cards(page: Page) -> Locator:
-    """The cards with a verdict, not those that wait."""
-    return page.locator("article.card:visible", has=page.locator(".winner"))
 
 
 def drop(page: Page, name: str, content: bytes) -> None:
@@ -70,20 +23,6 @@ def drop(page: Page, name: str, content: bytes) -> None:
         clear.first.click()
     files = page.locator(".tabitem:visible input[type=file]").first
     files.set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
-
-
-def choose_tab(page: Page, name: str) -> None:
-    """A tab, from the row or, on a narrow screen, from the menu at its end."""
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if tab.is_visible():
-        tab.click()
-    else:
-        page.locator(".overflow-menu > button").click()
-        page.locator(".overflow-dropdown button", has_text=name).click()
-
-
-def assert_no_sideways_scrolling(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_the_page_opens_with_an_example_and_its_verdicts(page):

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -12,10 +13,11 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from imgrec import approaches, datasets
+from imgrec import approaches, catalogue, datasets
 from imgrec.approaches import scratch
 from imgrec.images import MAX_BYTES, open_image
 from imgrec.paths import IMAGES
+from imgrec.trainer import Limits, Permissions, trainer
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 VERDICT_KEYS = {"approach", "model", "stand_in", "classes", "dog", "milliseconds"}
@@ -156,6 +158,12 @@ def test_every_endpoint_is_documented_and_nothing_else_is_offered(client):
         "/scratch",
         "/pretrained",
         "/transfer",
+        "/train_scratch",
+        "/train_head",
+        "/train_control",
+        "/train_status",
+        "/fetch_cifar10",
+        "/runs",
         "/vgg16_start",
         "/vgg16_stop",
         "/vgg16_status",
@@ -179,3 +187,105 @@ def test_an_answer_does_not_depend_on_the_format(client, tmp_path):
         for file in (DOG, tmp_path / "dog.bmp", tmp_path / "dog.webp")
     ]
     assert dogs == pytest.approx([dogs[0]] * 3, abs=1e-5)
+
+
+# Training by program
+
+
+@pytest.fixture
+def trains(cifar10):
+    """Nothing is trained afterwards, whatever a test did."""
+    yield
+    trainer.close()
+
+
+def wait_for(client: Client, run: str, state: str) -> dict:
+    """The run's status as soon as its state is that one."""
+    deadline = time.monotonic() + 120
+    while (status := client.predict(run, api_name="/train_status"))["state"] != state:
+        assert time.monotonic() < deadline, status
+        time.sleep(0.2)
+    return status
+
+
+def test_a_scratch_network_is_trained_and_asked_while_it_trains(client, trains):
+    settings = {"epochs": 2, "limit": 960, "validation_images": 100}
+    run = client.predict(settings, "by program", api_name="/train_scratch")
+    assert run == "by program"
+    with pytest.raises(AppError, match="by program is being trained"):
+        client.predict(settings, "", api_name="/train_scratch")
+    wait_for(client, run, "training")
+    assert ask(client, "/compare", DOG)["verdicts"][0]["classes"][0]["label"] == "dog"
+    status = wait_for(client, run, "finished")
+    assert status["epoch"] == status["epochs"] == 2
+    assert 0 < status["test_accuracy"] < 1 and status["problem"] == ""
+    (verdict,) = ask(client, "/scratch", DOG, 5, run)["verdicts"]
+    assert verdict["model"] == f"classic CNN, run {run}"
+    first = client.predict(api_name="/runs")[0]
+    assert first["name"] == run and first["test_accuracy"] == status["test_accuracy"]
+    catalogue.delete(run)
+    with pytest.raises(AppError, match="There is no trained network"):
+        ask(client, "/scratch", DOG, 5, run)
+
+
+def test_a_training_stopped_at_once_can_be_resumed_and_finished(client, trains):
+    settings = {"epochs": 40, "limit": 320, "validation_images": 100}
+    run = client.predict(settings, "", api_name="/train_scratch")
+    client.predict(run, "stop", api_name="/train_control")
+    assert wait_for(client, run, "stopped")["epoch"] == 0
+    with pytest.raises(AppError, match="no whole epoch yet"):
+        client.predict(run, "measure", api_name="/train_control")
+    client.predict(run, "resume", api_name="/train_control")
+    client.predict(run, "finish", api_name="/train_control")
+    assert wait_for(client, run, "finished")["epoch"] == 1
+    catalogue.delete(run)
+
+
+def test_a_head_is_trained_in_a_moment(client):
+    run = client.predict({"epochs": 30, "hidden": 8, "apart": 0.25}, api_name="/train_head")
+    status = wait_for(client, run, "finished")
+    assert status["best_validation_accuracy"] > 0.5
+    (verdict,) = ask(client, "/transfer", DOG, run)["verdicts"]
+    assert verdict["model"].endswith(run) and verdict["classes"][0]["label"] == "dog"
+    catalogue.delete(run)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "sentence"),
+    [
+        ("/train_scratch", ({"epochs": 0},), "Epochs: choose a whole number"),
+        ("/train_scratch", ({"steps": 3},), "There is no setting 'steps'"),
+        ("/train_scratch", ({}, "../escaped"), "A run's name"),
+        ("/train_scratch", ({}, "classic"), "There is a classic already"),
+        ("/train_head", ({"head": "none"},), "There is no head none"),
+        ("/train_head", ({}, "/etc"), "There are no photos '/etc'"),
+        ("/train_control", ("classic", "pause"), "is not being trained now"),
+        ("/train_control", ("classic", "resume"), "nothing to resume"),
+        ("/train_control", ("classic", "explode"), "There is no action 'explode'"),
+        ("/train_control", ("../../etc", "stop"), "There is no trained network"),
+        ("/train_status", ("nobody",), "There is no trained network"),
+    ],
+)
+def test_training_that_makes_no_sense_gets_one_sentence(
+    client, cifar10, endpoint, arguments, sentence
+):
+    before = len(client.predict(api_name="/runs"))
+    with pytest.raises(AppError, match=sentence):
+        client.predict(*arguments, api_name=endpoint)
+    assert len(client.predict(api_name="/runs")) == before
+
+
+def test_visitors_of_a_public_page_are_bounded(client, cifar10, monkeypatch):
+    monkeypatch.setattr(trainer, "permissions", Permissions(train=False, manage=False))
+    for endpoint, arguments in (
+        ("/train_scratch", ({},)),
+        ("/train_control", ("classic", "stop")),
+    ):
+        with pytest.raises(AppError, match="--allow-training"):
+            client.predict(*arguments, api_name=endpoint)
+    monkeypatch.setattr(trainer, "permissions", Permissions(limits=Limits(epochs=3, runs=0)))
+    with pytest.raises(AppError, match="as many as visitors may make"):
+        client.predict({}, api_name="/train_head")
+    monkeypatch.setattr(trainer, "permissions", Permissions(limits=Limits(epochs=3)))
+    with pytest.raises(AppError, match="Visitors may train 3 epochs"):
+        client.predict({"epochs": 4}, api_name="/train_scratch")

@@ -1,15 +1,19 @@
 """Starting the demo: flags, messages, and how soon the page answers."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import httpx
 import pytest
 from conftest import script_module
+from gradio_client import Client
 
 import demo
+from imgrec import journal
 from imgrec.paths import ROOT
 
 
@@ -80,6 +84,36 @@ def test_with_credentials_a_stranger_sees_nothing(benchmark):
     finally:
         process.terminate()
         process.wait()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_training_outlives_the_demo(benchmark, cifar10, tmp_path, end):
+    port = benchmark.free_port()
+    demo_process = subprocess.Popen(
+        [sys.executable, "demo.py", "--port", str(port), "--runs-dir", str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        benchmark.wait_for(f"http://127.0.0.1:{port}", demo_process)
+        client = Client(f"http://127.0.0.1:{port}", verbose=False)
+        run = tmp_path / client.predict({}, "left", api_name="/train_scratch")
+        assert journal.is_held(run)
+    finally:
+        demo_process.send_signal(end)
+        demo_process.wait(timeout=60)
+    deadline = time.monotonic() + 10
+    while journal.is_held(run):
+        assert time.monotonic() < deadline, "the training goes on alone"
+        time.sleep(0.1)
+    assert journal.state_of(run) in ("interrupted", "stopped")
+
+
+def test_photos_that_are_no_two_folders_are_told_in_one_line(tmp_path):
+    ended = run_demo("--photos", str(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stderr.strip().endswith("one of them named dog; it holds: none.")
 
 
 def test_the_page_answers_nearly_as_soon_as_an_empty_one(benchmark):

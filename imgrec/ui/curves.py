@@ -1,5 +1,6 @@
 """Accuracy and loss of chosen runs as the data of native line plots."""
 
+import dataclasses
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -13,7 +14,8 @@ from imgrec.journal import Point
 
 MOST_RUNS = 6  # in one plot: as many as can be told apart
 MOST_POINTS = 150  # of one line: more would slow the browser down and show no more
-COLUMNS = ("x", "accuracy", "loss", "line")
+COLUMNS = {"x": float, "accuracy": float, "loss": float, "line": str}
+DASH = 0.96  # of the way from the plot's left edge, where the dash of a single point begins
 # Okabe & Ito's colours, which the colour-blind can tell apart (https://jfly.uni-koeln.de/color/):
 # validation in each, training in a lighter tint of it.
 TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87900", "#56697a")
@@ -33,9 +35,10 @@ def frame(entries: Sequence[Entry], over: str) -> pd.DataFrame:
         )
         for entry in entries[:MOST_RUNS]
         for line, points in _lines(entry, alone=len(entries) == 1).items()
-        for point in thinned(points)
+        for point in visible(points)
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    # With types, for without any row gradio would take the numbers for words.
+    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def _lines(entry: Entry, alone: bool) -> dict[str, list[Point]]:
@@ -47,21 +50,13 @@ def _lines(entry: Entry, alone: bool) -> dict[str, list[Point]]:
     }
 
 
-def thinned(points: Sequence[Point]) -> list[Point]:
-    """At most `MOST_POINTS` points: each the mean of as many neighbours, the last one's place."""
-    if len(points) <= MOST_POINTS:
-        return list(points)
-    size = -(-len(points) // MOST_POINTS)
-    groups = [points[start : start + size] for start in range(0, len(points), size)]
-    return [
-        Point(
-            epochs=group[-1].epochs,
-            seconds=group[-1].seconds,
-            loss=sum(point.loss for point in group) / len(group),
-            accuracy=sum(point.accuracy for point in group) / len(group),
-        )
-        for group in groups
-    ]
+def visible(points: Sequence[Point]) -> list[Point]:
+    """The points as they are drawn; a single one, which is no line, as a dash that ends there."""
+    if len(points) == 1:
+        (end,) = points
+        start = dataclasses.replace(end, epochs=DASH * end.epochs, seconds=DASH * end.seconds)
+        return [start, end]
+    return catalogue.thinned(points, MOST_POINTS)
 
 
 def colours(entries: Sequence[Entry]) -> dict[str, str]:
@@ -75,6 +70,12 @@ def colours(entries: Sequence[Entry]) -> dict[str, str]:
             _lines(entry, alone=False), (TINTS[number], TONES[number]), strict=True
         )
     }
+
+
+def drawn(entries: Sequence[Entry], over: str) -> list[Any]:
+    """What the two plots and the legend show of these runs."""
+    data = frame(entries, over)
+    return [data, data, legend(entries)]
 
 
 def legend(entries: Sequence[Entry]) -> str:
@@ -113,10 +114,12 @@ def axes(entries: Sequence[Entry], over: str) -> tuple[dict[str, Any], dict[str,
     data = frame(entries, over)
     planned = max((entry.config["recipe"].get("epochs", 1) for entry in entries), default=1)
     end = planned if over == "epochs" else rounded_up(data["x"].max() if len(data) else 0.0)
+    tones = colours(entries)
     common: dict[str, Any] = {
         "x_title": "epoch" if over == "epochs" else "minutes of training",
         "x_lim": [0.0, float(end)],
-        "color_map": colours(entries),
+        # Only of the lines that there are: a line that comes later makes the axes new.
+        "color_map": {line: tones[line] for line in data["line"].unique()},
     }
     highest = float(data["loss"].max()) if len(data) else USUAL_LOSS
     top = rounded_up(highest) if highest <= 1 or highest > USUAL_LOSS else USUAL_LOSS

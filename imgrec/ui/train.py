@@ -136,7 +136,7 @@ def _layout() -> Parts:
         with gr.Column(scale=3, min_width=320):
             status = gr.HTML(cards.panel("Training", "Looking for runs."))
             with gr.Row(equal_height=False):
-                shown = gr.Dropdown([], multiselect=True, label="Curves of", min_width=200, scale=2)
+                shown = gr.Dropdown([], multiselect=True, label="Curves of", min_width=200)
                 over = gr.Radio(["epochs", "minutes"], value="epochs", label="Over", min_width=220)
             plots = curves.plots()
             sprite, strip = gr.HTML(elem_classes="sprite"), gr.HTML()

@@ -1,12 +1,12 @@
 """What can be done with trainings and runs, by a button or by a program."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from gradio.utils import get_upload_folder
 
 from imgrec import catalogue, datasets, journal
+from imgrec import runs as runs_on_disk
 from imgrec.errors import DataError, ImgrecError
 from imgrec.head_trainer import SHIPPED, head_trainer
 from imgrec.recipe import HEAD_RECIPES, HeadRecipe, Recipe
@@ -144,10 +144,9 @@ def delete_run(run: str) -> None:
 
 @reported
 def zip_run(run: str) -> str:
-    """A run's files as a zip, where gradio may serve it from."""
-    folder = Path(get_upload_folder())  # which gradio clears by and by
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(catalogue.zipped(run, Path(tempfile.mkdtemp(dir=folder))))
+    """A run's files as a zip, where gradio may serve it from; one place a run, however often."""
+    folder = Path(get_upload_folder()) / runs_on_disk.sha256(run.encode())[:16]
+    return str(catalogue.zipped(run, folder))
 
 
 def _check_may_manage() -> None:

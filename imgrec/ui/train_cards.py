@@ -78,8 +78,9 @@ def _summary(entry: Entry, watched: Watched) -> str:
             spent = f"It learned for {duration(entry.seconds)}." if entry.seconds else ""
             return f"{tested}{known}{spent}"
         case "stopped" | "interrupted" | "failed":
-            kept = f"{entry.epochs} whole epochs are kept" if entry.epochs else "Nothing is lost"
-            return f"{known}{kept}: resume it under Runs."
+            kept = {0: "No whole epoch is kept", 1: "One whole epoch is kept"}
+            usual = f"{entry.epochs} whole epochs are kept"
+            return f"{known}{kept.get(entry.epochs, usual)}: resume it under Runs."
         case "paused":
             return f"{known}It waits where it is, and goes on when you say so."
     left = watched.seconds_left
@@ -149,9 +150,9 @@ def recipe_in_short(entry: Entry) -> str:
 
 def _in_words(name: str, value: object) -> str:
     """A setting as the table tells it: `3 epochs`, `10,000 images`, `augmentation`."""
-    counted = {"epochs": "epochs", "limit": "images", "hidden": "hidden neurons"}
+    counted = {"epochs": "epoch", "limit": "image", "hidden": "hidden neuron"}
     if name in counted:
-        return f"{value:,} {counted[name]}"
+        return f"{value:,} {counted[name]}{'' if value == 1 else 's'}"
     words = {"l2": "weight decay", "apart": "kept apart"}.get(name, name.replace("_", " "))
     return words if value is True else f"{words} {value}"
 

@@ -158,11 +158,7 @@ def _lists(
     lengths = [(e.name, e.epochs, len(journal.watch(e.folder).points)) for e in drawn]
     rows = [(e.name, e.state, e.epochs, e.test_accuracy) for e in entries]
     return [
-        *changes.part(
-            "curves",
-            (over, lengths),
-            lambda: [*[curves.frame(drawn, over)] * 2, curves.legend(drawn)],
-        ),
+        *changes.part("curves", (over, lengths), lambda: curves.drawn(drawn, over)),
         *changes.part("table", rows, lambda: [train_cards.runs_table(entries)]),
     ]
 
@@ -176,7 +172,10 @@ def _choices(
         *changes.part(
             "choices",
             (names, shown, chosen),
-            lambda: [gr.Dropdown(names, value=value) for value in (shown, chosen)],
+            lambda: [
+                gr.Dropdown(names, value=shown, multiselect=True),
+                gr.Dropdown(names, value=chosen),
+            ],
         ),
         *changes.part(
             "actions", (chosen, entry.state, entry.epochs, busy), lambda: actions(entry, busy)

