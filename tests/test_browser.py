@@ -105,6 +105,17 @@ def test_each_approach_has_its_tab_with_the_same_picture_and_its_layers(page, ta
     assert_no_sideways_scrolling(page)
 
 
+def test_a_link_may_name_a_tab(page):
+    page.goto(f"{page.url}#Pre-trained")
+    page.reload()
+    expect(page.locator("article.card.pretrained:visible")).to_have_count(1)
+    choose_tab(page, "Transfer")
+    expect(page.locator("article.card.transfer:visible")).to_have_count(1)
+    page.reload()
+    expect(page.locator("article.card.transfer:visible")).to_have_count(1)
+    expect(page.locator("article.card:visible")).to_have_count(1)
+
+
 def test_the_number_of_classes_can_be_chosen(page):
     choose_tab(page, "Pre-trained")
     expect(page.locator("article.card.pretrained:visible .bar")).to_have_count(5)

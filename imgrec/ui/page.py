@@ -16,6 +16,16 @@ HEADER = """
   <p>One image, three networks: trained from scratch, pre-trained, and taught by transfer.</p>
 </header>
 """
+# The address names the chosen tab, so that a reload, or a link, leads back to it.
+OPEN_NAMED_TAB = """() => {
+  const name = decodeURIComponent(location.hash.slice(1));
+  const tabs = [...document.querySelectorAll('button[role=tab], .overflow-dropdown button')];
+  tabs.find((tab) => tab.textContent.trim() === name)?.click();
+}"""
+NAME_OPEN_TAB = """() => setTimeout(() => {
+  const open = document.querySelector('button[role=tab][aria-selected=true]');
+  if (open) history.replaceState(null, '', '#' + open.textContent.trim());
+})"""
 QUEUE = 40  # visitors waiting; more are told to come back
 HOUR = 3600  # seconds
 
@@ -43,5 +53,7 @@ def build_page() -> gr.Blocks:
                 build_train(tabs, tab, choosers)
         keep_fresh([page.load, first_tab.select, scratch_tab.select, transfer_tab.select], choosers)
         connect(page, [first.panel, panel], arrived)
+        tabs.select(None, js=NAME_OPEN_TAB, trigger_mode="multiple")
+        page.load(None, js=OPEN_NAMED_TAB)
         gr.api(vgg16_status)
     return page.queue(max_size=QUEUE)

@@ -66,7 +66,7 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
     parts = _layout()
     view, seen = parts.view, gr.State({})
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
-    tabs.select(_watches, None, timer, **QUIET, queue=False)
+    tabs.select(_watches, None, timer, **QUIET, queue=False, trigger_mode="always_last")
     looking: dict[str, Any] = {
         "fn": follow,
         "inputs": [seen, view.shown, view.chosen, parts.over],
