@@ -200,9 +200,7 @@ def zipped(name: str, folder: Path) -> Path:
     archive = folder / f"{entry.name}.zip"
     content = io.BytesIO()
     try:
-        with zipfile.ZipFile(
-            content, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False
-        ) as bundle:
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as bundle:
             for file in sorted(entry.folder.rglob("*")):
                 if file.is_file() and not file.name.startswith("."):
                     bundle.write(file, Path(entry.name) / file.relative_to(entry.folder))

@@ -183,7 +183,7 @@ class Journal:
     def step(self, step: Step) -> bool:
         """After a batch: writes a point of the curve when it is time for one, and says whether.
 
-        The point's means are those of the batches since the last one. Raises StopTrainingError.
+        The point's means are those of the batches since the last one.
         """
         self._count()
         due = self._last_point + self._interval()
@@ -207,8 +207,8 @@ class Journal:
             return True
         return False
 
-    def obey(self) -> bool:
-        """Waits while a pause is wished; says whether the run shall finish after this epoch.
+    def obey(self) -> None:
+        """Waits while a pause is wished.
 
         Raises StopTrainingError if a stop is wished, or the time is over.
         """
@@ -224,7 +224,6 @@ class Journal:
             raise StopTrainingError("The training was stopped; it can be resumed.")
         if self.ends is not None and time.monotonic() > self.ends:
             raise StopTrainingError("The time for this training is over.")
-        return wish == "finish"
 
     def _count(self) -> None:
         now = time.monotonic()

@@ -1,19 +1,23 @@
 """Transfer learning: photos from folders, features extracted once, heads trained on them."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from imgrec import heads, labels, networks, runs
-from imgrec.approaches import serving, transfer
+from imgrec.approaches import transfer, vgg16
 from imgrec.approaches.serving import BATCH
 from imgrec.datasets import draw_dog_photos, is_dog, labelled_files
-from imgrec.errors import DataError, ImageError
+from imgrec.errors import CancelledError, DataError, ImageError, ModelError
 from imgrec.evaluation import binary_metrics
-from imgrec.heads import RECIPES, HeadRecipe, Photos
+from imgrec.heads import Photos
 from imgrec.paths import MODELS
+from imgrec.recipe import HEAD_RECIPES, HeadRecipe
 
 QUICK = HeadRecipe("pooled", epochs=3, batch_size=8, learning_rate=0.1)
 
@@ -163,6 +167,15 @@ def test_the_progress_counts_all_photos(folder, passes):
     assert seen == [(BATCH, 40), (40, 40)]
 
 
+def test_a_stopped_extraction_keeps_what_it_found(folder, passes):
+    files, seen = labelled_files(folder, "dog"), []
+    with pytest.raises(CancelledError, match="what it found is kept"):
+        heads.extract(files, lambda done, total: seen.append(done), cancelled=lambda: bool(seen))
+    assert passes == seen == [BATCH]
+    assert colours(heads.extract(files)) == CATS + DOGS
+    assert passes == [BATCH, 40 - BATCH]
+
+
 def test_without_usable_photos_of_one_class_there_is_nothing_to_learn(folder, passes):
     for file in (folder / "dog").iterdir():
         file.write_bytes(b"no picture")
@@ -234,10 +247,10 @@ def probabilities(head, photos: Photos) -> np.ndarray:
     return np.asarray(head(photos.features.astype("float32")))[:, 0]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", HEAD_RECIPES)
 def test_a_head_learns_to_tell_what_can_be_told(name):
     photos = separable()
-    head, history = heads.train_head(RECIPES[name], photos)
+    head, history = heads.train_head(HEAD_RECIPES[name], photos)
     apart = dataclasses.replace(
         photos, features=photos.features[::-1], labels=photos.labels[::-1], files=photos.files[::-1]
     )
@@ -245,11 +258,11 @@ def test_a_head_learns_to_tell_what_can_be_told(name):
     assert measured["accuracy"] == measured["auc"] == measured["balanced_accuracy"] == 1
     assert measured["photos"] == 40 and measured["sha256"] == apart.sha256()
     assert set(history) == {"loss", "accuracy"}
-    assert [len(values) for values in history.values()] == [RECIPES[name].epochs] * 2
+    assert [len(values) for values in history.values()] == [HEAD_RECIPES[name].epochs] * 2
     assert history["loss"][-1] < history["loss"][0] and history["accuracy"][-1] == 1
 
 
-@pytest.mark.parametrize("recipe", [QUICK, HeadRecipe("flatten", 1, 20, 1e-3)])
+@pytest.mark.parametrize("recipe", [QUICK, HeadRecipe("flatten", 1, 20, 1e-3, hidden=256)])
 def test_the_same_seed_gives_the_same_head(recipe):
     photos = separable()
     (one, first), (other, second) = (heads.train_head(recipe, photos) for _ in range(2))
@@ -263,7 +276,7 @@ def test_the_same_seed_gives_the_same_head(recipe):
 def test_each_class_weighs_the_same():
     # Nothing can be told from these features: then the likelihood is one half, not the dogs' share.
     photos = dataclasses.replace(separable(), features=np.ones((40, 7, 7, 512), "float16"))
-    head, _ = heads.train_head(RECIPES["pooled"], photos)
+    head, _ = heads.train_head(HEAD_RECIPES["pooled"], photos)
     assert probabilities(head, photos) == pytest.approx(0.5, abs=0.05)
 
 
@@ -282,6 +295,53 @@ def test_a_subset_keeps_files_features_and_labels_together():
     assert dogs.files == tuple(f"{i}.jpg" for i in range(0, 40, 4))
     np.testing.assert_array_equal(dogs.features, photos.features[::4])
     assert dogs.labels.tolist() == [1] * 10
+
+
+@pytest.mark.parametrize("name", HEAD_RECIPES)
+def test_hidden_neurons_and_weight_decay_are_the_recipes(name):
+    recipe = dataclasses.replace(HEAD_RECIPES[name], epochs=1, hidden=3, l2=1.0)
+    head, with_decay = heads.train_head(recipe, separable())
+    assert [layer.units for layer in head.layers if hasattr(layer, "units")] == [3, 1]
+    _, without = heads.train_head(dataclasses.replace(recipe, l2=0.0), separable())
+    assert with_decay["loss"][0] > without["loss"][0] + 0.1
+
+
+# Photos kept apart
+
+
+@given(
+    st.lists(st.booleans(), min_size=2, max_size=60), st.floats(0, 0.5), st.integers(0, 2**32 - 1)
+)
+def test_the_share_of_each_class_is_kept_apart(truth, share, seed):
+    recipe = HeadRecipe("pooled", 1, 1, 0.1, apart=share, seed=seed)
+    photos = Photos(("",) * len(truth), np.zeros((len(truth), 1)), np.array(truth, "float32"))
+    counts = [truth.count(label) for label in (False, True)]
+    if any(math.ceil(share * count) >= count for count in counts):
+        with pytest.raises(DataError, match="no photos left to train on; keep fewer apart"):
+            heads.kept_apart(recipe, photos)
+        return
+    apart = heads.kept_apart(recipe, photos)
+    found = [int((apart & (photos.labels == label)).sum()) for label in (0, 1)]
+    assert found == [math.ceil(share * count) for count in counts]
+    np.testing.assert_array_equal(apart, heads.kept_apart(recipe, photos))
+
+
+def test_photos_kept_apart_judge_the_head_and_do_not_teach_it():
+    recipe, photos = dataclasses.replace(QUICK, apart=0.25), separable()
+    apart = heads.kept_apart(recipe, photos)
+    head, history = heads.train_head(recipe, photos)
+    measured = heads.evaluate(head, photos.subset(apart))
+    assert measured["photos"] == 11  # a quarter of 10 dogs, rounded up, and of 30 others
+    assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert [len(values) for values in history.values()] == [QUICK.epochs] * 4
+    assert history["val_accuracy"][-1] == pytest.approx(measured["accuracy"], abs=1e-6)
+
+    features = photos.features.copy()
+    features[apart] = 1
+    other, changed = heads.train_head(recipe, dataclasses.replace(photos, features=features))
+    assert changed["loss"] == history["loss"] and changed["val_loss"] != history["val_loss"]
+    for path, array in networks.get_weights(head).items():
+        np.testing.assert_array_equal(array, networks.get_weights(other)[path])
 
 
 # Cross-validation
@@ -318,7 +378,7 @@ def test_each_photo_is_judged_once_by_a_head_that_never_saw_it(monkeypatch, fold
 
 
 def test_cross_validation_of_what_can_be_told():
-    recipe = dataclasses.replace(RECIPES["pooled"], epochs=20)
+    recipe = dataclasses.replace(HEAD_RECIPES["pooled"], epochs=20)
     assert heads.cross_validate(recipe, separable(20), 2)["accuracy"] == 1
 
 
@@ -334,6 +394,7 @@ def test_a_saved_head_is_a_model_directory_with_its_features(tmp_path, monkeypat
     assert saved.config == {
         "network": "pooled",
         "classes": ["dog"],
+        "options": {"hidden": 0, "l2": 0.0},
         "recipe": dataclasses.asdict(QUICK),
     }
     assert saved.history == history
@@ -348,11 +409,46 @@ def test_a_saved_head_is_a_model_directory_with_its_features(tmp_path, monkeypat
     assert tuple(beside["files"]) == photos.files
     assert len(list(run.iterdir())) == 5
 
-    for module in (transfer, serving):
-        monkeypatch.setattr(module, "MODELS", tmp_path)
-    assert transfer.trained() == [run.name] and transfer.photos(run.name) == 40
+    monkeypatch.setenv("IMGREC_RUNS", str(tmp_path))
+    assert transfer.trained()[-1] == run.name
     (found,) = transfer.load(run.name).run(photos.features.astype("float32"))
     np.testing.assert_allclose(found[:, 0], probabilities(head, photos), atol=2e-3)
+
+
+def test_a_saved_head_is_built_with_its_own_options_and_named_in_its_verdicts(
+    tmp_path, monkeypatch
+):
+    recipe, photos = dataclasses.replace(QUICK, hidden=3, l2=0.01), separable()
+    head, history = heads.train_head(recipe, photos)
+    heads.save_head(
+        tmp_path / "small", recipe, "dog", photos, head, history, {}, keep_features=False
+    )
+    assert not (tmp_path / "small" / "features.npz").exists()
+    monkeypatch.setenv("IMGREC_RUNS", str(tmp_path))
+    passed = vgg16.Pass(
+        photos.features[:1].astype("float32"), None, 1.0, [Image.new("RGB", (8, 8))]
+    )
+    (verdict,) = transfer.predict(passed.views, passed=passed, name="small")
+    assert verdict.dog == pytest.approx(probabilities(head, photos)[0], abs=2e-3)
+    assert verdict.model == "VGG16 features + pooled head, small"
+    assert verdict.trained_on == "40 photos"
+    assert verdict.parameters == 14_714_688 + head.count_params()
+
+
+def test_a_head_for_another_question_is_not_offered(tmp_path, monkeypatch):
+    photos = separable()
+    head, history = heads.train_head(QUICK, photos)
+    heads.save_head(tmp_path / "cats", QUICK, "cat", photos, head, history, {})
+    monkeypatch.setenv("IMGREC_RUNS", str(tmp_path))
+    assert "cats" not in transfer.trained()
+    with pytest.raises(ModelError, match="cats was not taught the classes of this tab"):
+        transfer.load("cats")
+
+
+def test_the_photos_that_ship_are_those_of_the_shipped_head():
+    photos, report = heads.shipped_photos(), runs.load(MODELS / transfer.DEFAULT).report
+    assert photos.sha256() == report["features_sha256"]
+    assert len(photos.files) == len(photos.labels) == report["photos"] == 64
 
 
 @pytest.mark.parametrize(
@@ -423,7 +519,7 @@ def test_folds_that_do_not_fit_are_refused(folds):
     labels = np.array([1] * 10 + [0] * 20, "float32")
     photos = Photos(("",) * 30, np.zeros((30, 7, 7, 512), "float16"), labels)
     with pytest.raises(DataError, match="choose from 2 to 10"):
-        heads.cross_validate(RECIPES["pooled"], photos, folds)
+        heads.cross_validate(HEAD_RECIPES["pooled"], photos, folds)
 
 
 def test_too_few_photos_to_draw_from_are_told():

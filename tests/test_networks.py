@@ -87,6 +87,14 @@ def test_classic_drops_out_as_much_as_the_first_version(built):
     assert rates == {"dropout1": 0.25, "dropout2": 0.25, "dropout3": 0.5}
 
 
+@pytest.mark.parametrize("dropout", [0, 0.3, 0.9])
+def test_classic_drops_out_half_as_much_after_its_convolutions(dropout):
+    model = networks.classic(dropout=dropout)
+    rates = [layer.rate for layer in model.layers if "drop" in layer.name]
+    assert rates == [dropout / 2, dropout / 2, dropout]
+    assert model.count_params() == PARAMETERS["classic"]
+
+
 def test_the_vgg16_base_has_each_layers_shape_and_parameters(built):
     expected, side, inputs = [], 224, 3
     for number, block in enumerate(VGG16_BLOCKS, start=1):
@@ -110,6 +118,15 @@ def test_the_heads_have_each_layers_shape_and_parameters(built):
         ("Dense", (256,), dense(25088, 256)),
         ("Dense", (1,), dense(256, 1)),
     ]
+
+
+@pytest.mark.parametrize(("name", "inputs"), [("pooled", 512), ("flatten", 25088)])
+def test_a_head_has_as_many_hidden_neurons_as_it_is_told(name, inputs):
+    for hidden, parameters in ((0, dense(inputs, 1)), (7, dense(inputs, 7) + dense(7, 1))):
+        head = networks.HEADS[name](hidden=hidden, l2=0.01)
+        assert head.count_params() == parameters and head.output_shape == (None, 1)
+        kernels = [layer for layer in head.layers if layer.weights]
+        assert all(float(layer.kernel_regularizer.l2) == 0.01 for layer in kernels)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

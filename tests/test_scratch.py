@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from imgrec import labels, layers, networks, runs
-from imgrec.approaches import scratch, serving
+from imgrec.approaches import scratch
 from imgrec.datasets import cifar10_sample
 from imgrec.errors import ModelError
 from imgrec.images import open_image
@@ -20,6 +20,13 @@ from imgrec.paths import MODELS
 @pytest.fixture(scope="module")
 def classic():
     return scratch.load("classic")
+
+
+@pytest.fixture
+def runs_dir(tmp_path, monkeypatch):
+    """An empty folder for the user's runs."""
+    monkeypatch.setenv("IMGREC_RUNS", str(tmp_path))
+    return tmp_path
 
 
 def png(array: np.ndarray) -> bytes:
@@ -108,40 +115,71 @@ def test_the_view_is_the_central_square(width, height):
     assert (seen == (0, 255, 0)).all()
 
 
-def test_the_choice_is_of_scratch_networks_only():
+def test_the_choice_is_of_scratch_networks_only(runs_dir):
     names = scratch.trained()
-    assert scratch.DEFAULT in names and names == sorted(names)
+    assert scratch.DEFAULT in names and len(names) == len(set(names))
     for name in names:
         assert runs.load(MODELS / name).config["network"] in networks.SCRATCH
 
 
 @pytest.mark.parametrize("name", ["none", "", "vgg16_base", "dog_pooled_64", "../models/classic"])
-def test_a_network_that_does_not_ship_is_refused(name):
+def test_a_network_that_there_is_not_is_refused(runs_dir, name):
     with pytest.raises(ModelError, match=r"choose one of .*classic"):
         scratch.load(name)
 
 
-def test_damaged_weights_are_refused(tmp_path, monkeypatch):
-    saved = runs.load(MODELS / "classic")
-    weights = dict(saved.weights)
-    weights["classic/predictions/bias"] = np.zeros(11, "float32")
-    for name, arrays in {"odd": weights, "damaged": saved.weights}.items():
-        runs.save(tmp_path / name, config=saved.config, weights=arrays, history={}, report={})
-    (tmp_path / "damaged" / "weights.npz").write_bytes(b"damaged")
-    for module in (scratch, serving):
-        monkeypatch.setattr(module, "MODELS", tmp_path)
-    assert scratch.trained() == ["damaged", "odd"]
+def save(folder, config=None, weights=None):
+    """The shipped network as a run, with what is given changed."""
+    shipped = runs.load(MODELS / "classic")
+    runs.save(
+        folder,
+        config=shipped.config | (config or {}),
+        weights=shipped.weights | (weights or {}),
+        history={},
+        report={},
+    )
+
+
+def test_damaged_weights_are_refused(runs_dir):
+    save(runs_dir / "odd", weights={"classic/predictions/bias": np.zeros(11, "float32")})
+    save(runs_dir / "damaged")
+    (runs_dir / "damaged" / "weights.npz").write_bytes(b"damaged")
+    assert {"damaged", "odd"} < set(scratch.trained())
     with pytest.raises(ModelError, match="do not fit the network"):
         scratch.load("odd")
     with pytest.raises(ModelError, match="are damaged"):
         scratch.load("damaged")
 
 
-def test_an_unfinished_run_is_not_offered(tmp_path, monkeypatch):
-    (tmp_path / "running").mkdir()
-    (tmp_path / "running" / "config.json").write_text('{"classes": []}')
-    monkeypatch.setattr(scratch, "MODELS", tmp_path)
-    assert scratch.trained() == []
+@pytest.mark.parametrize("config", [{"network": "resnet"}, {"options": {"depth": 3}}])
+def test_a_network_of_another_version_is_refused(runs_dir, config):
+    save(runs_dir / "newer", config)
+    with pytest.raises(ModelError, match="newer has a network that is not known here"):
+        scratch.load("newer")
+
+
+def test_an_unfinished_run_is_not_offered(runs_dir):
+    save(runs_dir / "running")
+    assert "running" in scratch.trained()
+    (runs_dir / "running" / "report.json").unlink()
+    assert "running" not in scratch.trained()
+
+
+def test_a_run_can_be_used_and_is_named_in_its_verdicts(classic, runs_dir):
+    save(runs_dir / "mine")
+    picture = Image.fromarray(cifar10_sample()[0][0])
+    (verdict,) = scratch.predict([picture], name="mine")
+    (shipped,) = scratch.predict([picture])
+    assert verdict.model == "classic CNN, run mine" and verdict.dog == shipped.dog
+
+
+def test_a_run_that_was_trained_anew_is_loaded_anew(runs_dir):
+    save(runs_dir / "mine")
+    first = scratch.load("mine")
+    assert scratch.load("mine") is first
+    save(runs_dir / "mine", weights={"classic/predictions/bias": np.full(10, 5, "float32")})
+    bias = networks.get_weights(scratch.load("mine").model)["classic/predictions/bias"]
+    assert (bias == 5).all()
 
 
 def test_the_layer_table_is_the_models(classic):

@@ -4,16 +4,22 @@ import json
 import os
 import re
 import runpy
+import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imgrec import runs
+from imgrec import journal, runs
+from imgrec.approaches import transfer
 from imgrec.datasets import SAMPLE_FILE
 from imgrec.paths import IMAGES, ROOT
+from imgrec.recipe import Recipe
 
 VERDICT_KEYS = ["approach", "model", "stand_in", "classes", "dog", "milliseconds"]
 # TensorFlow, CUDA and absl log to stderr whatever one does.
@@ -160,6 +166,113 @@ def test_train_transfer_of_no_classes_says_so_in_one_sentence(script, tmp_path, 
     assert not (tmp_path / "runs").exists()
 
 
+def test_train_transfer_builds_the_head_it_is_told_to(script, photos, tmp_path, monkeypatch):
+    def base_features(images):
+        features = np.zeros((len(images), 7, 7, 512), "float32")
+        for feature, image in zip(features, images, strict=True):
+            feature[..., :3] = np.asarray(image).mean((0, 1))
+        return features
+
+    monkeypatch.setattr("imgrec.approaches.vgg16.base_features", base_features)
+    monkeypatch.setenv("IMGREC_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("IMGREC_RUNS", str(tmp_path / "runs"))
+    settings = {"hidden": 4, "l2": 0.01, "apart": 0.25, "epochs": 3, "learning_rate": 0.01}
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    options = ("--data", photos, "--head", "flatten", "--run", "mine", *flags)
+    assert script("train_transfer.py", *options, "--runs-dir", tmp_path / "runs") == 0
+    saved = runs.load(tmp_path / "runs" / "mine")
+    assert saved.config["options"] == {"hidden": 4, "l2": 0.01}
+    assert settings.items() <= saved.config["recipe"].items()
+    assert [len(values) for values in saved.history.values()] == [3] * 4
+    assert transfer.load("mine").model.count_params() == 25089 * 4 + 5
+
+
+# train_scratch.py
+
+
+def test_train_scratch_has_a_flag_for_every_setting():
+    stdout, _ = run("scripts/train_scratch.py", "--help", expect=0)
+    assert stdout.startswith("usage: train_scratch.py")
+    for name in Recipe.__dataclass_fields__:
+        assert re.search(rf"--{name.replace('_', '-')}\b", stdout), name
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--run", "old"), "old exists: use --resume to go on with it, or another --run."),
+        (("--run", "new", "--resume"), "There is no run .*new; name one that was started before"),
+        (("--resume",), "There is no run .*; name one"),
+        (("--run", "old", "--resume", "--epochs", "4"), "old was started with another recipe"),
+        (("--run", "done", "--resume"), "The run done has already finished"),
+        (("--run", "new", "--epochs", "0"), "Epochs: choose a whole number from 1 to 1,000."),
+    ],
+)
+def test_train_scratch_refuses_in_one_sentence(tmp_path, options, complaint):
+    for name in ("old", "done"):
+        journal.open_run(tmp_path / name, Recipe(epochs=3))
+    (tmp_path / "done" / "report.json").touch()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    arguments = ("scripts/train_scratch.py", "--runs-dir", tmp_path, *options)
+    stdout, stderr = run(*arguments, expect=1)
+    assert stdout == "" and len(stderr) == 1 and re.search(complaint, stderr[0])
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
+def start_training(folder: Path, *options: str) -> subprocess.Popen[str]:
+    """The script with the run `mine` in the folder, in a process of its own."""
+    command = [sys.executable, "scripts/train_scratch.py", "--runs-dir", folder, "--run", "mine"]
+    return subprocess.Popen(
+        [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def interrupted(cifar10, tmp_path_factory):
+    """A run whose process got Ctrl+C, what that process printed, and its exit code."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    folder = tmp_path_factory.mktemp("runs")
+    process = start_training(folder, "--epochs=2", "--limit=3200", "--validation-images=100")
+    while not journal.watch(folder / "mine").points:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    return folder, stderr.splitlines()[-1], process.returncode
+
+
+def test_ctrl_c_leaves_a_run_that_was_stopped(interrupted):
+    folder, told, code = interrupted
+    assert code == 1
+    assert told == f"{folder / 'mine'}: stopped; --resume --run mine goes on with it."
+    seen = journal.watch(folder / "mine")
+    assert seen.state == "stopped" and seen.log[-1].endswith("it can be resumed.")
+
+
+def test_a_disk_without_room_fails_the_run_which_can_be_resumed(interrupted, tmp_path):
+    import resource  # there is none on Windows
+
+    run = Path(shutil.copytree(interrupted[0] / "mine", tmp_path / "mine"))
+    journal.open_run(tmp_path / "other", Recipe())
+    process = start_training(tmp_path, "--resume")
+    megabyte = 2**20  # a checkpoint has 15
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (megabyte, megabyte))
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 1 and stdout == ""
+    sentence = "can't be read or written (File too large): see that its disk has room"
+    assert sentence in stderr.splitlines()[-1] and "Traceback" not in stderr
+    seen = journal.watch(run)
+    assert seen.state == "failed" and sentence in seen.problem
+    assert not list(run.glob("*.npz")) and not list(run.glob(".*.tmp"))
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["config.json"]
+
+    process = start_training(tmp_path, "--resume")
+    stdout, stderr = process.communicate(timeout=120)
+    assert process.returncode == 0, stderr
+    assert re.search(r"mine: test accuracy 0\.\d{4}, test loss", stdout)
+    assert journal.state_of(run) == "finished"
+
+
 # What an import loads
 
 
@@ -169,6 +282,7 @@ def test_train_transfer_of_no_classes_says_so_in_one_sentence(script, tmp_path, 
         ("demo", {"tensorflow", "keras"}),
         ("imgrec", {"tensorflow", "keras", "gradio", "numpy"}),
         ("imgrec.approaches", {"tensorflow", "keras", "gradio"}),
+        ("imgrec.trainer", {"tensorflow", "keras", "gradio"}),
     ],
 )
 def test_an_import_loads_no_more_than_it_must(module, unwanted):

@@ -1,24 +1,43 @@
 """Training the scratch network: taken up after a kill as if nothing had been, never mixed up."""
 
 import dataclasses
+import errno
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 from unittest.mock import Mock
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+import tensorflow as tf
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from imgrec import labels, networks, runs
+from imgrec import journal, labels, networks, runs, training
 from imgrec.datasets import Cifar10
 from imgrec.errors import DataError, ModelError
-from imgrec.training import Batches, Recipe, Step, split, train_scratch
+from imgrec.journal import Step, StopTrainingError
+from imgrec.recipe import OPTIMIZERS, Recipe
+from imgrec.training import Batches, augmented, estimated_seconds, split, train_scratch
 
 # 200 images to train on, in four batches of 64 at most.
-RECIPE = Recipe(epochs=2, validation_images=100, limit=300, seed=3)
+RECIPE = Recipe(epochs=2, validation_images=100, limit=200, seed=3)
 CURVES = ["loss", "accuracy", "val_loss", "val_accuracy"]
+# What no gradient changes enough to be seen: the first epoch stays the best one.
+STANDSTILL = Recipe(
+    epochs=9,
+    batch_size=32,
+    learning_rate=1e-7,
+    schedule="warm-up and cosine",
+    validation_images=100,
+    limit=64,
+    patience=2,
+    restore_best=True,
+)
 
 
 class KillError(Exception):
@@ -34,12 +53,48 @@ def data():
     return Cifar10(pixels(600), classes(600), pixels(100), classes(100))
 
 
+class Trained(NamedTuple):
+    """A run from its start to its end."""
+
+    run: Path
+    report: dict[str, Any]
+    steps: list[Step]
+    fed: list[Batches]  # what the network was given, one after the other
+
+
+def trained(recipe: Recipe, data, run: Path, listen=lambda step: None, **options) -> Trained:
+    """Trains and takes down what the network is given."""
+    steps, fed = [], []
+
+    class Told(Batches):
+        def __getitem__(self, index):
+            if not fed or fed[-1] is not self:
+                fed.append(self)
+            return super().__getitem__(index)
+
+    def on_step(step: Step) -> None:
+        steps.append(step)
+        listen(step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "Batches", Told)
+        report = train_scratch(recipe, data, run, on_step, **options)
+    return Trained(run, report, steps, fed)
+
+
 @pytest.fixture(scope="module")
-def unbroken(data, tmp_path_factory):
-    """A run from its start to its end: directory, report and steps."""
-    run, steps = tmp_path_factory.mktemp("runs") / "unbroken", []
-    report = train_scratch(RECIPE, data, run, steps.append)
-    return run, report, steps
+def unbroken(data, tmp_path_factory) -> Trained:
+    return trained(RECIPE, data, tmp_path_factory.mktemp("runs") / "unbroken")
+
+
+def at(epoch: int, step: int, act: Callable[[], object]) -> Callable[[Step], None]:
+    """A listener that acts at that step of that epoch."""
+
+    def listen(progress: Step) -> None:
+        if (progress.epoch, progress.step) == (epoch, step):
+            act()
+
+    return listen
 
 
 def killed(data, run, epoch: int, step: int) -> list[Step]:
@@ -78,9 +133,16 @@ def names(run) -> list[str]:
     return sorted(path.name for path in run.iterdir())
 
 
+def contents(run) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in run.iterdir()}
+
+
+JOURNAL = ["config.json", "events.jsonl", "strip.png"]  # there from the first step on
+
+
 def test_a_run_ends_as_a_model_directory(data, unbroken):
-    run, report, _ = unbroken
-    assert names(run) == ["config.json", "history.json", "report.json", "weights.npz"]
+    run, report = unbroken.run, unbroken.report
+    assert names(run) == sorted([*JOURNAL, "history.json", "report.json", "weights.npz"])
     saved = runs.load(run)
     assert saved.report == report
     assert saved.config == {
@@ -92,12 +154,12 @@ def test_a_run_ends_as_a_model_directory(data, unbroken):
     assert [len(values) for values in saved.history.values()] == [2] * 5
     assert report["data_sha256"] == data.sha256()
     assert report["test_images"] == 100 and report["seed"] == 3
-    assert report["parameters"] == 1_250_858
+    assert report["parameters"] == 1_250_858 and report["epochs"] == report["kept_epoch"] == 2
     assert report["seconds"] == pytest.approx(sum(saved.history["seconds"]), abs=0.1)
 
 
 def test_the_reported_figures_are_the_saved_networks(data, unbroken):
-    run, report, _ = unbroken
+    run, report = unbroken.run, unbroken.report
     model = networks.classic()
     networks.set_weights(model, runs.load(run).weights)
     probabilities = np.asarray(model(data.x_test.astype("float32") / 255))
@@ -108,12 +170,12 @@ def test_the_reported_figures_are_the_saved_networks(data, unbroken):
 
 
 def test_the_listener_hears_of_every_step(unbroken):
-    _, _, steps = unbroken
+    steps = unbroken.steps
     assert [(step.epoch, step.epochs, step.step, step.steps) for step in steps] == [
         (epoch, 2, step, 4) for epoch in (1, 2) for step in (1, 2, 3, 4)
     ]
     assert all(0 < step.loss < 100 and 0 <= step.accuracy <= 1 for step in steps)
-    history = runs.load(unbroken[0]).history
+    history = runs.load(unbroken.run).history
     for epoch in (1, 2):  # the last step's means are the epoch's
         assert steps[4 * epoch - 1].loss == pytest.approx(history["loss"][epoch - 1], abs=1e-5)
         assert steps[4 * epoch - 1].accuracy == pytest.approx(
@@ -122,7 +184,7 @@ def test_the_listener_hears_of_every_step(unbroken):
 
 
 def test_a_killed_run_is_unfinished_and_keeps_its_first_epoch(unfinished):
-    assert names(unfinished) == ["checkpoint.npz", "config.json", "history.json"]
+    assert names(unfinished) == sorted([*JOURNAL, "checkpoint.npz", "history.json"])
     assert len(runs.read_json(unfinished / "history.json")["loss"]) == 1
     with pytest.raises(ModelError, match="not a finished model"):
         runs.load(unfinished)
@@ -140,8 +202,8 @@ def resumed(data, killed_run, tmp_path_factory):
 
 
 def test_a_killed_run_ends_as_the_unbroken_one_did(unbroken, resumed):
-    assert names(resumed[0]) == names(unbroken[0])
-    one, other = runs.load(unbroken[0]), runs.load(resumed[0])
+    assert names(resumed[0]) == names(unbroken.run)
+    one, other = runs.load(unbroken.run), runs.load(resumed[0])
     assert list(one.weights) == list(other.weights)
     for path, array in one.weights.items():
         assert np.array_equal(array, other.weights[path]), path
@@ -149,37 +211,37 @@ def test_a_killed_run_ends_as_the_unbroken_one_did(unbroken, resumed):
         name: other.history[name] for name in CURVES
     }
     for name in ("weights_sha256", "test_loss", "test_accuracy"):
-        assert resumed[1][name] == unbroken[1][name]
+        assert resumed[1][name] == unbroken.report[name]
 
 
 def test_no_whole_epoch_is_trained_twice(unbroken, resumed):
     _, _, second, third = resumed
-    assert second == unbroken[2][4:]  # the steps of epoch 2
+    assert second == unbroken.steps[4:]  # the steps of epoch 2
     assert third == []  # only the measuring was left
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_again(data, unbroken, unfinished):
     (unfinished / "checkpoint.npz").unlink()
     (unfinished / "history.json").unlink()
-    assert killed(data, unfinished, epoch=1, step=4) == unbroken[2][:4]
-    assert names(unfinished) == ["config.json"]
+    assert killed(data, unfinished, epoch=1, step=4) == unbroken.steps[:4]
+    assert names(unfinished) == JOURNAL
 
 
 def test_a_finished_run_is_not_trained_again(data, unbroken):
-    before = {path: path.read_bytes() for path in unbroken[0].iterdir()}
+    before = contents(unbroken.run)
     with pytest.raises(ModelError, match="unbroken has already finished"):
-        train_scratch(RECIPE, data, unbroken[0])
-    assert {path: path.read_bytes() for path in unbroken[0].iterdir()} == before
+        train_scratch(RECIPE, data, unbroken.run)
+    assert contents(unbroken.run) == before
 
 
 @pytest.mark.parametrize(
     "change", [{"epochs": 3}, {"seed": 4}, {"learning_rate": 1e-4}, {"limit": None}]
 )
 def test_a_run_of_another_recipe_is_not_gone_on_with(data, unfinished, change):
-    before = {path: path.read_bytes() for path in unfinished.iterdir()}
+    before = contents(unfinished)
     with pytest.raises(ModelError, match="another recipe"):
         train_scratch(dataclasses.replace(RECIPE, **change), data, unfinished)
-    assert {path: path.read_bytes() for path in unfinished.iterdir()} == before
+    assert contents(unfinished) == before
 
 
 def halved(content: bytes) -> bytes:
@@ -243,7 +305,7 @@ def test_a_damaged_checkpoint_is_told(data, unfinished, damage):
 
 def test_mixed_precision_keeps_the_weights_in_float32_and_the_policy_as_it_was(data, tmp_path):
     policy = keras.config.dtype_policy().name
-    recipe = Recipe(epochs=1, validation_images=20, limit=84, mixed_precision=True)
+    recipe = Recipe(epochs=1, validation_images=20, limit=64, mixed_precision=True)
     train_scratch(recipe, data, tmp_path / "run")
     assert keras.config.dtype_policy().name == policy
     weights = runs.load(tmp_path / "run").weights
@@ -252,9 +314,225 @@ def test_mixed_precision_keeps_the_weights_in_float32_and_the_policy_as_it_was(d
 
 
 def test_too_few_images_are_told_before_anything_is_written(data, tmp_path):
-    with pytest.raises(DataError, match="100 images leave none to train on after 100"):
-        train_scratch(dataclasses.replace(RECIPE, limit=100), data, tmp_path / "run")
+    recipe = dataclasses.replace(RECIPE, validation_images=600)
+    with pytest.raises(DataError, match="600 images leave none to train on after 600"):
+        train_scratch(recipe, data, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+# What the network is given
+
+
+def test_each_epoch_has_the_same_images_in_another_order(data, unbroken):
+    first, second = (
+        fed.order for fed in unbroken.fed if fed.x is data.x_train and len(fed.order) == 200
+    )
+    assert sorted(first) == sorted(second) == split(600, RECIPE)[0].tolist()
+    assert (first != second).any() and (first != np.sort(first)).any()
+
+
+def test_each_epoch_and_layer_has_its_own_dropout_masks(data, tmp_path, monkeypatch):
+    states, fit = set(), keras.Sequential.fit
+
+    def watched_fit(model, *arguments, **options):
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                states.add(tuple(np.asarray(layer.seed_generator.state).tolist()))
+        return fit(model, *arguments, **options)
+
+    monkeypatch.setattr(keras.Sequential, "fit", watched_fit)
+    train_scratch(RECIPE, data, tmp_path / "run")
+    assert len(states) == 3 * RECIPE.epochs
+
+
+def test_validation_images_are_never_trained_on(data, unbroken):
+    chosen, validation = split(600, RECIPE)
+    orders = [fed.order for fed in unbroken.fed if fed.x is data.x_train]
+    assert [sorted(order) for order in orders] == [sorted(chosen), sorted(validation)] * 2
+
+
+def test_the_test_images_are_used_once_after_the_last_epoch(data, unbroken):
+    used = [fed.x is data.x_test for fed in unbroken.fed]
+    assert used == [False] * 4 + [True]
+    assert unbroken.fed[-1].order.tolist() == list(range(100))
+
+
+def test_those_who_watch_see_the_run(data, unbroken):
+    seen = journal.watch(unbroken.run)
+    history = runs.load(unbroken.run).history
+    assert (seen.state, seen.epoch, seen.epochs, seen.seconds_left) == ("finished", 2, 2, 0)
+    assert {1.0, 2.0} <= {point.epochs for point in seen.points}
+    assert [point.seconds for point in seen.points] == sorted(
+        point.seconds for point in seen.points
+    )
+    assert seen.points[-1].seconds <= sum(history["seconds"])
+    validation = data.y_train[split(600, RECIPE)[1]].tolist()
+    twice = [n for turn in (0, 1) for n in range(10) if validation.count(n) > turn]
+    assert [guess.right for guess in seen.guesses] == twice
+    assert all(0 <= guess.guessed < 10 for guess in seen.guesses)
+
+
+# Every setting, taken up after a kill
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_killed_run_with_every_setting_ends_as_an_unbroken_one(data, tmp_path, optimizer):
+    recipe = Recipe(
+        epochs=2,
+        batch_size=32,
+        optimizer=optimizer,
+        schedule="cosine",
+        dropout=0.3,
+        augmentation=True,
+        validation_images=50,
+        limit=64,
+        restore_best=True,
+        seed=5,
+    )
+    run, snapshot = tmp_path / "run", tmp_path / "killed"
+    unbroken = trained(recipe, data, run, at(2, 1, lambda: shutil.copytree(run, snapshot)))
+    assert any(
+        name.startswith(f"optimizer/{optimizer}/")
+        for name in runs.unpack((snapshot / "checkpoint.npz").read_bytes())
+    )
+    first, second = (fed.augment for fed in unbroken.fed if fed.augment is not None)
+    assert first != second
+    resumed = train_scratch(recipe, data, snapshot)
+    assert resumed["weights_sha256"] == unbroken.report["weights_sha256"]
+    assert resumed["kept_epoch"] == unbroken.report["kept_epoch"]
+    one, other = (runs.load(folder).history for folder in (run, snapshot))
+    assert {name: one[name] for name in CURVES} == {name: other[name] for name in CURVES}
+
+
+@pytest.fixture(scope="module")
+def standstill(data, tmp_path_factory):
+    """A run that gets no better after its first epoch, and a copy of it in its second one."""
+    run = tmp_path_factory.mktemp("runs") / "standstill"
+    snapshot = run.with_name("killed")
+    return trained(
+        STANDSTILL, data, run, at(2, 1, lambda: shutil.copytree(run, snapshot))
+    ), snapshot
+
+
+def test_a_run_that_gets_no_better_stops_when_patience_is_out(standstill):
+    unbroken, _ = standstill
+    accuracies = runs.load(unbroken.run).history["val_accuracy"]
+    assert accuracies == [accuracies[0]] * 3 and unbroken.report["epochs"] == 3
+    assert unbroken.steps[-1].epoch == 3 and unbroken.steps[-1].epochs == 9
+
+
+def test_the_best_epochs_weights_are_kept_and_the_report_says_so(standstill):
+    unbroken, snapshot = standstill
+    report = unbroken.report
+    assert report["kept_epoch"] == 1
+    assert report["val_accuracy"] == runs.load(unbroken.run).history["val_accuracy"][0]
+    after_first = runs.unpack((snapshot / "checkpoint.npz").read_bytes())
+    for path, array in runs.load(unbroken.run).weights.items():
+        np.testing.assert_array_equal(array, after_first[f"weights/{path}"])
+
+
+def test_the_best_epochs_weights_outlive_a_kill(data, standstill):
+    unbroken, snapshot = standstill
+    report = train_scratch(STANDSTILL, data, snapshot)
+    assert report["kept_epoch"] == 1 and report["epochs"] == 3
+    assert report["weights_sha256"] == unbroken.report["weights_sha256"]
+
+
+# Wishes
+
+
+def test_a_finish_ends_the_run_after_its_epoch(data, tmp_path):
+    run = tmp_path / "run"
+    done = trained(RECIPE, data, run, at(1, 2, lambda: journal.ask(run, "finish")))
+    assert [step.step for step in done.steps] == [1, 2, 3, 4]
+    assert done.report["epochs"] == done.report["kept_epoch"] == 1
+    assert len(runs.load(run).history["loss"]) == 1
+
+
+def test_a_stop_in_the_first_step_leaves_a_run_that_begins_again(data, tmp_path, unbroken):
+    run, steps = tmp_path / "run", []
+    stop = at(1, 1, lambda: journal.ask(run, "stop"))
+    with pytest.raises(StopTrainingError, match="can be resumed"):
+        train_scratch(RECIPE, data, run, lambda step: (steps.append(step), stop(step)))
+    assert len(steps) == 1 and names(run) == [*JOURNAL, "wish"]
+    journal.ask(run, None)
+    report = train_scratch(RECIPE, data, run)
+    assert report["weights_sha256"] == unbroken.report["weights_sha256"]
+
+
+def test_a_training_whose_time_is_over_can_be_resumed(data, tmp_path):
+    steps = []
+    with pytest.raises(StopTrainingError, match="time for this training is over"):
+        train_scratch(RECIPE, data, tmp_path / "run", steps.append, seconds=0)
+    assert steps == [] and names(tmp_path / "run") == JOURNAL
+
+
+# What goes wrong on the disk
+
+
+def test_a_folder_deleted_while_training_is_told_and_not_made_again(data, tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(ModelError, match="folder of the run run has vanished"):
+        train_scratch(RECIPE, data, run, at(1, 2, lambda: shutil.rmtree(run)))
+    assert not run.exists()
+
+
+@pytest.mark.parametrize("file", ["checkpoint.npz", "report.json"])
+def test_a_full_disk_is_told_and_the_run_can_be_resumed(
+    data, unbroken, killed_run, tmp_path, monkeypatch, file
+):
+    run, write = copy_of(killed_run, tmp_path), runs.write
+
+    def write_where_there_is_room(path: Path, content: bytes) -> None:
+        if path.name == file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, content)
+
+    other = contents(unbroken.run)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "write", write_where_there_is_room)
+        with pytest.raises(ModelError, match=r"No space left on device\).*resume it"):
+            train_scratch(RECIPE, data, run)
+    assert contents(unbroken.run) == other
+    report = train_scratch(RECIPE, data, run)
+    assert report["weights_sha256"] == unbroken.report["weights_sha256"]
+
+
+# TensorBoard
+
+
+def test_tensorboards_files_hold_the_curves(data, tmp_path):
+    run = trained(RECIPE, data, tmp_path / "run", tensorboard=True).run
+    curves = {name: {} for name in CURVES}
+    records = tf.data.TFRecordDataset([str(path) for path in (run / "tensorboard").iterdir()])
+    for record in records.as_numpy_iterator():
+        event = tf.compat.v1.Event.FromString(record)
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name == "scalars"
+            curves[value.tag][event.step] = float(tf.make_ndarray(value.tensor))
+    history = runs.load(run).history
+    for name in CURVES:
+        assert curves[name] == pytest.approx(dict(enumerate(history[name], start=1)), rel=1e-6)
+
+
+# How long it takes
+
+
+def test_the_estimate_grows_with_the_epochs_and_the_images():
+    recipe = Recipe(epochs=10, batch_size=8, limit=800, validation_images=100)
+    seconds = estimated_seconds(recipe)
+    assert seconds > 0
+    assert estimated_seconds(dataclasses.replace(recipe, epochs=30)) == pytest.approx(3 * seconds)
+    assert estimated_seconds(dataclasses.replace(recipe, limit=1600)) > 1.5 * seconds
+
+
+def test_the_steps_are_timed_once(monkeypatch):
+    recipe = Recipe(batch_size=8, limit=800)
+    first = estimated_seconds(recipe)
+    monkeypatch.setattr(networks, "SCRATCH", {})
+    assert estimated_seconds(recipe) == first
+    for change in ({"seed": 9}, {"augmentation": True}, {"schedule": "cosine"}):
+        assert estimated_seconds(dataclasses.replace(recipe, **change)) == first
 
 
 # The split
@@ -268,16 +546,16 @@ def test_too_few_images_are_told_before_anything_is_written(data, tmp_path):
 )
 def test_the_split_never_overlaps_and_keeps_to_the_limit(images, apart, limit, seed):
     recipe = Recipe(validation_images=apart, limit=limit, seed=seed)
-    used = min(images, limit or images)
-    if used <= apart:
+    if images <= apart:
         with pytest.raises(DataError):
             split(images, recipe)
         return
-    training, validation = split(images, recipe)
-    together = [*training.tolist(), *validation.tolist()]
-    assert len(validation) == apart and len(together) == len(set(together)) == used
+    chosen, validation = split(images, recipe)
+    together = [*chosen.tolist(), *validation.tolist()]
+    assert len(validation) == apart and len(chosen) == min(limit or images, images - apart)
+    assert len(together) == len(set(together))
     assert min(together) >= 0 and max(together) < images
-    for one, other in zip(split(images, recipe), (training, validation), strict=True):
+    for one, other in zip(split(images, recipe), (chosen, validation), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -287,8 +565,14 @@ def test_another_seed_splits_otherwise():
 
 
 def test_without_a_limit_every_image_is_used():
-    training, validation = split(1000, Recipe(validation_images=100))
-    assert sorted([*training, *validation]) == list(range(1000))
+    chosen, validation = split(1000, Recipe(validation_images=100))
+    assert sorted([*chosen, *validation]) == list(range(1000))
+    assert (np.diff(chosen) > 0).all()
+
+
+def test_a_limit_leaves_the_validation_images_as_they_are():
+    limited = split(1000, Recipe(validation_images=100, limit=50))[1]
+    np.testing.assert_array_equal(limited, split(1000, Recipe(validation_images=100))[1])
 
 
 @given(st.integers(1, 50), st.integers(1, 20))
@@ -304,3 +588,59 @@ def test_batches_hold_each_image_once_in_the_given_order(count, batch_size):
     np.testing.assert_allclose(images[:, 0, 0, 0] * 255, order, rtol=1e-6)
     np.testing.assert_array_equal(one_hot.argmax(axis=1), order % 10)
     assert (one_hot.sum(axis=1) == 1).all()
+
+
+# Augmentation
+
+
+def shifted(image: np.ndarray, down: int, right: int) -> np.ndarray:
+    """The image moved by so many pixels; what comes in is black."""
+    moved = np.zeros_like(image)
+    height, width, _ = image.shape
+    moved[max(0, down) : height + down, max(0, right) : width + right] = image[
+        max(0, -down) : height - down, max(0, -right) : width - right
+    ]
+    return moved
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    hnp.arrays(np.uint8, (2, 32, 32, 3), elements=st.integers(1, 255)), st.integers(0, 2**32 - 1)
+)
+def test_an_augmented_image_is_mirrored_or_not_and_shifted_by_up_to_four_pixels(images, seed):
+    results = augmented(images, np.random.default_rng(seed))
+    assert results.shape == images.shape and results.dtype == np.uint8
+    for image, result in zip(images, results, strict=True):
+        assert any(
+            (result == shifted(turned, down, right)).all()
+            for turned in (image, image[:, ::-1])
+            for down in range(-4, 5)
+            for right in range(-4, 5)
+        )
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_about_half_of_the_images_are_mirrored_and_shifts_differ(seed):
+    images = np.zeros((400, 32, 32, 3), np.uint8)
+    images[:, 10:16, 4:10] = 255  # a square on the left
+    results = augmented(images, np.random.default_rng(seed))
+    mirrored = results[:, :, 16:].any(axis=(1, 2, 3))
+    assert mirrored.mean() == pytest.approx(0.5, abs=0.15)  # six deviations
+    tops = results.any(axis=(2, 3)).argmax(axis=1)
+    assert set(tops) == set(range(6, 15))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 1000))
+@settings(max_examples=20, deadline=None)
+def test_augmentation_depends_on_seed_epoch_and_batch_alone(seed, epoch):
+    x = np.random.default_rng(0).integers(0, 256, (32, 32, 32, 3), dtype=np.uint8)
+    twice = np.tile(np.arange(32), 2)
+
+    def batches(*augment: int) -> Batches:
+        return Batches(x, np.zeros(32, np.uint8), twice, 32, augment)
+
+    (first, _), (second, _) = batches(seed, epoch)[0], batches(seed, epoch)[1]
+    np.testing.assert_array_equal(first, batches(seed, epoch)[0][0])
+    for other in (second, batches(seed, epoch + 1)[0][0], batches(seed + 1, epoch)[0][0]):
+        assert (first != other).any()
