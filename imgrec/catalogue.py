@@ -151,14 +151,20 @@ def fresh_name(wanted: str) -> str:
     return wanted if wanted not in names else next(n for n in numbered if n not in names)
 
 
-def check_name(name: str) -> str:
-    """The name without spaces around it. Raises ModelError if it can't be a run's, or is taken."""
+def valid_name(name: str) -> str:
+    """The name without spaces around it. Raises ModelError if it can't be a run's."""
     name = name.strip()
     if not NAME.fullmatch(name) or RESERVED.fullmatch(name) or name.endswith("."):
         raise ModelError(
             "A run's name has up to 60 letters, digits, spaces and - _ + . and begins with a "
             "letter or digit; choose another one."
         )
+    return name
+
+
+def check_name(name: str) -> str:
+    """The valid name. Raises ModelError also if it is taken."""
+    name = valid_name(name)
     taken = {folder.name.lower() for parent in (runs_dir(), MODELS) for folder in _folders(parent)}
     if name.lower() in taken:
         raise ModelError(f"There is a {name} already; choose another name.")

@@ -216,14 +216,17 @@ class Journal:
         wish = wish_of(self.run)
         if wish == "pause":
             self.write("paused")
-            while (wish := wish_of(self.run)) == "pause" and self.run.is_dir():
+            while (wish := wish_of(self.run)) == "pause" and not self._time_is_over():
                 time.sleep(LOOK)
             self.write("went on")
         self._since = time.monotonic()
         if wish == "stop":
             raise StopTrainingError("The training was stopped; it can be resumed.")
-        if self.ends is not None and time.monotonic() > self.ends:
+        if self._time_is_over():
             raise StopTrainingError("The time for this training is over.")
+
+    def _time_is_over(self) -> bool:
+        return self.ends is not None and time.monotonic() > self.ends
 
     def _count(self) -> None:
         now = time.monotonic()

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from imgrec import datasets, journal, runs
+from imgrec import catalogue, datasets, journal, runs
 from imgrec.errors import ImgrecError, ModelError
 from imgrec.journal import Step, StopTrainingError
 from imgrec.paths import runs_dir
@@ -189,7 +189,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         network = settings.get("network", Recipe.network)
-        run = options.runs_dir / (options.run or f"{network}-{time.strftime('%Y%m%d-%H%M%S')}")
+        name = options.run or f"{network}-{time.strftime('%Y%m%d-%H%M%S')}"
+        run = options.runs_dir / catalogue.valid_name(name)
         recipe = chosen(run, settings, options.resume)
         journal.open_run(run, recipe)
         report = train(run, recipe, options)

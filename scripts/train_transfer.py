@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from imgrec import heads
+from imgrec import catalogue, heads
 from imgrec.datasets import labelled_files
 from imgrec.errors import ImageError, ImgrecError
 from imgrec.paths import runs_dir
@@ -56,12 +56,13 @@ def extracted(folder: Path, positive: str) -> heads.Photos:
 
 def main() -> int:
     options = parse_arguments()
-    run = options.runs_dir / (options.run or f"{options.head}-{time.strftime('%Y%m%d-%H%M%S')}")
+    name = options.run or f"{options.head}-{time.strftime('%Y%m%d-%H%M%S')}"
     settings = ("epochs", "learning_rate", "hidden", "l2", "apart", "seed")
     given = {
         name: getattr(options, name) for name in settings if getattr(options, name) is not None
     }
     try:
+        run = options.runs_dir / catalogue.valid_name(name)
         recipe = dataclasses.replace(HEAD_RECIPES[options.head], **given)
         if run.exists():
             raise ImgrecError(f"{run} exists; choose another --run.")

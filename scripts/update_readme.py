@@ -110,7 +110,7 @@ def smaller_figures() -> str:
         f"{startup['ratio']:.2f} times the time that an empty gradio page takes. Measured on "
         f"{machine['cores']} cores of an {machine['processor']} with Python {machine['python']}, "
         f"TensorFlow {machine['tensorflow']} and Keras {machine['keras']}. **While it trains** the "
-        f"scratch network, the page takes {training['ratio']:.1f} times as long for a comparison "
+        f"scratch network, the page takes {training['ratio']:.2f} times as long for a comparison "
         f"({later['cores']} cores of an {later['processor']})."
     )
 

@@ -255,6 +255,14 @@ def test_a_pause_does_not_outlive_its_run(run, clock):
     assert not run.exists()
 
 
+def test_a_pause_does_not_outlast_the_time(run, clock):
+    clock.on_sleep = lambda: None
+    journal.ask(run, "pause")
+    with pytest.raises(StopTrainingError, match="time for this training is over"):
+        Journal(run, seconds=60).obey()
+    assert clock.now <= 1061
+
+
 # Points of the curve
 
 

@@ -273,6 +273,15 @@ def test_a_disk_without_room_fails_the_run_which_can_be_resumed(interrupted, tmp
     assert journal.state_of(run) == "finished"
 
 
+@pytest.mark.parametrize("name", ["../outside", "a/b", "my:run"])
+def test_a_name_that_is_no_folders_is_refused(script, name, tmp_path, capsys):
+    options = ("--run", name, "--runs-dir", tmp_path / "runs")
+    for command in (("train_scratch.py",), ("train_transfer.py", "--data", tmp_path)):
+        assert script(*command, *options) == 1
+        assert "A run's name has up to 60 letters" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 # What an import loads
 
 
