@@ -1,5 +1,6 @@
 """Training a head while the page goes on: features with progress, then about a second."""
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,7 @@ def _train(
     try:
         heads.save_head(run, recipe, POSITIVE, photos, head, history, measured, keep_features=False)
     except OSError as error:
+        shutil.rmtree(run, ignore_errors=True)
         raise DataError(f"The run {name} can't be written ({error.strerror}).") from error
 
 

@@ -4,7 +4,6 @@ It is `scripts/train_scratch.py`, as a person would run it. Its standard input i
 process holds open: however this process ends, the pipe closes, and the training ends with it.
 """
 
-import logging
 import subprocess
 import sys
 import threading
@@ -18,8 +17,6 @@ from imgrec import catalogue, datasets, journal
 from imgrec.errors import DataError, ImgrecError, ModelError
 from imgrec.paths import ROOT, runs_dir
 from imgrec.recipe import Recipe
-
-logger = logging.getLogger(__name__)
 
 SCRIPT = ROOT / "scripts" / "train_scratch.py"
 START_SECONDS = 60  # for a process to take hold of its run

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import gradio as gr
 import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 import demo
@@ -113,6 +114,19 @@ def cifar10():
         return load_cifar10()
     except DataError as error:
         pytest.skip(f"needs CIFAR-10: {error}")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Four pictures of each of two classes, which differ in colour."""
+    random = np.random.default_rng(0)
+    for name, colour in (("dog", (160, 90, 30)), ("sky", (60, 120, 220))):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(4):
+            noise = random.integers(-30, 31, (240, 260, 3)) + np.array(colour)
+            picture = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
+            picture.save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
 
 
 class RunningApp(NamedTuple):

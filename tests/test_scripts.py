@@ -120,19 +120,6 @@ def test_predict_shows_how_it_is_used(arguments, complaint):
 # train_transfer.py
 
 
-@pytest.fixture
-def photos(tmp_path):
-    """Four pictures of each of two classes, which differ in colour."""
-    random = np.random.default_rng(0)
-    for name, colour in (("dog", (160, 90, 30)), ("sky", (60, 120, 220))):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(4):
-            noise = random.integers(-30, 31, (240, 260, 3)) + np.array(colour)
-            picture = Image.fromarray(noise.clip(0, 255).astype(np.uint8))
-            picture.save(tmp_path / "photos" / name / f"{number}.png")
-    return tmp_path / "photos"
-
-
 def test_train_transfer_leaves_a_model_that_loads(cache, photos, tmp_path):
     (photos / "sky" / "broken.png").write_bytes(b"no picture")
     stdout, stderr = run(

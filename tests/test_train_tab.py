@@ -15,7 +15,8 @@ from imgrec.errors import ImgrecError
 from imgrec.journal import Guess, Point, Watched
 from imgrec.recipe import HEAD_RECIPES, RECIPES, HeadRecipe, Recipe
 from imgrec.trainer import Permissions, trainer
-from imgrec.ui import curves, train_cards, train_settings
+from imgrec.ui import curves, train, train_cards, train_settings
+from imgrec.ui.choosers import Choosers
 from imgrec.ui.train_view import View, follow, look
 
 HISTORY = {
@@ -316,6 +317,26 @@ def test_visitors_of_a_public_page_can_neither_train_nor_delete(folder, monkeypa
     for name in ("start", "pause", "stop", "finish", "resume", "measure", "rename", "delete"):
         assert not changed[name].interactive, name
     assert changed["head_start"].interactive
+
+
+def test_pause_pressed_again_goes_on_even_before_it_was_obeyed(folder):
+    entry = unfinished(folder)
+    with journal.hold(entry.folder):
+        train.pause({"run": "mine"})
+        assert journal.wish_of(entry.folder) == "pause"
+        assert seen(folder, {})[1]["pause"].value == "Go on"
+        train.pause({"run": "mine"})
+        assert journal.wish_of(entry.folder) is None
+
+
+def test_a_run_is_used_in_its_own_dropdowns_only(folder):
+    choosers = Choosers((gr.Dropdown(), gr.Dropdown()), (gr.Dropdown(), gr.Dropdown()))
+    finished(folder)
+    said, *updates = train.use_run("mine", choosers)
+    assert "From scratch answer with mine" in said
+    assert [getattr(update, "value", None) for update in updates] == ["mine", "mine", None, None]
+    said, *updates = train.use_run("gone", choosers)
+    assert "There is no trained network" in said and updates == [gr.skip()] * 4
 
 
 def test_without_cifar_10_it_is_offered_and_nothing_starts(folder):

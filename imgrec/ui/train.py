@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from imgrec import catalogue, datasets
+from imgrec import catalogue, datasets, journal
 from imgrec.errors import ImgrecError
 from imgrec.head_trainer import head_trainer
+from imgrec.paths import runs_dir
 from imgrec.trainer import trainer
 from imgrec.ui import cards, curves, train_actions, train_cards
 from imgrec.ui.choosers import Choosers, use
@@ -36,6 +37,16 @@ LOOKING: dict[str, Any] = {**QUIET, "concurrency_limit": None}
 OFF = (
     "Training the scratch network is off on this public page; whoever runs it can allow it with "
     "--allow-training. The head can be trained: it takes a second."
+)
+
+
+ENDPOINTS = (
+    train_actions.train_scratch,
+    train_actions.train_head,
+    train_actions.train_control,
+    train_actions.train_status,
+    train_actions.fetch_cifar10,
+    train_actions.runs,
 )
 
 
@@ -78,7 +89,7 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
     )
     parts.kind.input(_boxes, parts.kind, parts.boxes, queue=False, **QUIET)
     gr.on(
-        [tab.select, *(control.change for control in parts.scratch)],  # type: ignore[attr-defined]
+        [tab.select, *(control.change for control in parts.scratch[:-1])],  # type: ignore[attr-defined]
         estimate,
         parts.scratch[:-1],
         parts.estimate,
@@ -97,16 +108,6 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
     _connect_runs(parts, choosers, looking)
     for endpoint in ENDPOINTS:
         gr.api(endpoint)
-
-
-ENDPOINTS = (
-    train_actions.train_scratch,
-    train_actions.train_head,
-    train_actions.train_control,
-    train_actions.train_status,
-    train_actions.fetch_cifar10,
-    train_actions.runs,
-)
 
 
 # Layout
@@ -243,7 +244,7 @@ def start_head(*values: Any) -> str:
 
 def pause(seen: Seen) -> str:
     """Pauses the followed run, or lets it go on."""
-    paused = catalogue.find(seen["run"]).state == "paused"
+    paused = journal.wish_of(runs_dir() / seen["run"]) == "pause"
     return train_actions.train_control(seen["run"], "continue" if paused else "pause")
 
 
@@ -290,8 +291,10 @@ def _connect_runs(parts: Parts, choosers: Choosers, looking: dict[str, Any]) -> 
         lambda: [gr.Row(visible=False), gr.Row(visible=True)], None, closed, queue=False, **QUIET
     )
     gr.on([parts.keep.click, chosen.change], _close, None, closed, queue=False, **QUIET)
-    parts.zip.click(train_actions.zip_run, chosen, parts.zip_file, **QUIET).success(
-        None, js="() => document.querySelector('#run-zip').click()"
+    zipped = parts.zip.click(train_actions.zip_run, chosen, parts.zip_file, **QUIET)
+    zipped.success(None, js="() => document.querySelector('#run-zip').click()")
+    zipped.failure(
+        lambda run: sentence(train_actions.zip_run, run), chosen, notice, queue=False, **QUIET
     )
     dropdowns = [*choosers.scratch, *choosers.transfer]
     view.use.click(
@@ -305,6 +308,10 @@ def _close() -> list[gr.Row]:
 
 def use_run(run: str, choosers: Choosers) -> list[Any]:
     """What is said, then the dropdowns of the other tabs, with this run chosen in its own ones."""
-    kind = catalogue.find(run).kind
-    said = f"Compare and {cards.TITLES[kind]} answer with {run} now."
-    return [cards.panel("Chosen", said), *use(run, choosers)]
+    try:
+        kind = catalogue.find(run).kind
+        said = f"Compare and {cards.TITLES[kind]} answer with {run} now."
+        return [cards.panel("Chosen", said), *use(run, choosers)]
+    except ImgrecError as error:  # it has just been deleted or renamed
+        skipped = [gr.skip() for dropdowns in choosers for _ in dropdowns]
+        return [cards.panel("That did not work", str(error), "error"), *skipped]
