@@ -28,6 +28,7 @@ from imgrec.recipe import Recipe
 from imgrec.trainer import Permissions, trainer
 
 LONG = Recipe(epochs=50, limit=1500, validation_images=100, batch_size=32)
+DRAWN = "paths => paths.map(path => path.getAttribute('d') || '')"
 STATE = "section.training .state"
 TRAINING = 120_000  # milliseconds until a short training has ended
 
@@ -69,11 +70,10 @@ def set_number(page: Page, label: str, value: int) -> None:
     field.press("Tab")
 
 
-def line_points(page: Page, plot: int = 0) -> int:
-    """How many points the first line of a plot has."""
-    path = page.locator(".vega-embed:visible").nth(plot).locator("path[aria-roledescription*=line]")
-    drawn = path.first.get_attribute("d") if path.count() else None
-    return (drawn or "").count("L") + 1 if drawn else 0
+def line_points(page: Page) -> int:
+    """How many points the longest line of the first plot has."""
+    paths = page.locator(".vega-embed:visible").first.locator("path[aria-roledescription*=line]")
+    return max((drawn.count("L") + 1 for drawn in paths.evaluate_all(DRAWN)), default=0)
 
 
 def until(condition, seconds: float = 60) -> None:

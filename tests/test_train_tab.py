@@ -17,7 +17,7 @@ from imgrec.recipe import HEAD_RECIPES, RECIPES, HeadRecipe, Recipe
 from imgrec.trainer import Permissions, trainer
 from imgrec.ui import curves, train, train_cards, train_settings
 from imgrec.ui.choosers import Choosers
-from imgrec.ui.train_view import View, follow, look
+from imgrec.ui.train_view import View, look
 
 HISTORY = {
     "loss": [2.0, 1.5],
@@ -142,29 +142,54 @@ def test_the_fetching_of_cifar_10_shows_how_far_it_is():
 # The curves
 
 
+def lines(data) -> dict[str, list[tuple[float, float]]]:
+    """The points (x, accuracy) of each line that is to be seen."""
+    drawn = data.dropna()
+    drawn = drawn[drawn["line"] != curves.EXTENT]
+    return {
+        line: list(zip(points["x"], points["accuracy"], strict=True))
+        for line, points in drawn.groupby("line")
+    }
+
+
 def test_one_run_gives_a_training_and_a_validation_line(folder):
-    data = curves.frame([finished(folder)], "epochs")
-    assert set(data["line"]) == {"training", "validation"}
-    validation = data[data["line"] == "validation"]
-    assert validation["x"].tolist() == [1, 2]
-    assert validation["accuracy"].tolist() == HISTORY["val_accuracy"]
-    assert curves.frame([finished(folder, "other")], "minutes")["x"].tolist() == [1, 1.5] * 2
+    entry = finished(folder)
+    assert lines(curves.frame([entry], "epochs")) == {
+        "training 0": [(1, 0.3), (2, 0.5)],
+        "validation 0": [(1, 0.4), (2, 0.45)],
+    }
+    over_minutes = lines(curves.frame([entry], "minutes"))
+    assert [x for x, _ in over_minutes["validation 0"]] == [1, 1.5]
 
 
-def test_several_runs_have_lines_of_their_own_names_and_colours(folder):
+def test_several_runs_have_lines_of_their_own_and_a_legend(folder):
     entries = [finished(folder, "one"), finished(folder, "two")]
-    colours = curves.colours(entries)
-    assert set(colours) == {f"{n}, {s}" for n in ("one", "two") for s in ("training", "validation")}
-    assert len(set(colours.values())) == 4
-    assert set(curves.frame(entries, "epochs")["line"]) == set(colours)
-    html = curves.legend(entries)
-    assert all(f"{colour}" in html for colour in colours.values())
+    drawn = lines(curves.frame(entries, "epochs"))
+    assert set(drawn) == {"training 0", "validation 0", "training 1", "validation 1"}
+    html = curves.legend(entries, "epochs")
+    for line in drawn:
+        assert curves.COLOURS[line] in html
+    assert "two, validation" in html and "over epochs" in html
+    assert len(set(curves.COLOURS.values())) == 2 * curves.MOST_RUNS
+
+
+@pytest.mark.parametrize("names", [[], ["one"], ["one", "two"]])
+def test_every_line_is_always_there_so_that_a_plot_changes_only_in_its_data(folder, names):
+    data = curves.frame([finished(folder, name) for name in names], "epochs")
+    assert set(data["line"]) == {*curves.COLOURS, curves.EXTENT}
+    assert [str(kind) for kind in data.dtypes.iloc[:3]] == ["float64"] * 3
+
+
+@pytest.mark.parametrize(("over", "end"), [("epochs", 4), ("minutes", 2)])
+def test_the_axis_is_as_long_as_what_is_planned_or_was_spent(folder, over, end):
+    data = curves.frame([unfinished(folder, recipe=Recipe(epochs=4))], over)
+    assert data[data["line"] == curves.EXTENT]["x"].tolist() == [0, end]
 
 
 def test_more_runs_than_can_be_told_apart_are_left_out_and_said_so(folder):
     entries = [finished(folder, f"run {i}") for i in range(curves.MOST_RUNS + 2)]
-    assert len(set(curves.frame(entries, "epochs")["line"])) == 2 * curves.MOST_RUNS
-    assert "and 2 more" in curves.legend(entries)
+    assert len(lines(curves.frame(entries, "epochs"))) == 2 * curves.MOST_RUNS
+    assert "and 2 more" in curves.legend(entries, "epochs")
 
 
 points = st.builds(
@@ -232,32 +257,32 @@ def test_every_setting_of_a_recipe_is_on_the_page():
 
 def seen(folder, before, shown=(), chosen=None, over="epochs"):
     """What a look gives: the new `seen`, and the parts that are not skipped, by name."""
-    state, updates, axes = look(before, list(shown), chosen, over)
+    state, *updates = look(before, list(shown), chosen, over)
     changed = {
         name: update
         for name, update in zip(View._fields, updates, strict=True)
         if not isinstance(update, dict)  # as `gr.skip()` is
     }
-    return state, changed, axes
+    return state, changed
 
 
 def test_the_first_look_fills_every_part_and_the_second_none(folder):
     finished(folder)
-    state, changed, axes = seen(folder, {})
-    assert set(changed) == set(View._fields) and len(axes) == 2
+    state, changed = seen(folder, {})
+    assert set(changed) == set(View._fields)
     assert state["run"] == "mine"
-    assert seen(folder, state, ["mine"], "mine")[1:] == ({}, [])
+    assert seen(folder, state, ["mine"], "mine") == (state, {})
 
 
 def test_without_a_run_what_ships_is_shown(folder):
-    state, changed, _ = seen(folder, {})
+    state, changed = seen(folder, {})
     assert state["run"] == "classic" and "has finished" in changed["status"]
 
 
 def test_a_new_run_comes_to_the_front(folder):
-    state, _, _ = seen(folder, {}, ["classic"], "classic")
+    state, _ = seen(folder, {}, ["classic"], "classic")
     unfinished(folder, "newer")
-    state, changed, _ = seen(folder, state, ["classic"], "classic")
+    state, changed = seen(folder, state, ["classic"], "classic")
     assert state["run"] == "newer"
     assert changed["shown"].value == ["newer"] and changed["chosen"].value == "newer"
 
@@ -265,7 +290,7 @@ def test_a_new_run_comes_to_the_front(folder):
 def test_a_run_that_is_trained_is_followed_though_another_is_newer(folder):
     older, _ = unfinished(folder, "older"), finished(folder, "newer")
     with journal.hold(older.folder):
-        state, changed, _ = seen(folder, {})
+        state, changed = seen(folder, {})
         assert state["run"] == "older"
         assert changed["pause"].interactive is trainer.permissions.train
         assert not changed["start"].interactive
@@ -274,38 +299,28 @@ def test_a_run_that_is_trained_is_followed_though_another_is_newer(folder):
 
 def test_a_deleted_run_gives_way(folder):
     finished(folder, "older"), finished(folder, "newer")
-    state, _, _ = seen(folder, {})
+    state, _ = seen(folder, {})
     shown = state["run"]
     catalogue.delete(shown)
-    state, changed, _ = seen(folder, state, [shown], shown)
+    state, changed = seen(folder, state, [shown], shown)
     assert state["run"] in ("older", "newer") and state["run"] != shown
     assert changed["chosen"].value == state["run"]
-
-
-def test_axes_come_after_the_data(folder):
-    finished(folder)
-    first, second = list(follow({}, [], None, "epochs"))
-    place = 1 + View._fields.index("accuracy")
-    assert "x" in first[place].columns
-    assert second[0] == gr.skip() and second[place].x_lim == [0, 2]
-    assert len(first) == len(second)
-    assert len(list(follow(first[0], ["mine"], "mine", "epochs"))) == 1
 
 
 @pytest.mark.parametrize("state", ["stopped", "failed"])
 def test_only_what_has_ended_can_be_resumed_and_only_what_is_finished_used(folder, state):
     entry = unfinished(folder)
     journal.Journal(entry.folder).write(state, message="why")
-    _, changed, _ = seen(folder, {})
+    _, changed = seen(folder, {})
     can = {name: changed[name].interactive for name in ("use", "resume", "measure", "delete")}
     assert can == {"use": False, "resume": True, "measure": True, "delete": True}
     finished(folder, "later")
-    _, changed, _ = seen(folder, {}, [], "later")
+    _, changed = seen(folder, {}, [], "later")
     assert changed["use"].interactive and not changed["resume"].interactive
 
 
 def test_what_ships_can_be_used_but_not_changed(folder):
-    _, changed, _ = seen(folder, {})
+    _, changed = seen(folder, {})
     assert changed["use"].interactive
     assert not changed["rename"].interactive and not changed["delete"].interactive
 
@@ -313,7 +328,7 @@ def test_what_ships_can_be_used_but_not_changed(folder):
 def test_visitors_of_a_public_page_can_neither_train_nor_delete(folder, monkeypatch):
     monkeypatch.setattr(trainer, "permissions", Permissions(train=False, manage=False))
     unfinished(folder)
-    _, changed, _ = seen(folder, {})
+    _, changed = seen(folder, {})
     for name in ("start", "pause", "stop", "finish", "resume", "measure", "rename", "delete"):
         assert not changed[name].interactive, name
     assert changed["head_start"].interactive
@@ -340,7 +355,7 @@ def test_a_run_is_used_in_its_own_dropdowns_only(folder):
 
 
 def test_without_cifar_10_it_is_offered_and_nothing_starts(folder):
-    _, changed, _ = seen(folder, {})
+    _, changed = seen(folder, {})
     assert changed["fetch_box"].visible and changed["fetch"].visible
     assert not changed["start"].interactive
 

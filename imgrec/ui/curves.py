@@ -1,4 +1,10 @@
-"""Accuracy and loss of chosen runs as the data of native line plots."""
+"""Accuracy and loss of chosen runs as the data of native line plots.
+
+A plot is built once, with a fixed set of lines; from then on only its data change. gradio's plots
+draw old data, and may stay so, where their data and their axes or colours change at about the same
+time. So the lines have constant names, a legend of our own says which run is which, and a line that
+cannot be seen makes the horizontal axis as long as it shall be.
+"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,40 +20,71 @@ from imgrec.journal import Point
 
 MOST_RUNS = 6  # in one plot: as many as can be told apart
 MOST_POINTS = 150  # of one line: more would slow the browser down and show no more
-COLUMNS = {"x": float, "accuracy": float, "loss": float, "line": str}
 DASH = 0.96  # of the way from the plot's left edge, where the dash of a single point begins
+COLUMNS = {"x": float, "accuracy": float, "loss": float, "line": str}
 # Okabe & Ito's colours, which the colour-blind can tell apart (https://jfly.uni-koeln.de/color/):
 # validation in each, training in a lighter tint of it.
 TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87900", "#56697a")
 TINTS = ("#7fbfe3", "#f0a778", "#7fd0b9", "#e6bcd3", "#e0c878", "#aebac6")
-ACCURACY_LIMITS: list[float | None] = [0.0, 1.0]
-USUAL_LOSS = 2.4  # a little more than ln 10: the loss of guessing among ten classes
+COLOURS = {
+    f"{kind} {number}": colour
+    for number, pair in enumerate(zip(TINTS, TONES, strict=True))
+    for kind, colour in zip(("training", "validation"), pair, strict=True)
+}
+EXTENT = "extent"  # the line that cannot be seen
+
+
+def plots() -> tuple[gr.LinePlot, gr.LinePlot, gr.HTML]:
+    """The two plots and their legend, empty."""
+    common: dict[str, Any] = {
+        "value": frame([], "epochs"),
+        "x": "x",
+        "x_title": " ",
+        "color": "line",
+        "color_map": COLOURS | {EXTENT: "transparent"},
+        "colors_in_legend": [],
+        "height": 220,
+        "min_width": 240,
+        "show_label": False,
+        "buttons": ["fullscreen", "export"],
+    }
+    with gr.Row(equal_height=False):
+        accuracy = gr.LinePlot(
+            y="accuracy", y_title="accuracy", y_lim=[0.0, 1.0], y_axis_format=".0%", **common
+        )
+        loss = gr.LinePlot(y="loss", y_title="loss", y_lim=[0.0, None], **common)
+    return accuracy, loss, gr.HTML()
+
+
+def drawn(entries: Sequence[Entry], over: str) -> list[Any]:
+    """What the two plots and the legend show of these runs."""
+    data = frame(entries, over)
+    return [data, data, legend(entries, over)]
 
 
 def frame(entries: Sequence[Entry], over: str) -> pd.DataFrame:
     """The lines of the runs in long form, with `x` in epochs or, over "minutes", in minutes."""
-    rows = [
-        (
-            point.seconds / 60 if over == "minutes" else point.epochs,
-            point.accuracy,
-            point.loss,
-            line,
-        )
-        for entry in entries[:MOST_RUNS]
-        for line, points in _lines(entry, alone=len(entries) == 1).items()
+    rows: list[tuple[float | None, float | None, float | None, str]] = [
+        (_place(point, over), point.accuracy, point.loss, line)
+        for line, points in _lines(entries).items()
         for point in visible(points)
     ]
-    # With types, for without any row gradio would take the numbers for words.
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
+    absent = [(None, None, None, line) for line in COLOURS]  # so that each line has its colour
+    extent = [(x, 0.0, 0.0, EXTENT) for x in (0.0, _end(entries, over))]
+    return pd.DataFrame([*rows, *absent, *extent], columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _lines(entry: Entry, alone: bool) -> dict[str, list[Point]]:
-    """The run's lines by the name they have in the legend."""
-    name = "" if alone else f"{entry.name}, "
-    return {
-        f"{name}training": catalogue.training_curve(entry),
-        f"{name}validation": catalogue.validation_curve(entry),
-    }
+def _lines(entries: Sequence[Entry]) -> dict[str, list[Point]]:
+    """The points of each line, by its name in `COLOURS`."""
+    lines = {}
+    for number, entry in enumerate(entries[:MOST_RUNS]):
+        lines[f"training {number}"] = catalogue.training_curve(entry)
+        lines[f"validation {number}"] = catalogue.validation_curve(entry)
+    return lines
+
+
+def _place(point: Point, over: str) -> float:
+    return point.seconds / 60 if over == "minutes" else point.epochs
 
 
 def visible(points: Sequence[Point]) -> list[Point]:
@@ -59,74 +96,29 @@ def visible(points: Sequence[Point]) -> list[Point]:
     return catalogue.thinned(points, MOST_POINTS)
 
 
-def colours(entries: Sequence[Entry]) -> dict[str, str]:
-    """The colour of each line."""
-    if len(entries) == 1:
-        return {"training": TONES[0], "validation": TONES[1]}
-    return {
-        line: colour
-        for number, entry in enumerate(entries[:MOST_RUNS])
-        for line, colour in zip(
-            _lines(entry, alone=False), (TINTS[number], TONES[number]), strict=True
-        )
-    }
-
-
-def drawn(entries: Sequence[Entry], over: str) -> list[Any]:
-    """What the two plots and the legend show of these runs."""
-    data = frame(entries, over)
-    return [data, data, legend(entries)]
-
-
-def legend(entries: Sequence[Entry]) -> str:
-    """The lines by colour and name; gradio's own legend would cut long names off."""
-    shown = colours(entries)
-    drawn = frame(entries, "epochs")["line"].unique()
-    keys = "".join(
-        f'<span><i style="background:{shown[line]}"></i>{escape(line)}</span>' for line in drawn
-    )
-    more = len(entries) - MOST_RUNS
-    note = f"<span>and {more} more: choose at most {MOST_RUNS}</span>" if more > 0 else ""
-    return f'<p class="legend">{keys}{note}</p>'
-
-
-def plots() -> tuple[gr.LinePlot, gr.LinePlot, gr.HTML]:
-    """The two plots and their legend, empty."""
-    with gr.Row(equal_height=False):
-        common: dict[str, Any] = {"x": "x", "color": "line", "x_title": "epoch", "height": 220}
-        common |= {"colors_in_legend": [], "min_width": 240, "buttons": ["fullscreen", "export"]}
-        accuracy = gr.LinePlot(
-            y="accuracy",
-            y_title="accuracy",
-            y_lim=ACCURACY_LIMITS,
-            y_axis_format=".0%",
-            show_label=False,
-            **common,
-        )
-        loss = gr.LinePlot(
-            y="loss", y_title="loss", y_lim=[0.0, USUAL_LOSS], show_label=False, **common
-        )
-    return accuracy, loss, gr.HTML()
-
-
-def axes(entries: Sequence[Entry], over: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The limits, titles and colours of the two plots of these runs."""
-    data = frame(entries, over)
-    planned = max((entry.config["recipe"].get("epochs", 1) for entry in entries), default=1)
-    end = planned if over == "epochs" else rounded_up(data["x"].max() if len(data) else 0.0)
-    tones = colours(entries)
-    common: dict[str, Any] = {
-        "x_title": "epoch" if over == "epochs" else "minutes of training",
-        "x_lim": [0.0, float(end)],
-        # Only of the lines that there are: a line that comes later makes the axes new.
-        "color_map": {line: tones[line] for line in data["line"].unique()},
-    }
-    highest = float(data["loss"].max()) if len(data) else USUAL_LOSS
-    top = rounded_up(highest) if highest <= 1 or highest > USUAL_LOSS else USUAL_LOSS
-    return common, {**common, "y_lim": [0.0, top]}
+def _end(entries: Sequence[Entry], over: str) -> float:
+    """The end of the horizontal axis: the last planned epoch, or a little after the last minute."""
+    if over == "epochs":
+        return max((entry.config["recipe"].get("epochs", 1) for entry in entries), default=1)
+    places = [_place(point, over) for points in _lines(entries).values() for point in points]
+    return rounded_up(max(places, default=0.0))
 
 
 def rounded_up(value: float) -> float:
     """The next of 0.1, 0.2, 0.5, 1, 2, 5, 10 …: an axis that ends there seldom changes."""
     ends = (mantissa * 10.0**power for power in range(-1, 9) for mantissa in (1, 2, 5))
     return next((end for end in ends if end >= value), value)
+
+
+def legend(entries: Sequence[Entry], over: str) -> str:
+    """Which line is which, and what they are drawn over."""
+    keys = "".join(
+        f'<span><i style="background:{COLOURS[line]}"></i>'
+        f"{escape(entries[int(line[-1])].name)}, {line[:-2]}</span>"
+        for line, points in _lines(entries).items()
+        if points
+    )
+    more = len(entries) - MOST_RUNS
+    note = f"<span>and {more} more: choose at most {MOST_RUNS}</span>" if more > 0 else ""
+    what = "epochs" if over == "epochs" else "minutes of training"
+    return f'<p class="legend">{keys}{note}<span>over {what}</span></p>'

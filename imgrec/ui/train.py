@@ -21,7 +21,7 @@ from imgrec.ui.train_settings import (
     head_recipe,
     scratch_recipe,
 )
-from imgrec.ui.train_view import Seen, View, follow
+from imgrec.ui.train_view import Seen, View, look
 
 SECONDS_BETWEEN_LOOKS = 1.0
 KINDS = [("The scratch network", "scratch"), ("The transfer head", "transfer")]
@@ -79,7 +79,7 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
     tabs.select(_watches, None, timer, **QUIET, queue=False, trigger_mode="always_last")
     looking: dict[str, Any] = {
-        "fn": follow,
+        "fn": look,
         "inputs": [seen, view.shown, view.chosen, parts.over],
         "outputs": [seen, *view],
         **LOOKING,

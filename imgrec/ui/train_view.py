@@ -1,7 +1,6 @@
 """What the training tab shows: everything that follows a training or the list of runs."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -49,29 +48,8 @@ class View(NamedTuple):
     delete: gr.Button
 
 
-SETTLING = 0.3  # seconds between a plot's data and its axes
-
-
-def follow(seen: Seen, shown: list[str], chosen: str | None, over: str) -> Iterator[list[Any]]:
-    """What `look` sees, in two parts where a plot's axes change.
-
-    gradio's plots draw old data on the new axes where both come at once.
-    """
-    seen, updates, axes = look(seen, shown, chosen, over)
-    yield [seen, *updates]
-    if axes:
-        time.sleep(SETTLING)
-        first = 1 + View._fields.index("accuracy")
-        later: list[Any] = [gr.skip()] * (1 + len(updates))
-        later[first : first + 2] = axes
-        yield later
-
-
-def look(
-    seen: Seen, shown: list[str], chosen: str | None, over: str
-) -> tuple[Seen, list[Any], list[gr.LinePlot]]:
-    """The new `seen`, the parts of `View` without those that have not changed, and the plots' axes
-    if they have changed.
+def look(seen: Seen, shown: list[str], chosen: str | None, over: str) -> list[Any]:
+    """The new `seen`, then the parts of `View`; those that have not changed are skipped.
 
     `shown` are the runs whose curves are drawn over "epochs" or "minutes"; `chosen` is the run that
     the buttons act on.
@@ -88,9 +66,7 @@ def look(
         *_lists(changes, list(entries.values()), [entries[name] for name in shown], over),
         *_choices(changes, entries, shown, chosen, busy=entries[run].state in LIVE),
     ]
-    axes = curves.axes([entries[name] for name in shown], over)
-    changed = changes.part("axes", axes, lambda: [gr.LinePlot(**plot) for plot in axes])
-    return changes.seen, updates, [plot for plot in changed if isinstance(plot, gr.LinePlot)]
+    return [changes.seen, *updates]
 
 
 def followed(entries: Sequence[Entry], run: str | None, newest: str | None) -> str:
@@ -121,7 +97,7 @@ class Changes:
 
 # How many components of `View` belong to each part.
 PARTS = {"status": 1, "buttons": 4, "head": 3, "fetch": 4, "sprite": 1, "strip": 1, "log": 1}
-PARTS |= {"axes": 2, "curves": 3, "table": 1, "choices": 2, "actions": 5}
+PARTS |= {"curves": 3, "table": 1, "choices": 2, "actions": 5}
 
 
 def _progress(changes: Changes, entry: Entry) -> list[Any]:
