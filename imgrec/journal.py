@@ -172,6 +172,7 @@ class Journal:
     def epoch_starts(self) -> None:
         """Begins to count the epoch's seconds and sums."""
         self.busy, self._since, self._sums = 0.0, time.monotonic(), (0, 0.0, 0.0)
+        self._last_point = self._since  # a point of one batch alone would be noise
 
     def epoch_ends(self, **means: float) -> float:
         """Writes the epoch's means and returns its seconds."""

@@ -86,11 +86,19 @@ def test_with_credentials_a_stranger_sees_nothing(benchmark):
         process.wait()
 
 
+# As from a terminal: what a shell starts in the background would ignore SIGINT.
+INTERRUPTIBLE = """
+import signal, sys, demo
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(demo.main())
+"""
+
+
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_no_training_outlives_the_demo(benchmark, cifar10, tmp_path, end):
     port = benchmark.free_port()
     demo_process = subprocess.Popen(
-        [sys.executable, "demo.py", "--port", str(port), "--runs-dir", str(tmp_path)],
+        [sys.executable, "-c", INTERRUPTIBLE, "--port", str(port), "--runs-dir", str(tmp_path)],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

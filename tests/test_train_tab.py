@@ -17,7 +17,7 @@ from imgrec.recipe import HEAD_RECIPES, RECIPES, HeadRecipe, Recipe
 from imgrec.trainer import Permissions, trainer
 from imgrec.ui import curves, train, train_cards, train_settings
 from imgrec.ui.choosers import Choosers
-from imgrec.ui.train_view import View, look
+from imgrec.ui.train_view import Picks, View, look
 
 HISTORY = {
     "loss": [2.0, 1.5],
@@ -255,9 +255,10 @@ def test_every_setting_of_a_recipe_is_on_the_page():
 # What is looked at
 
 
-def seen(folder, before, shown=(), chosen=None, over="epochs"):
+def seen(folder, before, shown=(), chosen="", over="epochs"):
     """What a look gives: the new `seen`, and the parts that are not skipped, by name."""
-    state, *updates = look(before, list(shown), chosen, over)
+    picks = Picks(before.get("run", chosen), tuple(shown), chosen)
+    state, *updates = look(before, picks, over)
     changed = {
         name: update
         for name, update in zip(View._fields, updates, strict=True)
@@ -284,6 +285,16 @@ def test_a_new_run_comes_to_the_front(folder):
     unfinished(folder, "newer")
     state, changed = seen(folder, state, ["classic"], "classic")
     assert state["run"] == "newer"
+    assert changed["shown"].value == ["newer"] and changed["chosen"].value == "newer"
+
+
+def test_what_was_picked_before_a_run_began_no_longer_counts(folder):
+    finished(folder, "older")
+    state, _ = seen(folder, {}, ["older", "classic"], "classic")
+    unfinished(folder, "newer")
+    picked_late = Picks("older", ("older", "classic"), "classic")
+    _, *updates = look(state, picked_late, "epochs")
+    changed = dict(zip(View._fields, updates, strict=True))
     assert changed["shown"].value == ["newer"] and changed["chosen"].value == "newer"
 
 

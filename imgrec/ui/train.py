@@ -21,7 +21,7 @@ from imgrec.ui.train_settings import (
     head_recipe,
     scratch_recipe,
 )
-from imgrec.ui.train_view import Seen, View, look
+from imgrec.ui.train_view import Picks, Seen, View, look
 
 SECONDS_BETWEEN_LOOKS = 1.0
 KINDS = [("The scratch network", "scratch"), ("The transfer head", "transfer")]
@@ -75,18 +75,24 @@ class Parts(NamedTuple):
 def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
     """Lays the tab out and connects it; trained networks are offered to the `choosers`."""
     parts = _layout()
-    view, seen = parts.view, gr.State({})
+    view, seen, picks = parts.view, gr.State({}), gr.State(Picks())
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
     tabs.select(_watches, None, timer, **QUIET, queue=False, trigger_mode="always_last")
     looking: dict[str, Any] = {
         "fn": look,
-        "inputs": [seen, view.shown, view.chosen, parts.over],
+        "inputs": [seen, picks, parts.over],
         "outputs": [seen, *view],
         **LOOKING,
     }
+    gr.on([tab.select, timer.tick, parts.over.input], **looking)
     gr.on(
-        [tab.select, timer.tick, view.shown.input, view.chosen.input, parts.over.input], **looking
-    )
+        [view.shown.input, view.chosen.input],
+        lambda seen, shown, chosen: Picks(seen["run"], tuple(shown or ()), chosen or ""),
+        [seen, view.shown, view.chosen],
+        picks,
+        trigger_mode="always_last",
+        **LOOKING,
+    ).then(**looking)
     parts.kind.input(_boxes, parts.kind, parts.boxes, queue=False, **QUIET)
     gr.on(
         [tab.select, *(control.change for control in parts.scratch[:-1])],  # type: ignore[attr-defined]
@@ -104,8 +110,8 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
         concurrency_id="estimate",
         **QUIET,
     )
-    _connect_training(parts, seen, looking)
-    _connect_runs(parts, choosers, looking)
+    _connect_training(parts, seen)
+    _connect_runs(parts, choosers)
     for endpoint in ENDPOINTS:
         gr.api(endpoint)
 
@@ -248,14 +254,12 @@ def pause(seen: Seen) -> str:
     return train_actions.train_control(seen["run"], "continue" if paused else "pause")
 
 
-def _connect_training(parts: Parts, seen: gr.State, looking: dict[str, Any]) -> None:
+def _connect_training(parts: Parts, seen: gr.State) -> None:
     view = parts.view
 
     def act(button: gr.Button, handler: Callable[..., Any], given: list[Any]) -> None:
-        """Does it, says what went wrong if anything did, and looks."""
-        button.click(lambda *values: sentence(handler, *values), given, parts.notice, **QUIET).then(
-            **looking
-        )
+        """Does it, and says what went wrong if anything did; the next look shows the rest."""
+        button.click(lambda *values: sentence(handler, *values), given, parts.notice, **QUIET)
 
     act(view.start, start_scratch, parts.scratch)
     act(view.pause, pause, [seen])
@@ -267,14 +271,14 @@ def _connect_training(parts: Parts, seen: gr.State, looking: dict[str, Any]) -> 
     act(view.fetch_stop, datasets.fetching_cifar10.cancel, [])
 
 
-def _connect_runs(parts: Parts, choosers: Choosers, looking: dict[str, Any]) -> None:
+def _connect_runs(parts: Parts, choosers: Choosers) -> None:
     view, chosen, notice = parts.view, parts.view.chosen, parts.run_notice
     closed = [parts.rename_box, parts.delete_box]
 
     def act(button: gr.Button, handler: Callable[..., Any], given: list[Any]) -> None:
         button.click(lambda *values: sentence(handler, *values), given, notice, **QUIET).then(
             _close, None, closed, queue=False, **QUIET
-        ).then(**looking)
+        )
 
     act(view.resume, lambda run: train_actions.train_control(run, "resume"), [chosen])
     act(view.measure, lambda run: train_actions.train_control(run, "measure"), [chosen])

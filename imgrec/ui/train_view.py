@@ -48,18 +48,26 @@ class View(NamedTuple):
     delete: gr.Button
 
 
-def look(seen: Seen, shown: list[str], chosen: str | None, over: str) -> list[Any]:
+class Picks(NamedTuple):
+    """What a visitor picked while a run was followed: the runs to draw and the one to act on."""
+
+    run: str = ""
+    shown: tuple[str, ...] = ()
+    chosen: str = ""
+
+
+def look(seen: Seen, picks: Picks, over: str) -> list[Any]:
     """The new `seen`, then the parts of `View`; those that have not changed are skipped.
 
-    `shown` are the runs whose curves are drawn over "epochs" or "minutes"; `chosen` is the run that
-    the buttons act on.
+    The curves are drawn over "epochs" or "minutes". When another run comes to the front, what was
+    picked before no longer counts.
     """
     entries = {entry.name: entry for entry in catalogue.entries()}
     run = followed(list(entries.values()), seen.get("run"), seen.get("newest"))
-    if run != seen.get("run"):  # a run has begun: it comes to the front
-        shown, chosen = [run], run
-    shown = [name for name in shown if name in entries] or [run]
-    chosen = chosen if chosen in entries else run
+    if picks.run != run:
+        picks = Picks(run)
+    shown = [name for name in picks.shown if name in entries] or [run]
+    chosen = picks.chosen if picks.chosen in entries else run
     changes = Changes({**seen, "run": run, "newest": next(iter(entries))})
     updates = [
         *_progress(changes, entries[run]),
