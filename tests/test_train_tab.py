@@ -131,6 +131,12 @@ def test_the_table_has_a_row_for_each_run_and_for_what_ships(folder):
     assert "as it comes" in re.search(r"<tr><td>classic</td>.*?</tr>", html).group()
 
 
+@pytest.mark.parametrize("recipe", [{"steps": 3}, {"epochs": 0}])
+def test_a_recipe_that_cannot_be_read_does_not_hide_the_run(folder, recipe):
+    entry = dataclasses.replace(finished(folder), config={"network": "classic", "recipe": recipe})
+    assert train_cards.recipe_in_short(entry) == "unknown"
+
+
 def test_the_fetching_of_cifar_10_shows_how_far_it_is():
     running = Status(running=True, what="the npm mirror", done=70_000_000, total=140_000_000)
     html = train_cards.fetch(running, allowed=True)

@@ -8,6 +8,7 @@ from html import escape
 from imgrec import journal, labels
 from imgrec.background import Status
 from imgrec.catalogue import Entry
+from imgrec.errors import ImgrecError
 from imgrec.journal import Guess, Watched
 from imgrec.recipe import HEAD_RECIPES, HeadRecipe, Recipe, differences
 from imgrec.ui import cards
@@ -142,7 +143,7 @@ def recipe_in_short(entry: Entry) -> str:
         else:
             recipe = HeadRecipe(**entry.config["recipe"])
             usual = HEAD_RECIPES[entry.network]
-    except Exception:
+    except (ImgrecError, KeyError, TypeError):  # of another version, or edited by hand
         return "unknown"
     changed = differences(recipe, usual)
     return ", ".join(_in_words(name, value) for name, value in changed.items()) or "as it comes"
