@@ -17,7 +17,7 @@ from imgrec.head_trainer import head_trainer
 from imgrec.images import MAX_BYTES
 from imgrec.trainer import Limits, Permissions, trainer
 from imgrec.ui.page import build_page
-from imgrec.ui.theme import STYLE, THEME
+from imgrec.ui.theme import STYLES, THEME
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -94,7 +94,7 @@ def serve(options: argparse.Namespace) -> gr.Blocks:
         auth=options.auth,
         max_file_size=MAX_BYTES,
         theme=THEME,
-        css_paths=STYLE,
+        css_paths=STYLES,
         footer_links=["api"],
         run_history=False,  # visitors' pictures are not kept
         enable_monitoring=False,

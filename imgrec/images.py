@@ -24,6 +24,7 @@ MAX_PIXELS = 50_000_000  # refused above, before decoding: four bytes a pixel, a
 MAX_SIDE = 2048  # pixels; a larger picture is reduced, since no network here looks that closely
 
 Source = str | os.PathLike[Any] | bytes | np.ndarray | Image.Image
+Box = tuple[float, float, float, float]  # left, top, right, bottom, in a picture's pixels
 
 # Formats that people have pictures in, with decoders that are widely exposed. The rest of Pillow's
 # are not tried: EPS runs Ghostscript, and others recognise a file by next to nothing.
@@ -95,15 +96,20 @@ def centre_crop(
     Geometry of torchvision's `Resize(shorter)` and `CenterCrop(size)`; size <= shorter. Only the
     pixels that are kept are computed, so that a long strip does not become a huge picture.
     """
+    return image.resize((size, size), resample, box=centre_crop_box(image.size, size, shorter))
+
+
+def centre_crop_box(of: tuple[int, int], size: int, shorter: int) -> Box:
+    """What `centre_crop` keeps of a picture of that width and height."""
     if size > shorter:
         raise ValueError(f"a {size}-pixel crop does not fit into {shorter} pixels")
-    short = min(image.size)
-    box = [0.0] * 4  # left, top, right, bottom, in the original's pixels
-    for axis, side in enumerate(image.size):
+    short = min(of)
+    box = [0.0] * 4
+    for axis, side in enumerate(of):
         resized = shorter * side // short
         start = round((resized - size) / 2)
         box[axis], box[axis + 2] = start * side / resized, (start + size) * side / resized
-    return image.resize((size, size), resample, box=(box[0], box[1], box[2], box[3]))
+    return box[0], box[1], box[2], box[3]
 
 
 def square(image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
@@ -111,10 +117,15 @@ def square(image: Image.Image, size: int, resample: Image.Resampling) -> Image.I
 
     A size×size picture keeps its exact pixels.
     """
-    width, height = image.size
+    return image.crop(square_box(image.size)).resize((size, size), resample)
+
+
+def square_box(of: tuple[int, int]) -> tuple[int, int, int, int]:
+    """What `square` keeps of a picture of that width and height: a `Box` of whole pixels."""
+    width, height = of
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    return image.crop((left, top, left + side, top + side)).resize((size, size), resample)
+    return left, top, left + side, top + side
 
 
 def to_png_data_uri(image: Image.Image, max_side: int | None = None) -> str:

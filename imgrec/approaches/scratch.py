@@ -9,7 +9,7 @@ from PIL import Image
 from imgrec import catalogue, labels, layers
 from imgrec.approaches.serving import Network, load_trained, milliseconds_each
 from imgrec.approaches.verdict import Verdict, top_classes
-from imgrec.images import square
+from imgrec.images import Box, square, square_box
 
 SIZE = 32  # pixels, each side of a CIFAR-10 image
 DEFAULT = "classic"
@@ -23,6 +23,11 @@ def preprocess(images: np.ndarray) -> np.ndarray:
 def view(image: Image.Image) -> Image.Image:
     """The picture as the network sees it: its central square at 32×32."""
     return square(image, SIZE, Image.Resampling.BICUBIC)
+
+
+def box(size: tuple[int, int]) -> Box:
+    """What of a picture of that width and height is in the view."""
+    return square_box(size)
 
 
 def trained() -> list[str]:

@@ -17,7 +17,7 @@ from imgrec import layers, runs
 from imgrec.approaches.serving import Network, loaded_once, milliseconds_each, ready
 from imgrec.approaches.vgg16_weights import FILE_NAME, weights
 from imgrec.errors import ModelError
-from imgrec.images import centre_crop
+from imgrec.images import Box, centre_crop, centre_crop_box
 from imgrec.paths import MODELS
 
 SIZE = 224  # pixels, each side (Simonyan & Zisserman 2015, section 2.1)
@@ -42,6 +42,11 @@ def view(image: Image.Image) -> Image.Image:
     return centre_crop(image, SIZE, SHORTER_SIDE, Image.Resampling.BICUBIC)
 
 
+def box(size: tuple[int, int]) -> Box:
+    """What of a picture of that width and height is in the view."""
+    return centre_crop_box(size, SIZE, SHORTER_SIDE)
+
+
 def preprocess(images: np.ndarray) -> np.ndarray:
     """uint8 RGB (n, 224, 224, 3) to float32 BGR less the mean: Keras's `preprocess_input`."""
     return images[..., ::-1].astype("float32") - MEAN_BGR
@@ -49,10 +54,10 @@ def preprocess(images: np.ndarray) -> np.ndarray:
 
 def run(images: Sequence[Image.Image]) -> Pass:
     """One pass over RGB pictures of any size."""
-    network = _network()
+    passing = network()
     started = time.perf_counter()
     views = [view(image) for image in images]
-    features, *top = network.run(preprocess(np.stack([np.asarray(saw) for saw in views])))
+    features, *top = passing.run(preprocess(np.stack([np.asarray(saw) for saw in views])))
     milliseconds = milliseconds_each(started, len(images))
     return Pass(features, top[0] if top else None, milliseconds, views)
 
@@ -63,10 +68,10 @@ def base_features(images: Sequence[Image.Image]) -> np.ndarray:
     Heads are trained on these, so that they come out the same wherever they are trained.
     """
     views = np.stack([np.asarray(view(image)) for image in images])
-    return _base().run(preprocess(views))[0]
+    return base().run(preprocess(views))[0]
 
 
-def _network() -> Network:
+def network() -> Network:
     """The whole network where its weights are, otherwise the base."""
     file = weights.file()
     if file is not None:
@@ -74,11 +79,11 @@ def _network() -> Network:
             return _whole(file)
         except ModelError as error:
             weights.refuse(str(error))
-    return _base()
+    return base()
 
 
 @loaded_once
-def _base() -> Network:
+def base() -> Network:
     """Images to features, with the weights that ship."""
     from imgrec import networks
 
@@ -109,7 +114,7 @@ def has_top() -> bool:
 
 def base_architecture() -> list[layers.Layer]:
     """The rows of the base's layer table."""
-    return layers.table(_base().model)
+    return layers.table(base().model)
 
 
 def architecture() -> list[layers.Layer]:

@@ -10,7 +10,7 @@ from imgrec.approaches.verdict import Verdict, answer
 from imgrec.errors import ImgrecError
 from imgrec.ui import cards
 from imgrec.ui.failures import listen
-from imgrec.ui.picture import Source, opened, picture
+from imgrec.ui.picture import Source, bring_along, opened, picture
 
 TOP_K = 10  # at most so many classes, for scratch knows no more
 
@@ -75,10 +75,7 @@ def build_tab(
     inputs = [shown, *chosen]
     triggers = [part.change for part in (*inputs, *again)]
     listen(triggers, handler, inputs, [as_json, verdict], lambda reason: ({}, reason), name)
-    brought = gr.State("")
-    tab.select(
-        _bring, [shared, brought], [shown, brought], preprocess=False, api_visibility="private"
-    )
+    bring_along(tab, shared, shown)
     gr.on(
         [tab.select, *(part.change for part in chosen)],
         layers,
@@ -89,11 +86,3 @@ def build_tab(
         api_visibility="private",
     )
     return chosen
-
-
-def _bring(source: Source, brought: str) -> tuple[Any, str]:
-    """The first tab's picture, if it is another one than was brought along before."""
-    path = source and source.get("path")
-    if not path or path == brought:
-        return gr.skip(), brought
-    return path, path

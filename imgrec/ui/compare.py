@@ -14,6 +14,7 @@ from imgrec.ui.failures import listen, reported
 from imgrec.ui.picture import Source, opened, picture
 from imgrec.ui.vgg16_panel import Panel, build_panel
 
+COMPARE = "compare"  # the tab's id: a picture may be sent here from another tab
 SHOWN = 3  # classes on a card
 
 EMPTY = cards.panel(

@@ -3,7 +3,9 @@
 import gradio as gr
 
 from imgrec.ui.choosers import Choosers, keep_fresh
-from imgrec.ui.compare import build_compare
+from imgrec.ui.compare import COMPARE, build_compare
+from imgrec.ui.data import build_data
+from imgrec.ui.how import build_how
 from imgrec.ui.pretrained import build_pretrained
 from imgrec.ui.scratch import build_scratch
 from imgrec.ui.train import build_train
@@ -40,7 +42,7 @@ def build_page() -> gr.Blocks:
         gr.HTML(HEADER)
         arrived = gr.State(0)  # how often VGG16's weights have arrived while the page was open
         with gr.Tabs() as tabs:
-            with gr.Tab("Compare") as first_tab:
+            with gr.Tab("Compare", id=COMPARE) as first_tab:
                 first = build_compare(page, arrived)
             with gr.Tab("From scratch") as scratch_tab:
                 weights = build_scratch(scratch_tab, first.picture)
@@ -51,6 +53,10 @@ def build_page() -> gr.Blocks:
             choosers = Choosers((first.weights, weights), (first.head, head))
             with gr.Tab("Train", render_children=True) as tab:
                 build_train(tabs, tab, choosers)
+            with gr.Tab("The data") as tab:
+                build_data(tab, tabs, first.picture)
+            with gr.Tab("How it works") as tab:
+                build_how(tab, first.picture)
         keep_fresh([page.load, first_tab.select, scratch_tab.select, transfer_tab.select], choosers)
         connect(page, [first.panel, panel], arrived)
         tabs.select(None, js=NAME_OPEN_TAB, trigger_mode="multiple")

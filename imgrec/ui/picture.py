@@ -43,6 +43,22 @@ def picture(value: str | None = None) -> gr.Image:
     return component
 
 
+def bring_along(tab: gr.Tab, shared: gr.Image, shown: gr.Image) -> None:
+    """Lets choosing the tab bring the picture of the first tab, `shared`, into `shown`."""
+    brought = gr.State("")
+    tab.select(
+        _bring, [shared, brought], [shown, brought], preprocess=False, api_visibility="private"
+    )
+
+
+def _bring(source: Source, brought: str) -> tuple[Any, str]:
+    """The first tab's picture, if it is another one than was brought along before."""
+    path = source and source.get("path")
+    if not path or path == brought:
+        return gr.skip(), brought
+    return path, path
+
+
 def opened(source: dict[str, Any]) -> tuple[Image.Image, str]:
     """The picture through the door, and its file's name. Raises ImageError."""
     path = source.get("path")

@@ -1,10 +1,10 @@
-"""How the page looks: a plain gradio theme with the reader's own fonts, and our style sheet."""
+"""How the page looks: a plain gradio theme with the reader's own fonts, and our style sheets."""
 
 from pathlib import Path
 
 import gradio as gr
 
-STYLE = Path(__file__).with_name("style.css")
+STYLES = sorted(Path(__file__).parent.glob("*.css"))
 
 THEME = gr.themes.Base(
     primary_hue="blue",

@@ -1,0 +1,5 @@
+"""The lesson on one neuron, which learns to add."""
+
+
+def build_neuron() -> None:
+    """Lays the lesson out."""

@@ -1,0 +1,34 @@
+"""HTML with buttons of our own: pressed by mouse, finger or keyboard, told to a listener."""
+
+from typing import Any
+
+import gradio as gr
+
+from imgrec.errors import ImgrecError
+
+# A pressed button tells its `data-press`. In a group (`data-group`) one stays pressed; that is
+# marked here and not by rendering anew, which would take the keyboard's focus away.
+TELL = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-press]');
+  if (!button || !element.contains(button)) return;
+  const group = button.closest('[data-group]');
+  for (const other of group ? group.querySelectorAll('button[data-press]') : [])
+    other.setAttribute('aria-pressed', other === button);
+  trigger('select', {value: button.dataset.press});
+});
+"""
+
+
+def pressable(value: str = "", **options: Any) -> gr.HTML:
+    """A gr.HTML whose `.select` fires when a `<button data-press="…">` in it is pressed."""
+    return gr.HTML(value, js_on_load=TELL, **options)
+
+
+def pressed(event: gr.EventData) -> str:
+    """The `data-press` of the button. A visitor can send anything: raises ImgrecError if none."""
+    data = event._data
+    value = data.get("value") if isinstance(data, dict) else None
+    if not isinstance(value, str):
+        raise ImgrecError("That was no button of the page; press one.")
+    return value
