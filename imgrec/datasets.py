@@ -94,7 +94,7 @@ def load_cifar10(
             logger.info("CIFAR-10 from %s: %s", source.name, error)
             tried.append(f"{source.name} ({error})")
             continue
-        runs.write(_cache_file(), runs.pack(vars(data)))
+        runs.write(cifar10_file(), runs.pack(vars(data)))
         archive.unlink()
         return data
     raise DataError(
@@ -125,13 +125,13 @@ def cifar10_sample() -> tuple[np.ndarray, np.ndarray]:
 
 def has_cifar10() -> bool:
     """Whether CIFAR-10 is in the cache; `cached_cifar10` tells whether it is whole."""
-    return _cache_file().exists()
+    return cifar10_file().exists()
 
 
 def cached_cifar10() -> Cifar10:
     """CIFAR-10 from the cache. Raises DataError if it is not there or not whole."""
     try:
-        data = Cifar10(**runs.unpack(_cache_file().read_bytes()))
+        data = Cifar10(**runs.unpack(cifar10_file().read_bytes()))
     except FileNotFoundError:
         raise DataError("nothing there") from None
     except (OSError, ValueError, TypeError) as error:
@@ -143,10 +143,11 @@ def cached_cifar10() -> Cifar10:
 
 def forget_cifar10() -> None:
     """Deletes what is in the cache, which turned out to be damaged."""
-    _cache_file().unlink(missing_ok=True)
+    cifar10_file().unlink(missing_ok=True)
 
 
-def _cache_file() -> Path:
+def cifar10_file() -> Path:
+    """Where CIFAR-10 is kept, once it is here."""
     return cache_dir() / "cifar10.npz"
 
 

@@ -1,4 +1,4 @@
-"""Measuring classifiers: accuracy with its interval, balanced accuracy, ROC AUC."""
+"""Measuring classifiers: accuracy with its interval, balanced accuracy, ROC AUC, confusion."""
 
 import math
 from typing import Any
@@ -49,3 +49,12 @@ def binary_metrics(probabilities: np.ndarray, positive: np.ndarray) -> dict[str,
         "balanced_accuracy": float((recall + specificity) / 2),
         "auc": roc_auc(probabilities, positive),
     }
+
+
+def confusion(right: np.ndarray, guessed: np.ndarray, classes: int) -> np.ndarray:
+    """How often each class was taken for each: int (classes, classes), a row for each right class.
+
+    `right` and `guessed` are (n,) class indices.
+    """
+    pairs = classes * right.astype(np.int64) + guessed
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)

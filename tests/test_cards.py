@@ -144,7 +144,7 @@ def test_a_card_says_who_what_and_how_long():
     said = text(cards.card(verdict(dog=0.75), top=5))
     assert said.startswith("From scratch classic CNN · CIFAR-10 · 1.25 M parameters")
     assert "saw 32 × 32 pixels" in said
-    assert said.endswith("dog 75 % cat 25 % Dog: 75 % 12 ms")
+    assert said.endswith("dog 75 % cat 25 % Dog: 75 % 12 ms Why?")
 
 
 @pytest.mark.parametrize("approach", cards.TITLES)
@@ -328,13 +328,14 @@ def test_the_layer_table_ends_in_the_total():
     rows = layers.table(networks.classic())
     html = cards.layers(rows)
     heading, *body, total = rows_of(html)
-    assert heading == ["Layer", "Kind", "Output shape", "Parameters"]
+    assert heading[:3] == ["Layer", "Kind", "Output shape"]
+    assert heading[3:] == ["Parameters", "Weights + biases", "Multiply–adds"]
     assert len(body) == len(rows) == 12
-    assert body[0] == ["conv1", "Conv2D", "32 × 32 × 32", "896"]
-    assert body[8] == ["flatten", "Flatten", "2304", "0"]
-    assert total == ["total", "", "", "1,250,858"]
+    assert body[0] == ["conv1", "Conv2D", "32 × 32 × 32", "896", "3·3·3·32 + 32", "884,736"]
+    assert body[8] == ["flatten", "Flatten", "2304", "0", "", "0"]
+    assert total == ["total", "", "", "1,250,858", "", "20,463,616"]
     assert "<tfoot>" in html
-    assert sum(int(row[-1].replace(",", "")) for row in body) == 1_250_858
+    assert sum(int(row[3].replace(",", "")) for row in body) == 1_250_858
 
 
 def test_a_table_without_a_total_has_no_foot():

@@ -11,6 +11,8 @@ from imgrec.errors import ImgrecError
 from imgrec.ui import cards
 from imgrec.ui.failures import listen
 from imgrec.ui.picture import Source, bring_along, opened, picture
+from imgrec.ui.pressable import pressable
+from imgrec.ui.why import Names, build_why
 
 TOP_K = 10  # at most so many classes, for scratch knows no more
 
@@ -49,22 +51,25 @@ def build_tab(
     controls: Callable[[], Iterable[gr.components.Component]],
     layers: Callable[..., str],
     text: str,
+    names: Names,
     again: Sequence[gr.State] = (),
 ) -> list[Any]:
     """Lays out one approach's tab and returns its controls.
 
     `handler(source, *controls)` answers, as the endpoint `/name`, whenever the picture or a control
-    changes, or a state in `again` does. `layers(*controls)` is the layer table. Choosing the tab
-    brings the picture of the first tab along.
+    changes, or a state in `again` does. `layers(*controls)` is the layer table;
+    `names(*controls)` which trained network the card's *Why?* explains (see `build_why`). Choosing
+    the tab brings the picture of the first tab along.
     """
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             shown = picture()
             chosen: list[Any] = list(controls())
         with gr.Column(scale=2, min_width=320):
-            verdict = gr.HTML(EMPTY)
+            verdict = pressable(EMPTY)
             with gr.Accordion("The answer as JSON", open=False):
                 as_json = gr.JSON(show_label=False)
+    build_why(name, shown, verdict, chosen, names, again)
     with gr.Row(equal_height=False):
         with gr.Column(min_width=320):
             gr.Markdown(text)

@@ -38,7 +38,7 @@ def cards(verdicts: Iterable[Verdict], top: int) -> str:
 
 
 def card(verdict: Verdict, top: int) -> str:
-    """One verdict: who speaks, a notice, what it saw, what it says, how long it took."""
+    """One verdict: who speaks, a notice, what it saw, what it says, how long it took, *Why?*"""
     title = TITLES[verdict.approach]
     who = f"{verdict.model} · {verdict.trained_on} · {count(verdict.parameters)} parameters"
     thumbnail = to_png_data_uri(verdict.saw, THUMBNAIL_SIDE)
@@ -56,6 +56,7 @@ def card(verdict: Verdict, top: int) -> str:
   <div class="bars">{bars(verdict.classes[:top])}</div>
   <footer>
     <span>Dog: {percent(verdict.dog)}</span><span>{verdict.milliseconds:.0f} ms</span>
+    <button data-press="{verdict.approach}" aria-label="Why? {title}">Why?</button>
   </footer>
 </article>"""
 
@@ -158,12 +159,27 @@ def download(status: Status, allowed: bool) -> str:
 
 
 def layers(rows: Sequence[Layer]) -> str:
-    """A network's layers with their output shapes, parameters and the total."""
+    """A network's layers: output shapes, parameters and how they come about, work, and totals."""
     cells = [
-        (row.name, row.kind, " × ".join(map(str, row.output_shape)), row.parameters) for row in rows
+        (
+            row.name,
+            row.kind,
+            shape(row.output_shape),
+            row.parameters,
+            row.formula.partition(" = ")[0],
+            row.multiply_accumulates,
+        )
+        for row in rows
     ]
-    total = ("total", "", "", sum(row.parameters for row in rows))
-    return table(("Layer", "Kind", "Output shape", "Parameters"), cells, total)
+    parameters = sum(row.parameters for row in rows)
+    total = ("total", "", "", parameters, "", sum(row.multiply_accumulates for row in rows))
+    headings = ("Layer", "Kind", "Output shape", "Parameters", "Weights + biases", "Multiply–adds")
+    return table(headings, cells, total)
+
+
+def shape(sides: Sequence[int]) -> str:
+    """An output shape: `32 × 32 × 64`."""
+    return " × ".join(map(str, sides))
 
 
 def panel(title: str, text: str, kind: str = "") -> str:

@@ -12,7 +12,9 @@ from imgrec.ui.choosers import scratch_chooser, transfer_chooser
 from imgrec.ui.examples import example_files
 from imgrec.ui.failures import listen, reported
 from imgrec.ui.picture import Source, opened, picture
+from imgrec.ui.pressable import pressable
 from imgrec.ui.vgg16_panel import Panel, build_panel
+from imgrec.ui.why import build_why, offer_endpoint
 
 COMPARE = "compare"  # the tab's id: a picture may be sent here from another tab
 SHOWN = 3  # classes on a card
@@ -55,6 +57,10 @@ def compare(
     )
 
 
+def _names(weights: str, head: str) -> dict[str, str]:
+    return {"weights": weights, "head": head}
+
+
 def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
     """Lays the tab out and lets it answer when the page opens or the picture changes."""
     files = example_files()
@@ -67,7 +73,8 @@ def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
             panel = build_panel()
             with gr.Accordion("Which trained networks answer", open=False), gr.Row():
                 weights, head = scratch_chooser(), transfer_chooser()
-    verdicts = gr.HTML(cards.skeleton())
+    verdicts = pressable(cards.skeleton())
+    build_why("compare", shown, verdicts, [weights, head], _names, [arrived])
     with gr.Accordion("The answer as JSON", open=False):
         gr.Markdown("What `/compare` returns to a program; see *Use via API* below.")
         as_json = gr.JSON(show_label=False)
@@ -76,4 +83,5 @@ def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
     inputs = [shown, weights, head]
     triggers = [page.load, arrived.change, shown.change, weights.change, head.change]
     listen(triggers, compare, inputs, answers, lambda reason: ({}, reason, ""), "compare")
+    offer_endpoint(shown, weights, head)
     return CompareTab(shown, panel, weights, head)

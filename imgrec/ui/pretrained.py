@@ -56,6 +56,7 @@ def build_pretrained(tab: gr.Tab, shared: gr.Image, arrived: gr.State) -> Panel:
         controls=controls,
         layers=lambda top_k: cards.layers(pretrained.architecture()),
         text=TEXT,
+        names=lambda top_k: {},
         again=[arrived],
     )
     return panel

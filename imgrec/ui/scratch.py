@@ -37,6 +37,7 @@ def build_scratch(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
         controls=controls,
         layers=lambda top_k, weights: architecture(scratch, weights),
         text=_text(),
+        names=lambda top_k, weights: {"weights": weights},
     )
     return chooser
 

@@ -126,7 +126,7 @@ def _layout() -> Parts:
             with gr.Column() as scratch_box:
                 scratch_controls = build_scratch_settings()
                 estimate = gr.HTML("" if trainer.permissions.train else _offer(OFF))
-                fetching = _fetch_layout()
+                fetching = fetch_layout()
                 with gr.Row(elem_classes="controls"):
                     training = [
                         _button("Start", variant="primary"),
@@ -157,7 +157,8 @@ def _layout() -> Parts:
     return Parts._make([kind, boxes, *controls, estimate, notice, over, *rest, view])
 
 
-def _fetch_layout() -> list[Any]:
+def fetch_layout() -> list[Any]:
+    """What `train_view.fetch_panel` fills."""
     with gr.Column(visible=False, elem_classes="vgg16-offer") as box:
         text = gr.HTML()
         with gr.Row():

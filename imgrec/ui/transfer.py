@@ -36,6 +36,7 @@ def build_transfer(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
         controls=controls,
         layers=lambda head: architecture(transfer, head),
         text=_text(),
+        names=lambda head: {"head": head},
     )
     return chooser
 

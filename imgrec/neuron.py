@@ -1,0 +1,123 @@
+"""One neuron that learns to add two numbers, by gradient descent."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from imgrec.errors import ImgrecError
+
+EXAMPLES = 100
+LOW, HIGH = 0.0, 1.0  # the inputs of the examples lie between; what is outside was never seen
+EXPLODED = 1e9  # a loss beyond it, with sums of at most 2 to learn, will not come back
+MOST_STEPS = 3000
+MOST_ASKED = 1e9  # the greatest number that it may be asked about
+
+
+class Examples(NamedTuple):
+    """What the neuron learns from: sums that are told to it."""
+
+    inputs: np.ndarray  # float64 (n, 2), from LOW to HIGH
+    sums: np.ndarray  # float64 (n,)
+
+
+class Weights(NamedTuple):
+    """All that the neuron knows: y = w1·x1 + w2·x2 + bias."""
+
+    w1: float
+    w2: float
+    bias: float
+
+
+class Learning(NamedTuple):
+    """How far the neuron is; `seed` gave it its first weights and its examples."""
+
+    seed: int
+    weights: Weights
+    losses: tuple[float, ...]  # before the first step and after each
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken."""
+        return len(self.losses) - 1
+
+    @property
+    def exploded(self) -> bool:
+        """Whether the numbers have grown beyond return."""
+        return not self.losses[-1] <= EXPLODED  # so written that not-a-number counts
+
+    @property
+    def over(self) -> bool:
+        """Whether no step can follow."""
+        return self.exploded or self.steps >= MOST_STEPS
+
+
+def begin(seed: int) -> Learning:
+    """A neuron with random weights from -1 to 1."""
+    weights = Weights(*np.random.default_rng([seed, 1]).uniform(-1, 1, 3).tolist())
+    return Learning(seed, weights, (loss(weights, examples(seed)),))
+
+
+def examples(seed: int) -> Examples:
+    """EXAMPLES random pairs and their sums."""
+    inputs = np.random.default_rng([seed, 0]).uniform(LOW, HIGH, (EXAMPLES, 2))
+    return Examples(inputs, inputs.sum(axis=1))
+
+
+def step(learning: Learning, rate: float) -> Learning:
+    """One step down the slope of the loss, over all examples; none where learning is over."""
+    if learning.over:
+        return learning
+    known = examples(learning.seed)
+    slope = gradient(learning.weights, known)
+    weights = Weights(*(np.array(learning.weights) - rate * slope).tolist())
+    return Learning(learning.seed, weights, (*learning.losses, loss(weights, known)))
+
+
+def answer(weights: Weights, x1: float, x2: float) -> float:
+    """What the neuron takes for the sum."""
+    return weights.w1 * x1 + weights.w2 * x2 + weights.bias
+
+
+def loss(weights: Weights, known: Examples) -> float:
+    """The mean squared error over the examples; infinite where it is too great for a number."""
+    with np.errstate(over="ignore"):
+        return float(np.mean(_errors(weights, known) ** 2))
+
+
+def gradient(weights: Weights, known: Examples) -> np.ndarray:
+    """The slope of the loss by w1, w2 and the bias, (3,).
+
+    Of L = mean((y - t)²) with y = w·x + b: dL/dw = 2·mean((y - t)·x) and dL/db = 2·mean(y - t)
+    (Goodfellow, Bengio & Courville 2016, Deep Learning, section 5.1.4, before it is set to zero).
+    """
+    return 2 * _errors(weights, known) @ _with_one(known) / len(known.sums)
+
+
+def stability_limit(known: Examples) -> float:
+    """The learning rate beyond which gradient descent explodes: 2 / λ.
+
+    λ is the greatest eigenvalue of the loss's Hessian, 2·mean(x·xᵀ) with a 1 for the bias. Along
+    its direction a step multiplies the error by 1 - rate·λ (LeCun, Bottou, Orr & Müller 1998,
+    Efficient BackProp, section 5.1).
+    """
+    inputs = _with_one(known)
+    return float(2 / np.linalg.eigvalsh(2 * inputs.T @ inputs / len(inputs)).max())
+
+
+def number(value: object) -> float:
+    """A number that the neuron may be asked about. Raises ImgrecError."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        asked = float(value) if abs(value) <= MOST_ASKED else math.nan
+        if math.isfinite(asked):
+            return asked
+    raise ImgrecError("Give it two numbers to add, neither over a thousand million.")
+
+
+def _errors(weights: Weights, known: Examples) -> np.ndarray:
+    return _with_one(known) @ np.array(weights) - known.sums  # (n,)
+
+
+def _with_one(known: Examples) -> np.ndarray:
+    """The inputs with a 1 beside them, which the bias is the weight of: (n, 3)."""
+    return np.column_stack([known.inputs, np.ones(len(known.inputs))])

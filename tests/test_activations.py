@@ -1,0 +1,170 @@
+"""The activations of every layer, beside those of Keras's own submodels."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from imgrec import activations, labels
+from imgrec.activations import Activation, Walk
+from imgrec.approaches import scratch, vgg16
+from imgrec.approaches.serving import ready
+from imgrec.errors import ModelError
+from imgrec.images import open_image
+from imgrec.layers import Layer
+from imgrec.paths import IMAGES
+from imgrec.ui import street_view
+
+DOG = open_image(IMAGES / "examples" / "cifar10_dog.png")
+BLANK = Image.new("RGB", (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("network", "layer"),
+    [
+        ("scratch", "conv1"),
+        ("scratch", "pool2"),
+        ("scratch", "dropout2"),
+        ("scratch", "dense1"),
+        ("vgg16", "block1_conv1"),
+        ("vgg16", "block3_pool"),
+        ("vgg16", "block5_conv3"),
+    ],
+)
+def test_a_layers_activations_are_those_of_kerass_submodel(network, layer):
+    approach, whole = {
+        "scratch": (scratch, scratch.load("classic")),
+        "vgg16": (vgg16, vgg16.base()),
+    }[network]
+    pixels = approach.preprocess(np.asarray(approach.view(DOG))[np.newaxis])
+    model = keras.Model(whole.model.inputs[0], whole.model.get_layer(layer).output)
+    found = activations.activation(activations.load(network), layer, DOG)
+    expected = np.asarray(model(pixels, training=False))[0]
+    np.testing.assert_allclose(found.values, expected, rtol=1e-4, atol=1e-3)
+    assert found.row.name == layer and found.row.output_shape == found.values.shape
+    assert found.saw.size == approach.view(DOG).size
+    assert found.is_map == (expected.ndim == 3) and found.classes == ()
+    assert found.zeros == pytest.approx((expected == 0).mean(), abs=0.01)
+
+
+def test_the_last_layer_says_what_the_network_says():
+    walk = activations.load("scratch")
+    found = activations.activation(walk, "predictions", DOG)
+    (verdict,) = scratch.predict([DOG], top_k=10)
+    assert [entry.label for entry in found.classes] == [entry.label for entry in verdict.classes]
+    for entry, same in zip(found.classes, verdict.classes, strict=True):
+        assert entry.probability == pytest.approx(same.probability, abs=1e-5)
+    base = activations.load("vgg16")
+    features = activations.activation(base, base.rows[-1].name, DOG).values
+    np.testing.assert_allclose(features, vgg16.run([DOG]).features[0], rtol=1e-4, atol=1e-3)
+
+
+def test_the_input_is_no_layer_and_what_ends_in_relu_is_known():
+    walk, base = activations.load("scratch"), activations.load("vgg16")
+    assert [row.name for row in walk.rows] == [row.name for row in scratch.architecture("classic")]
+    assert len(base.rows) == 18 and base.rows[0].name == "block1_conv1"
+    assert walk.rectified == {"conv1", "conv2", "conv3", "conv4", "dense1"}
+    assert activations.first_convolution(walk) == "conv1"
+
+
+def test_vgg16_with_its_top_gives_the_classes_of_imagenet(keras_vgg16):
+    features = keras_vgg16.get_layer("block5_pool").output
+    whole = ready(keras.Model(keras_vgg16.input, [features, keras_vgg16.output]))
+    walk = activations._walk("vgg16", whole)
+    assert [row.name for row in walk.rows[-4:]] == ["flatten", "fc1", "fc2", "predictions"]
+    found = activations.activation(walk, "predictions", DOG)
+    expected = whole.run(vgg16.preprocess(np.asarray(vgg16.view(DOG))[np.newaxis]))[1][0]
+    np.testing.assert_allclose(found.values, expected, rtol=1e-3, atol=1e-5)
+    assert found.classes[0].label == labels.imagenet()[int(expected.argmax())].title
+    assert len(found.classes) == 1000
+
+
+def test_the_graph_is_made_once_for_all_visitors():
+    assert activations.load("scratch") is activations.load("scratch")
+
+
+@pytest.mark.parametrize("network", ["", "VGG16", None, ["scratch"], 0])
+def test_an_unknown_network_is_refused(network):
+    with pytest.raises(ModelError, match="choose one of scratch, vgg16"):
+        activations.load(network)
+
+
+@pytest.mark.parametrize("layer", ["", "conv9", None, ["conv1"], 3])
+def test_an_unknown_layer_is_refused_with_those_that_there_are(layer):
+    with pytest.raises(ModelError, match=r"From scratch has no layer .* conv1, conv2, pool1"):
+        activations.activation(activations.load("scratch"), layer, DOG)
+
+
+def made(values: np.ndarray, name: str = "made", kind: str = "Conv2D") -> Activation:
+    """An activation of a layer that is not there."""
+    return Activation(Layer(name, kind, values.shape, 0), values, BLANK, ())
+
+
+@given(st.one_of(st.none(), st.text(), st.floats(), st.integers(), st.lists(st.integers())))
+def test_a_channel_is_a_whole_number_of_those_that_there_are(number):
+    try:
+        assert activations.channel_of(made(np.zeros((2, 2, 5))), number) == number
+        assert number in range(5)
+    except ModelError as error:
+        assert "from 0 to 4" in str(error)
+    with pytest.raises(ModelError, match="vector"):
+        activations.channel_of(made(np.zeros(5)), number)
+
+
+def test_the_strongest_have_the_greatest_mean_and_equals_keep_their_order():
+    values = np.zeros((2, 2, 4))
+    values[..., 2], values[0, 0, 1] = 1, 9
+    assert activations.strongest(values).tolist() == [1, 2, 0, 3]
+    assert activations.strongest(np.array([1, 3, 2])).tolist() == [1, 2, 0]
+
+
+# As HTML
+
+
+@pytest.mark.parametrize(
+    ("spot", "words"), [((0, 0), "top left"), ((4, 4), "centre"), ((8, 4), "bottom")]
+)
+def test_the_place_of_the_greatest_value_is_told(spot, words):
+    values = np.zeros((9, 9, 1), "float32")
+    values[spot] = 2.5
+    assert street_view.place(values[..., 0]) == words
+    assert f"to 2.5 (bright), which is at the {words};" in street_view.enlarged(made(values), 0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    hnp.arrays(
+        "float32",
+        hnp.array_shapes(min_dims=3, max_dims=3, max_side=6),
+        elements=st.one_of(st.floats(width=32), st.just(0.0)),
+    )
+)
+def test_any_values_can_be_shown(values):
+    """Even those of a network whose training exploded."""
+    with np.errstate(all="ignore"):
+        street_view.enlarged(made(values), 0)
+        assert street_view.gallery(made(values), 0, False).count("<button") == values.shape[-1]
+        street_view.vector(made(values.ravel()))
+
+
+def test_the_gallery_shows_the_strongest_or_those_around_the_chosen():
+    values = np.arange(60, dtype="float32").reshape(1, 1, 60)
+    strongest = street_view.gallery(made(values), 59, by_number=False)
+    assert strongest.count("<button") == street_view.TILES
+    assert strongest.index('data-press="59"') < strongest.index('data-press="58"')
+    assert 'data-press="35"' not in strongest
+    around = street_view.gallery(made(values), 50, by_number=True)
+    assert "Channels 48 to 59 of 60" in around and around.count("<button") == 12
+    assert 'data-press="50" aria-pressed="true" aria-label="channel 50: mean 50' in around
+
+
+def test_names_are_escaped():
+    hostile = "<script>alert(1)</script>"
+    rows = [Layer(hostile, hostile, (2, 2, 1), 0)]
+    walk = Walk("scratch", rows, frozenset(), lambda inputs: [inputs])
+    shown = made(np.zeros((2, 2, 1), "float32"), hostile, hostile)
+    for html in (street_view.street(walk, hostile), street_view.facts(walk, shown)):
+        assert "<script" not in html
