@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from imgrec import approaches
+from imgrec import activations, approaches, explain
 from imgrec.approaches.vgg16_weights import weights
 from imgrec.errors import ImgrecError
 from imgrec.head_trainer import head_trainer
@@ -18,6 +18,8 @@ from imgrec.images import MAX_BYTES
 from imgrec.trainer import Limits, Permissions, trainer
 from imgrec.ui.page import build_page
 from imgrec.ui.theme import STYLES, THEME
+
+logger = logging.getLogger(__name__)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -109,6 +111,17 @@ def serve(options: argparse.Namespace) -> gr.Blocks:
     return page
 
 
+def warm_up() -> None:
+    """Loads what a visitor asks for first: the verdicts, then what explains them."""
+    try:
+        approaches.warm_up()
+        explain.warm_up()
+        for network in activations.TITLES:
+            activations.load(network)
+    except ImgrecError as error:  # the page will say it in its place
+        logger.error(error)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the demo; the exit code is 1 if it could not start."""
     logging.basicConfig(format="%(name)s: %(message)s")
@@ -127,7 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
         port = options.port or "any port from 7860 on"
         print(f"Can't listen on {options.host}, {port}: choose another address.", file=sys.stderr)
         return 1
-    threading.Thread(target=approaches.warm_up, name="warm-up", daemon=True).start()
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
     page.block_thread()
     return 0
 

@@ -99,7 +99,7 @@ class Deletion:
         if coldest < 1 - CLEARLY and coldest < hottest - CLEARLY:
             return "the map misleads: what it leaves dark matters more. Don’t trust it here."
         if min(hottest, coldest) >= 1 - CLEARLY:
-            return "the network finds enough in the rest, so no single place decides."
+            return "neither matters much, so no single place decides, or the map misses it."
         return "both take about as much away, so read little into the map."
 
 
@@ -143,6 +143,15 @@ class Explanation:
             "deletion": None if self.deletion is None else vars(self.deletion),
             "notes": list(self.notes),
         }
+
+
+def warm_up() -> None:
+    """Compiles what each network's explanation needs, so that the first *Why?* doesn't wait.
+
+    Raises ModelError where a network can't be loaded.
+    """
+    for approach in approaches.NAMES:
+        grad_cam(ask(Image.new("RGB", (vgg16.SIZE, vgg16.SIZE)), approach))
 
 
 # The question
@@ -464,8 +473,8 @@ def _notes(
     ]
     if method == "occlusion":
         notes.append(
-            f"The largest drop: covering the hottest place takes {_percent(peak)} of probability "
-            f"from “{label}”."
+            f"The largest drop: with the hottest place covered, “{label}” loses {_percent(peak)} "
+            "of the whole 100 %."
         )
     if deletion:
         notes.append(

@@ -2,20 +2,24 @@
 
     python scripts/benchmark.py startup          # beside an empty gradio page
     python scripts/benchmark.py while_training   # answers while a training runs, beside alone
+    python scripts/benchmark.py explaining       # explanations, beside a comparison
 
 `startup` starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the
 time until the page answers over HTTP. `while_training` asks the running page to compare a picture,
-over and over, before and while it trains the scratch network. Each writes its report to
-assets/reports; the ratio of the medians is what compares between machines.
+over and over, before and while it trains the scratch network. `explaining` asks it in turn for a
+comparison and for what explains it. Each writes its report to assets/reports; the ratio of the
+medians is what compares between machines.
 """
 
 import argparse
+import contextlib
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,15 @@ from imgrec.paths import IMAGES, REPORTS, ROOT
 
 EMPTY = "import gradio as gr\nwith gr.Blocks() as d: pass\nd.launch(server_port={port}, quiet=True)"
 TIMEOUT = 120  # seconds
+PICTURE = IMAGES / "examples" / "cifar10_dog.png"
+# What explains a comparison, by the name in the report: the endpoint, and what follows the picture.
+EXPLANATIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "why_scratch": ("/explain", ("scratch",)),
+    "why_pretrained": ("/explain", ("pretrained",)),
+    "why_transfer": ("/explain", ("transfer",)),
+    "layers_scratch": ("/feature_maps", ("scratch", "conv1")),
+    "layers_vgg16": ("/feature_maps", ("vgg16", "block1_conv1")),
+}
 
 
 def free_port() -> int:
@@ -85,6 +98,37 @@ def startup(rounds: int) -> dict[str, Any]:
 def while_training(rounds: int) -> dict[str, Any]:
     """Seconds of an answer with nothing else going on and beside a training, and their ratio."""
     datasets.load_cifar10()  # the page only trains on what is here
+    with running_demo() as client:
+        alone = seconds_of_answers(client, rounds)
+        run = client.predict({"epochs": 30}, "", api_name="/train_scratch")
+        while client.predict(run, api_name="/train_status")["step"] < 2:
+            time.sleep(0.5)
+        beside = seconds_of_answers(client, rounds)
+    return {
+        "alone_seconds": alone,
+        "while_training_seconds": beside,
+        "ratio": round(statistics.median(beside) / statistics.median(alone), 2),
+    }
+
+
+def explaining(rounds: int) -> dict[str, Any]:
+    """Median seconds of a comparison and of what explains it, in turn, and the ratios to it."""
+    calls = {"compare": ("/compare", ()), **EXPLANATIONS}
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    with running_demo() as client:
+        for _ in tqdm(range(rounds + 1)):
+            for name, (endpoint, more) in calls.items():
+                times[name].append(seconds_of_answer(client, endpoint, *more))
+    medians = {name: statistics.median(each[1:]) for name, each in times.items()}
+    return {
+        "seconds": {name: round(value, 3) for name, value in medians.items()},
+        "ratio": {name: round(medians[name] / medians["compare"], 2) for name in EXPLANATIONS},
+    }
+
+
+@contextlib.contextmanager
+def running_demo() -> Iterator[Client]:
+    """A client of a demo that runs in a process of its own, with no runs yet."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
@@ -95,34 +139,30 @@ def while_training(rounds: int) -> dict[str, Any]:
         )
         try:
             wait_for(f"http://127.0.0.1:{port}", process)
-            client = Client(f"http://127.0.0.1:{port}", verbose=False)
-            alone = seconds_of_answers(client, rounds)
-            run = client.predict({"epochs": 30}, "", api_name="/train_scratch")
-            while client.predict(run, api_name="/train_status")["step"] < 2:
-                time.sleep(0.5)
-            beside = seconds_of_answers(client, rounds)
+            yield Client(f"http://127.0.0.1:{port}", verbose=False)
         finally:
             process.terminate()
             process.wait()
-    return {
-        "alone_seconds": alone,
-        "while_training_seconds": beside,
-        "ratio": round(statistics.median(beside) / statistics.median(alone), 2),
-    }
 
 
 def seconds_of_answers(client: Client, rounds: int) -> list[float]:
     """The time of each of `rounds` comparisons of one picture, over HTTP, after a first one."""
-    picture = handle_file(str(IMAGES / "examples" / "cifar10_dog.png"))
-    times = []
-    for _ in tqdm(range(rounds + 1)):
-        started = time.perf_counter()
-        client.predict(picture, api_name="/compare")
-        times.append(round(time.perf_counter() - started, 3))
+    times = [round(seconds_of_answer(client, "/compare"), 3) for _ in tqdm(range(rounds + 1))]
     return times[1:]
 
 
-MEASURES = {"startup": (startup, 5), "while_training": (while_training, 20)}
+def seconds_of_answer(client: Client, endpoint: str, *more: Any) -> float:
+    """The time that the endpoint takes for one picture, over HTTP."""
+    started = time.perf_counter()
+    client.predict(handle_file(str(PICTURE)), *more, api_name=endpoint)
+    return time.perf_counter() - started
+
+
+MEASURES = {
+    "startup": (startup, 5),
+    "while_training": (while_training, 20),
+    "explaining": (explaining, 10),
+}
 
 
 def main() -> None:

@@ -44,6 +44,8 @@ def figures() -> str:
             *head_table(runs.read_json(REPORTS / "heads.json")["heads"]),
             "",
             smaller_figures(),
+            "",
+            explaining(),
         ]
     )
 
@@ -112,6 +114,20 @@ def smaller_figures() -> str:
         f"TensorFlow {machine['tensorflow']} and Keras {machine['keras']}. **While it trains** the "
         f"scratch network, the page takes {training['ratio']:.2f} times as long for a comparison "
         f"({later['cores']} cores of an {later['processor']})."
+    )
+
+
+def explaining() -> str:
+    """How long the page takes to explain, beside a comparison."""
+    report = runs.read_json(REPORTS / "explaining.json")
+    machine = report["environment"]
+    ratio = {name: f"{value:.2f}" for name, value in report["ratio"].items()}
+    return (
+        f"**Explaining**, in units of a comparison of the same picture by all three: *Why?* takes "
+        f"{ratio['why_scratch']} for the scratch network, {ratio['why_pretrained']} for "
+        f"EfficientNet-Lite0 and {ratio['why_transfer']} for the transfer head; a layer’s feature "
+        f"maps {ratio['layers_scratch']} for the scratch network and {ratio['layers_vgg16']} for "
+        f"VGG16 ({machine['cores']} cores of an {machine['processor']})."
     )
 
 

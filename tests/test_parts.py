@@ -75,7 +75,7 @@ def test_the_last_layer_gives_the_networks_own_answer(look):
     network = scratch.load(scratch.DEFAULT)
     pixels = scratch.preprocess(np.asarray(scratch.view(open_image(DOG)))[np.newaxis])
     np.testing.assert_allclose(look.last.probabilities, network.run(pixels)[0][0], atol=1e-5)
-    first = keras.Model(network.model.inputs, network.model.get_layer(parts.MAP).output)
+    first = keras.Model(network.model.inputs[0], network.model.get_layer(parts.MAP).output)
     maps = np.asarray(first(pixels))[0]
     assert look.channel == maps.mean(axis=(0, 1)).argmax()
     np.testing.assert_allclose(look.map, maps[..., look.channel], atol=1e-5)
@@ -84,7 +84,7 @@ def test_the_last_layer_gives_the_networks_own_answer(look):
 
 def test_the_contributions_and_the_bias_are_the_logit(look):
     model = scratch.load(scratch.DEFAULT).model
-    before = keras.Model(model.inputs, model.get_layer(parts.HIDDEN).output)
+    before = keras.Model(model.inputs[0], model.get_layer(parts.HIDDEN).output)
     pixels = scratch.preprocess(np.asarray(scratch.view(open_image(DOG)))[np.newaxis])
     kernel, bias = model.get_layer(parts.LAST).get_weights()
     logits = np.asarray(before(pixels))[0] @ kernel + bias

@@ -1,15 +1,11 @@
 """The three approaches to recognising a picture, and the question on which they meet."""
 
-import logging
 from collections.abc import Sequence
 
 from PIL import Image
 
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
 from imgrec.approaches.verdict import Verdict
-from imgrec.errors import ImgrecError
-
-logger = logging.getLogger(__name__)
 
 MODULES = {"scratch": scratch, "pretrained": pretrained, "transfer": transfer}
 NAMES = tuple(MODULES)
@@ -47,8 +43,8 @@ def compare(
 
 
 def warm_up() -> None:
-    """Loads TensorFlow and every network, so that the first visitor doesn't wait for it."""
-    try:
-        compare([Image.new("RGB", (vgg16.SIZE, vgg16.SIZE))])
-    except ImgrecError as error:  # the page will say it at the first picture
-        logger.error(error)
+    """Loads TensorFlow and every network, so that the first visitor doesn't wait for it.
+
+    Raises ModelError where a network can't be loaded.
+    """
+    compare([Image.new("RGB", (vgg16.SIZE, vgg16.SIZE))])

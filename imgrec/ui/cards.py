@@ -165,15 +165,14 @@ def layers(rows: Sequence[Layer]) -> str:
             row.name,
             row.kind,
             shape(row.output_shape),
-            row.parameters,
-            row.formula.partition(" = ")[0],
+            (row.parameters, row.formula.partition(" = ")[0]),
             row.multiply_accumulates,
         )
         for row in rows
     ]
     parameters = sum(row.parameters for row in rows)
-    total = ("total", "", "", parameters, "", sum(row.multiply_accumulates for row in rows))
-    headings = ("Layer", "Kind", "Output shape", "Parameters", "Weights + biases", "Multiply–adds")
+    total = ("total", "", "", parameters, sum(row.multiply_accumulates for row in rows))
+    headings = ("Layer", "Kind", "Output shape", "Parameters", "Multiply–adds")
     return table(headings, cells, total)
 
 
@@ -207,5 +206,8 @@ def _cells(row: Sequence[object]) -> str:
 def _cell(cell: object) -> str:
     if isinstance(cell, int):
         return f'<td class="number">{cell:,}</td>'
+    if isinstance(cell, tuple):  # a number, and below it how it comes about
+        number, formula = cell
+        return f'<td class="number">{number:,}<small>{escape(formula)}</small></td>'
     text = escape(str(cell))
     return f"<td>{text}</td>" if len(text) < LONG_CELL else f'<td class="text">{text}</td>'

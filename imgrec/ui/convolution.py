@@ -16,25 +16,17 @@ from imgrec.heat import coloured_signed, stretched
 from imgrec.images import to_png_data_uri
 from imgrec.ui import maps
 from imgrec.ui.failures import reported
+from imgrec.ui.lesson import LIVE, if_seen
 from imgrec.ui.picture import Source, opened
 from imgrec.ui.pressable import pressable, pressed
 from imgrec.ui.shift import build_shift
 
 FIRST = "upright"  # the kernel that is chosen at the start
-FRAMES, SECONDS_A_FRAME = 24, 0.2
+FRAMES, SECONDS_A_FRAME = 20, 0.18
 STEPS = 6  # frames at the start that go place by place, before the great leaps
 OWN_AT_FIRST = "-1 -1 -1\n-1  8 -1\n-1 -1 -1"
 COLOURS = ("Red", "Green", "Blue")
-# Sent as no picture while the lesson is not looked at, so that nothing is computed for nobody.
-IF_SEEN = """(picture, ...rest) =>
-  [document.querySelector('#convolution')?.offsetParent ? picture : null, ...rest]"""
-LIVE: dict[str, Any] = {
-    "preprocess": False,
-    "api_visibility": "private",
-    "show_progress": "hidden",
-    "trigger_mode": "always_last",
-    "concurrency_id": "predict",
-}
+IF_SEEN = if_seen("convolution")
 INTRO = """
 A **kernel** is nine numbers. It is laid over 3 × 3 pixels: each pixel is multiplied by the number
 on it, and the nine products are added up. The sum is one point of a new picture, the **feature
@@ -98,7 +90,7 @@ def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
     tab.select(_choice, chosen, kernels, **LIVE)
     kernels.select(_choose, None, [chosen, own_box], api_visibility="private")
     inputs = [shown, chosen, own, side, relu, row, column]
-    sliding = slide.click(
+    slide.click(
         _slide,
         inputs,
         [row, column, answer],
@@ -106,12 +98,11 @@ def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
         api_visibility="private",
         show_progress="hidden",
         concurrency_limit=None,  # it mostly waits
-    )
-    stop: dict[str, Any] = {"cancels": sliding, **LIVE}
-    side.input(_resize, side, [row, column], **LIVE).then(_draw, inputs, answer, **stop)
+    ).then(_draw, inputs, answer, **LIVE)  # whatever was changed meanwhile is shown now
+    side.input(_resize, side, [row, column], **LIVE).then(_draw, inputs, answer, **LIVE)
     tab.select(_draw, inputs, answer, **LIVE)
     triggers = [shown.change, chosen.change, own.change, relu.input, row.input, column.input]
-    gr.on(triggers, _draw, inputs, answer, js=IF_SEEN, **stop)
+    gr.on(triggers, _draw, inputs, answer, js=IF_SEEN, **LIVE)
 
 
 @reported

@@ -11,6 +11,7 @@ from imgrec import labels, parts
 from imgrec.errors import ImgrecError
 from imgrec.parts import Dense, Dropped, Look
 from imgrec.ui import cards, maps
+from imgrec.ui.lesson import LIVE, if_seen
 from imgrec.ui.picture import Source, opened
 
 MOST_WINDOW, MOST_RATE = 8, 0.9
@@ -20,16 +21,7 @@ NEURONS = 512  # at most so many contributions can be kept; a test holds it to t
 ANSWER = "The class it answers"
 SHOWN = 4  # contributions for a class, and as many against it
 CELL = 10  # pixels a side of one value in the drawing of dropout
-# Sent as no picture while the lesson is not looked at, so that nothing is computed for nobody.
-IF_SEEN = """(picture, ...rest) =>
-  [document.querySelector('#parts')?.offsetParent ? picture : null, ...rest]"""
-LIVE: dict[str, Any] = {
-    "preprocess": False,
-    "api_visibility": "private",
-    "show_progress": "hidden",
-    "trigger_mode": "always_last",
-    "concurrency_id": "predict",
-}
+IF_SEEN = if_seen("parts")
 POOLING = """
 ### Max pooling
 

@@ -9,9 +9,10 @@ from imgrec import activations
 from imgrec.activations import Activation, Walk
 from imgrec.approaches import scratch, vgg16
 from imgrec.errors import ImgrecError
-from imgrec.ui import cards, street_view
+from imgrec.ui import maps, street_view
 from imgrec.ui.choosers import scratch_chooser
 from imgrec.ui.failures import reported
+from imgrec.ui.lesson import LIVE, if_seen
 from imgrec.ui.picture import Source, opened
 from imgrec.ui.pressable import pressable, pressed
 
@@ -26,8 +27,6 @@ WITHOUT_TOP = (
 )
 BY_STRENGTH, BY_NUMBER = "Strongest first", "By number"
 NO_CHANNEL = -1  # asks the endpoint for no single map
-
-EMPTY = cards.panel("No picture yet", "Drop a picture, paste one, or choose an example.")
 
 
 class View(NamedTuple):
@@ -63,7 +62,7 @@ def feature_maps(
     `classes` is filled where the layer says classes.
     """
     if source is None:
-        return {}, EMPTY
+        return {}, maps.EMPTY
     image, name = opened(source)
     walk = activations.load(network, weights)
     found = activations.activation(walk, layer, image)
@@ -112,7 +111,7 @@ def _look(
 ) -> View:
     """The chosen layer and its maps; without a channel, the strongest one is enlarged."""
     if source is None:
-        return _only(EMPTY)
+        return _only(maps.EMPTY)
     try:
         walk, found = _found(source, network, weights, layer)
         facts = street_view.facts(walk, found)
@@ -122,7 +121,7 @@ def _look(
             channel = activations.strongest(found.values)[0]
         chosen = activations.channel_of(found, channel)
     except ImgrecError as error:
-        return _only(_problem(error))
+        return _only(maps.failed(error))
     tiles = street_view.gallery(found, chosen, order == BY_NUMBER)
     return View(facts, _large(found, chosen), gr.Column(visible=True), chosen, tiles)
 
@@ -135,7 +134,7 @@ def _arrive(
     try:
         walk = activations.load(network, weights)
     except ImgrecError as error:
-        return own_weights, "", layer, *_only(_problem(error))
+        return own_weights, "", layer, *_only(maps.failed(error))
     if layer not in [row.name for row in walk.rows]:
         layer, channel = activations.first_convolution(walk), None
     houses = street_view.street(walk, layer)
@@ -152,17 +151,8 @@ def _enlarge(
         _, found = _found(source, network, weights, layer)
         chosen = activations.channel_of(found, channel)
     except ImgrecError as error:
-        return _problem(error), gr.skip()
+        return maps.failed(error), gr.skip()
     return _large(found, chosen), street_view.gallery(found, chosen, order == BY_NUMBER)
-
-
-def _problem(error: ImgrecError) -> str:
-    return cards.panel("That did not work", str(error), "error")
-
-
-def _follow(looked: bool, *chosen: Any) -> tuple[Any, ...]:
-    """What the new picture gives, if a visitor looks at this lesson."""
-    return _look(*chosen) if looked else (gr.skip(),) * len(View._fields)
 
 
 def _enter(
@@ -172,7 +162,7 @@ def _enter(
     try:
         layer = pressed(event)
     except ImgrecError as error:
-        return gr.skip(), *_only(_problem(error))
+        return gr.skip(), *_only(maps.failed(error))
     return layer, *_look(source, network, weights, layer, None, order)
 
 
@@ -183,9 +173,11 @@ def _pick(
     try:
         _, found = _found(source, network, weights, layer)
         told = pressed(event)
-        chosen = activations.channel_of(found, int(told) if told.isdecimal() else None)
+        chosen = activations.channel_of(
+            found, int(told) if told.isdecimal() and len(told) < 6 else None
+        )
     except ImgrecError as error:
-        return gr.skip(), _problem(error)
+        return gr.skip(), maps.failed(error)
     return chosen, _large(found, chosen)
 
 
@@ -197,53 +189,34 @@ def _offered(chosen: str) -> gr.Dropdown:
 
 def build_street(tab: gr.Tab, shown: gr.Image) -> None:
     """Lays the lesson out; it answers for the picture `shown`, whenever that changes."""
-    gr.Markdown(INTRODUCTION)
-    with gr.Row():
-        choices = [(title, key) for key, title in activations.TITLES.items()]
-        network = gr.Radio(choices, value="scratch", label="Network")
-        with gr.Column() as own_weights:
-            weights = scratch_chooser()
-    street = pressable()
-    facts = gr.HTML()
-    large = gr.HTML()
-    with gr.Column(visible=False) as maps:
+    with gr.Column(elem_id="street"):
+        gr.Markdown(INTRODUCTION)
         with gr.Row():
-            order = gr.Radio([BY_STRENGTH, BY_NUMBER], value=BY_STRENGTH, label="Feature maps")
-            channel = gr.Number(label="Channel", precision=0)
-        gallery = pressable()
+            choices = [(title, key) for key, title in activations.TITLES.items()]
+            network = gr.Radio(choices, value="scratch", label="Network")
+            with gr.Column() as own_weights:
+                weights = scratch_chooser()
+        street = pressable()
+        facts = gr.HTML()
+        large = gr.HTML()
+        with gr.Column(visible=False) as box:
+            with gr.Row():
+                order = gr.Radio([BY_STRENGTH, BY_NUMBER], value=BY_STRENGTH, label="Feature maps")
+                channel = gr.Number(label="Channel", precision=0)
+            gallery = pressable()
     layer = gr.State("")
-    looked = gr.State(False)  # whether this lesson is the one in front
 
-    quiet: dict[str, Any] = {
-        "preprocess": False,
-        "api_visibility": "private",
-        "concurrency_id": "predict",
-        "show_progress": "hidden",
-        "trigger_mode": "always_last",
-    }
     inputs = [shown, network, weights, layer, channel, order]
-    view = [facts, large, maps, channel, gallery]
-    _note(tab, looked)
-    tab.select(_offered, weights, weights, **quiet)
+    view = [facts, large, box, channel, gallery]
+    tab.select(_offered, weights, weights, **LIVE)
     arrivals = [tab.select, network.change, weights.change]
-    gr.on(arrivals, _arrive, inputs, [own_weights, street, layer, *view], **quiet)
-    shown.change(_follow, [looked, *inputs], view, **quiet)
-    order.change(_look, inputs, view, **quiet)
-    street.select(_enter, [shown, network, weights, order], [layer, *view], **quiet)
-    channel.input(_enlarge, inputs, [large, gallery], **quiet)
-    gallery.select(_pick, inputs[:4], [channel, large], **quiet)
+    gr.on(arrivals, _arrive, inputs, [own_weights, street, layer, *view], **LIVE)
+    shown.change(_look, inputs, view, js=if_seen("street"), **LIVE)
+    order.change(_look, inputs, view, **LIVE)
+    street.select(_enter, [shown, network, weights, order], [layer, *view], **LIVE)
+    channel.input(_enlarge, inputs, [large, gallery], **LIVE)
+    gallery.select(_pick, inputs[:4], [channel, large], **LIVE)
     _offer(shown, network, weights)
-
-
-def _note(tab: gr.Tab, looked: gr.State) -> None:
-    """Keeps in the state whether the lesson is the one in front."""
-
-    def in_front(event: gr.SelectData) -> bool:
-        return event.value == tab.label
-
-    lessons = tab.parent
-    assert isinstance(lessons, gr.Tabs)
-    lessons.select(in_front, None, looked, queue=False, api_visibility="private")
 
 
 def _offer(shown: gr.Image, network: gr.Radio, weights: gr.Dropdown) -> None:

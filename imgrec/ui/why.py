@@ -170,7 +170,8 @@ def build_why(
         start, [shown, *controls], [panel, approach, *parts], cancels=[running], **heavy
     )
     opening.then(None, js=SHOW_AND_FOCUS)
-    choosing = target.input(
+    # Not `input`, which gradio fires twice for one choice: the second would cancel what follows.
+    choosing = target.select(
         show,
         [shown, approach, target, *controls],
         parts,
