@@ -72,8 +72,9 @@ def entries() -> list[Entry]:
 
 def find(name: str, kind: Kind | None = None) -> Entry:
     """The entry of that name, and of that kind where one is given. Raises ModelError."""
-    for folder, shipped in ((MODELS / name, True), (runs_dir() / name, False)):
-        entry = _entry(folder, shipped) if NAME.fullmatch(name) else None
+    valid = isinstance(name, str) and NAME.fullmatch(name)  # a visitor may send anything
+    for parent, shipped in ((MODELS, True), (runs_dir(), False)):
+        entry = _entry(parent / name, shipped) if valid else None
         if entry and kind in (None, entry.kind):
             return entry
     names = ", ".join(entry.name for entry in entries() if kind in (None, entry.kind))

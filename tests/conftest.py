@@ -240,9 +240,23 @@ def choose_tab(page: Page, name: str) -> None:
     tab = page.get_by_role("tab", name=name, exact=True)
     if tab.is_visible():
         tab.click()
+    else:  # the first such menu: a tab may have tabs of its own in it
+        page.locator(".overflow-menu > button").first.click()
+        menu = page.locator(".overflow-dropdown").first
+        menu.get_by_role("button", name=name, exact=True).click()
+
+
+def choose_lesson(page: Page, name: str) -> None:
+    """A lesson of the tab that explains how it works, which has a row of tabs of its own."""
+    choose_tab(page, "How it works")
+    lessons = page.locator(".tabitem:visible", has=page.locator("button[role=tab]")).first
+    lesson = lessons.get_by_role("tab", name=name, exact=True)
+    expect(lessons.get_by_role("tab", name="One neuron", exact=True)).to_be_visible()
+    if lesson.is_visible():
+        lesson.click()
     else:
-        page.locator(".overflow-menu > button").click()
-        page.locator(".overflow-dropdown").get_by_role("button", name=name, exact=True).click()
+        lessons.locator(".overflow-menu > button").click()
+        lessons.locator(".overflow-dropdown").get_by_role("button", name=name, exact=True).click()
 
 
 def assert_no_sideways_scrolling(page: Page) -> None:

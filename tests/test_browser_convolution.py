@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import assert_no_sideways_scrolling, choose_tab
+from conftest import assert_no_sideways_scrolling, choose_lesson
 from playwright.sync_api import Locator, Page, expect
 
 from imgrec import convolution
@@ -16,21 +16,9 @@ from imgrec.ui.examples import example_files
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
 
-def choose_lesson(page: Page, name: str) -> None:
-    """A lesson, from the row or, on a narrow screen, from the menu at its end."""
-    tab = page.get_by_role("tab", name=name, exact=True)
-    if tab.is_visible():
-        tab.click()
-    else:
-        lessons = page.locator(".tabitem:visible")
-        lessons.locator(".overflow-menu > button").click()
-        lessons.locator(".overflow-dropdown").get_by_role("button", name=name, exact=True).click()
-
-
 @pytest.fixture
 def lesson(page) -> Locator:
     """The lesson, with the picture of a dog."""
-    choose_tab(page, "How it works")
     choose_lesson(page, "Convolution")
     place = example_files().index(str(DOG))
     page.locator("#how-examples button.gallery-item").nth(place).click()

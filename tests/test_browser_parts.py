@@ -2,21 +2,8 @@
 
 import re
 
-from conftest import assert_no_sideways_scrolling, choose_tab
+from conftest import assert_no_sideways_scrolling, choose_lesson
 from playwright.sync_api import Locator, Page, expect
-
-
-def choose_lesson(page: Page, name: str) -> None:
-    """A lesson, from the row or, on a narrow screen, from the menu at its end."""
-    choose_tab(page, "How it works")
-    tab = page.get_by_role("tab", name=name, exact=True)
-    expect(page.get_by_role("tab", name="One neuron", exact=True)).to_be_visible()
-    if tab.is_visible():
-        tab.click()
-    else:
-        page.locator(".tabitem .overflow-menu:visible > button").click()
-        menu = page.locator(".tabitem .overflow-dropdown:visible")
-        menu.get_by_role("button", name=name, exact=True).click()
 
 
 def slide(page: Page, label: str, key: str, times: int = 1) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from conftest import DESKTOP, assert_no_sideways_scrolling, choose_tab, opened
+from conftest import DESKTOP, assert_no_sideways_scrolling, choose_lesson, opened
 from playwright.sync_api import Locator, Page, expect
 
 from imgrec import activations
@@ -13,15 +13,8 @@ DOG = IMAGES / "examples" / "cifar10_dog.png"
 
 
 def walk_in(page: Page) -> None:
-    """Opens the lesson, which may stand in the menu of a narrow row of tabs."""
-    choose_tab(page, "How it works")
-    lesson = page.get_by_role("tab", name="Layer by layer", exact=True)
-    if not lesson.is_visible():
-        page.locator(".tabitem:visible .overflow-menu > button").click()
-        menu = page.locator(".tabitem:visible .overflow-dropdown")
-        menu.get_by_role("button", name="Layer by layer", exact=True).click()
-    else:
-        lesson.click()
+    """Opens the lesson and waits until it has answered."""
+    choose_lesson(page, "Layer by layer")
     expect(pressed(page)).to_contain_text("conv1")
     expect(tiles(page)).to_have_count(24)
     page.wait_for_timeout(1500)  # the picture that is brought along may be answered for once more

@@ -122,7 +122,9 @@ def test_the_choice_is_of_scratch_networks_only(runs_dir):
         assert runs.load(MODELS / name).config["network"] in networks.SCRATCH
 
 
-@pytest.mark.parametrize("name", ["none", "", "vgg16_base", "dog_pooled_64", "../models/classic"])
+@pytest.mark.parametrize(
+    "name", ["none", "", "vgg16_base", "dog_pooled_64", "../models/classic", None, 7, ["classic"]]
+)
 def test_a_network_that_there_is_not_is_refused(runs_dir, name):
     with pytest.raises(ModelError, match=r"choose one of .*classic"):
         scratch.load(name)
