@@ -1,6 +1,5 @@
 """Numbers as colours: maps, filters and feature maps as pictures."""
 
-import matplotlib
 import numpy as np
 from PIL import Image
 
@@ -28,5 +27,7 @@ def stretched(values: np.ndarray) -> np.ndarray:
 
 
 def _mapped(values: np.ndarray, name: str) -> Image.Image:
+    import matplotlib  # not needed before somebody asks why
+
     colours = matplotlib.colormaps[name](np.clip(values, 0, 1))  # (h, w, 4), 0 to 1
     return Image.fromarray(np.rint(colours[..., :3] * 255).astype("uint8"))

@@ -39,6 +39,7 @@ def build_page() -> gr.Blocks:
         analytics_enabled=False,
         delete_cache=(HOUR, 24 * HOUR),
     ) as page:
+        page.queue(max_size=QUEUE)  # while it is empty: it is gone through once more for that
         gr.HTML(HEADER)
         arrived = gr.State(0)  # how often VGG16's weights have arrived while the page was open
         with gr.Tabs() as tabs:
@@ -62,4 +63,4 @@ def build_page() -> gr.Blocks:
         tabs.select(None, js=NAME_OPEN_TAB, trigger_mode="multiple")
         page.load(None, js=OPEN_NAMED_TAB)
         gr.api(vgg16_status)
-    return page.queue(max_size=QUEUE)
+    return page
