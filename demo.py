@@ -7,8 +7,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-
-import gradio as gr
+from typing import TYPE_CHECKING
 
 from imgrec import activations, approaches, explain
 from imgrec.approaches.vgg16_weights import weights
@@ -18,6 +17,9 @@ from imgrec.images import MAX_BYTES
 from imgrec.trainer import Limits, Permissions, trainer
 from imgrec.ui.page import build_page
 from imgrec.ui.theme import STYLES, THEME
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +85,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def serve(options: argparse.Namespace) -> gr.Blocks:
+def serve(options: argparse.Namespace) -> "gr.Blocks":
     """Serves the page and returns it; the networks are not loaded yet. Raises OSError."""
     trainer.permissions = permissions(options)
     if options.runs_dir:
