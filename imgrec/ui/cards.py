@@ -186,6 +186,11 @@ def panel(title: str, text: str, kind: str = "") -> str:
     return f'<section class="panel {kind}"><h3>{escape(title)}</h3><p>{escape(text)}</p></section>'
 
 
+def failed(reason: object) -> str:
+    """An error, or its sentence, in a panel."""
+    return panel("That did not work", str(reason), "error")
+
+
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[object]], total: Sequence[object] = ()
 ) -> str:

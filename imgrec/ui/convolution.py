@@ -14,8 +14,8 @@ from imgrec.convolution import HAND_MADE, LEARNT, OWN, SIDES, Kernel
 from imgrec.errors import ImgrecError
 from imgrec.heat import coloured_signed, stretched
 from imgrec.images import to_png_data_uri
-from imgrec.ui import maps
-from imgrec.ui.failures import reported
+from imgrec.ui import cards, maps
+from imgrec.ui.failures import reported, said_in_place
 from imgrec.ui.lesson import LIVE, if_seen
 from imgrec.ui.picture import Source, opened
 from imgrec.ui.pressable import pressable, pressed
@@ -118,7 +118,7 @@ def _resize(side: object) -> tuple[gr.Slider, ...]:
     return tuple(gr.Slider(maximum=pixels, value=pixels // 2) for _ in range(2))
 
 
-@maps.said_in_place
+@said_in_place
 def _draw(source: Source, *chosen: Any) -> str:
     """The picture, the kernel at one place, the sum there, and the whole feature map."""
     if source is None:
@@ -136,7 +136,7 @@ def _slide(source: Source, *chosen: Any) -> Iterator[tuple[Any, Any, str]]:
     try:
         slide = _prepared(source, Setting(*chosen))
     except ImgrecError as error:
-        yield gr.skip(), gr.skip(), maps.failed(error)
+        yield gr.skip(), gr.skip(), cards.failed(error)
         return
     side = len(slide.raw)
     leaps = np.linspace(STEPS, side**2 - 1, FRAMES - STEPS).astype(int)
@@ -166,7 +166,7 @@ def _place(setting: Setting) -> tuple[int, int]:
 # What is shown
 
 
-@maps.said_in_place
+@said_in_place
 def _choice(chosen: object) -> str:
     """The kernels as buttons; `chosen` is pressed."""
     hand_made = "".join(

@@ -14,7 +14,7 @@ from imgrec.ui import cards, data_cards
 from imgrec.ui.choosers import scratch_chooser
 from imgrec.ui.compare import COMPARE
 from imgrec.ui.data_cards import Place
-from imgrec.ui.failures import reported
+from imgrec.ui.failures import reported, said_in_place
 from imgrec.ui.pressable import pressable, pressed
 from imgrec.ui.train import fetch_layout
 from imgrec.ui.train_view import fetch_panel
@@ -187,7 +187,7 @@ def draw(split: str, seed: int) -> tuple[str, str]:
     try:
         tiles = data_cards.tiles(exploring.current(), split, seed)
     except ImgrecError as error:
-        return cards.panel("That did not work", str(error), "error"), ""
+        return cards.failed(error), ""
     note = f"Ten random images of each class, draw number {seed + 1}. Press one to see it large."
     return f'<p class="offer">{note}</p>', tiles
 
@@ -226,7 +226,7 @@ def enlarge(name: str, event: gr.EventData) -> tuple[str, gr.Button, str]:
         place = Place.of(pressed(event))
         (verdict,) = scratch.predict([place.image], exploring.CLASSES, str(name))
     except ImgrecError as error:
-        failed = cards.panel("That did not work", str(error), "error")
+        failed = cards.failed(error)
         return failed, gr.Button(visible=False), ""
     return data_cards.enlarged(place, verdict), gr.Button(visible=True), str(place)
 
@@ -236,7 +236,7 @@ def send(place: str) -> tuple[Any, Any, Any]:
     try:
         return Place.of(place).image, gr.Tabs(selected=COMPARE), gr.skip()
     except ImgrecError as error:
-        return gr.skip(), gr.skip(), cards.panel("That did not work", str(error), "error")
+        return gr.skip(), gr.skip(), cards.failed(error)
 
 
 # Pixels
@@ -255,12 +255,10 @@ def _build_pixels(tab: gr.Tab) -> None:
     scale.input(pixels, scale, numbers, **LATEST)
 
 
+@said_in_place
 def pixels(scale: str) -> str:
     """The pixel statistics on one of the scales."""
-    try:
-        return data_cards.pixels(exploring.current(), scale)
-    except ImgrecError as error:
-        return cards.panel("That did not work", str(error), "error")
+    return data_cards.pixels(exploring.current(), scale)
 
 
 # Mistakes
@@ -309,7 +307,7 @@ def measure(
             lambda done, total: progress((done, total), desc="Looking", unit="images"),
         )
     except ImgrecError as error:
-        return ("", ""), cards.panel("That did not work", str(error), "error"), "", ""
+        return ("", ""), cards.failed(error), "", ""
     wrong = exploring.surest_mistakes(found, data.splits["test"].labels, SUREST)
     note = "Wrong, and sure of it: the caption says what the network takes each image for."
     surest = data_cards.guessed("Most confidently wrong", note, data, wrong, found)
@@ -324,7 +322,7 @@ def show_cell(measured: tuple[str, str], event: gr.EventData) -> str:
         data = exploring.named(source)
         found = exploring.guesses(name, data)
     except ImgrecError as error:
-        return cards.panel("That did not work", str(error), "error")
+        return cards.failed(error)
     inside = exploring.in_cell(found, data.splits["test"].labels, label, guess)
     title = f"{labels.CIFAR10[label]} taken for {labels.CIFAR10[guess]}: {len(inside)}"
     more = len(inside) > MOST_SHOWN

@@ -62,10 +62,23 @@ def listen(
     )
 
 
+def said_in_place(handler: Callable[..., str]) -> Callable[..., str]:
+    """The handler of one piece of HTML, with the package's errors as a panel in its place."""
+
+    @wraps(handler)
+    def saying(*arguments: Any) -> str:
+        try:
+            return handler(*arguments)
+        except ImgrecError as error:
+            return cards.failed(error)
+
+    return saying
+
+
 def sentence(handler: Callable[..., Any], *arguments: Any) -> str:
     """The error that the handler meets with these arguments, as a panel; empty if it meets none."""
     try:
         handler(*arguments)
     except gr.Error as error:
-        return cards.panel("That did not work", error.message, "error")
+        return cards.failed(error.message)
     return ""

@@ -1,7 +1,5 @@
 """Pictures and feature maps side by side, as HTML, with what they show in words."""
 
-from collections.abc import Callable
-from functools import wraps
 from html import escape
 
 import numpy as np
@@ -13,24 +11,6 @@ from imgrec.images import to_png_data_uri
 from imgrec.ui import cards
 
 EMPTY = cards.panel("No picture yet", "Drop a picture, paste one, or choose one of the examples.")
-
-
-def said_in_place(handler: Callable[..., str]) -> Callable[..., str]:
-    """The handler of one piece of HTML, with the package's errors as a panel in its place."""
-
-    @wraps(handler)
-    def saying(*arguments: object) -> str:
-        try:
-            return handler(*arguments)
-        except ImgrecError as error:
-            return failed(error)
-
-    return saying
-
-
-def failed(error: ImgrecError) -> str:
-    """The error as a panel."""
-    return cards.panel("That did not work", str(error), "error")
 
 
 def whole(value: object, low: int, high: int, what: str) -> int:

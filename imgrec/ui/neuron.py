@@ -11,7 +11,7 @@ from imgrec import neuron
 from imgrec.errors import ImgrecError
 from imgrec.neuron import HIGH, LOW, Learning
 from imgrec.ui import maps
-from imgrec.ui.failures import reported
+from imgrec.ui.failures import reported, said_in_place
 
 RATES = (0.001, 0.01, 0.1, 0.3, 0.6, 0.7, 1.0, 3.0)  # from crawling to exploding
 RATE = 0.3  # at the start
@@ -111,7 +111,7 @@ def _rate(rate: object) -> float:
 _checked_rate = reported(_rate)
 
 
-@maps.said_in_place
+@said_in_place
 def _drawn(learning: Learning, rate: object) -> str:
     """The neuron, its curve, and how it stands in words."""
     return (
@@ -212,7 +212,7 @@ def _words(learning: Learning, rate: float) -> str:
     )
 
 
-@maps.said_in_place
+@said_in_place
 def _answered(learning: Learning, x1: object, x2: object) -> str:
     """What the neuron takes for a sum, beside the true one."""
     first, second = neuron.number(x1), neuron.number(x2)

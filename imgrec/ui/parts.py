@@ -11,6 +11,7 @@ from imgrec import labels, parts
 from imgrec.errors import ImgrecError
 from imgrec.parts import Dense, Dropped, Look
 from imgrec.ui import cards, maps
+from imgrec.ui.failures import said_in_place
 from imgrec.ui.lesson import LIVE, if_seen
 from imgrec.ui.picture import Source, opened
 
@@ -86,7 +87,7 @@ def build_parts(tab: gr.Tab, shown: gr.Image) -> None:
     )
 
 
-@maps.said_in_place
+@said_in_place
 def _pool(source: Source, window: object) -> str:
     """A feature map of the picture before and after pooling, and what that costs."""
     if source is None:
@@ -156,7 +157,7 @@ def _numbers(values: np.ndarray, marked: np.ndarray, caption: str) -> str:
     return f"<table><caption>{caption}</caption><tbody>{rows}</tbody></table>"
 
 
-@maps.said_in_place
+@said_in_place
 def _drop(source: Source, rate: object, draw: int) -> str:
     """The feature map with values dropped, and what dropout does to the network’s answer."""
     if source is None:
@@ -229,7 +230,7 @@ def _asked(dense: Dense, rate: float, draw: int) -> str:
     )
 
 
-@maps.said_in_place
+@said_in_place
 def _weigh(source: Source, chosen: object, number: object) -> str:
     """What the last layer adds up for a class, and how few of the summands carry the answer."""
     if source is None:

@@ -25,6 +25,7 @@ def picture(value: str | None = None) -> gr.Image:
         value,
         format="png",  # what we show must be what the networks get: no lossy copy
         label="Picture",
+        alt_text="The picture that the networks look at",
         show_label=False,
         sources=["upload", "clipboard", "webcam"],
         buttons=["fullscreen"],

@@ -13,7 +13,7 @@ from imgrec.approaches import scratch
 from imgrec.convolution import REACH, SHIFTS, WINDOWS, Answers, Kernel
 from imgrec.heat import coloured
 from imgrec.ui import cards, maps
-from imgrec.ui.failures import reported
+from imgrec.ui.failures import reported, said_in_place
 from imgrec.ui.picture import Source, opened
 from imgrec.ui.pressable import pressable, pressed
 
@@ -71,7 +71,7 @@ def _go(event: gr.EventData) -> tuple[int, int]:
     return _shift(whole.get(right), whole.get(down))
 
 
-@maps.said_in_place
+@said_in_place
 def _views(source: Source, key: str, own: str, right: object, down: object) -> str:
     """Picture and map before and after the shift, and what is measured."""
     if source is None:
@@ -82,7 +82,7 @@ def _views(source: Source, key: str, own: str, right: object, down: object) -> s
     return _before_and_after(image, kernel, *shift)
 
 
-@maps.said_in_place
+@said_in_place
 def _grid(source: Source) -> str:
     """The answers at all shifts, as a grid of buttons, and in words."""
     if source is None:

@@ -9,7 +9,7 @@ from imgrec import activations
 from imgrec.activations import Activation, Walk
 from imgrec.approaches import scratch, vgg16
 from imgrec.errors import ImgrecError
-from imgrec.ui import maps, street_view
+from imgrec.ui import cards, maps, street_view
 from imgrec.ui.choosers import scratch_chooser
 from imgrec.ui.failures import reported
 from imgrec.ui.lesson import LIVE, if_seen
@@ -121,7 +121,7 @@ def _look(
             channel = activations.strongest(found.values)[0]
         chosen = activations.channel_of(found, channel)
     except ImgrecError as error:
-        return _only(maps.failed(error))
+        return _only(cards.failed(error))
     tiles = street_view.gallery(found, chosen, order == BY_NUMBER)
     return View(facts, _large(found, chosen), gr.Column(visible=True), chosen, tiles)
 
@@ -134,7 +134,7 @@ def _arrive(
     try:
         walk = activations.load(network, weights)
     except ImgrecError as error:
-        return own_weights, "", layer, *_only(maps.failed(error))
+        return own_weights, "", layer, *_only(cards.failed(error))
     if layer not in [row.name for row in walk.rows]:
         layer, channel = activations.first_convolution(walk), None
     houses = street_view.street(walk, layer)
@@ -151,7 +151,7 @@ def _enlarge(
         _, found = _found(source, network, weights, layer)
         chosen = activations.channel_of(found, channel)
     except ImgrecError as error:
-        return maps.failed(error), gr.skip()
+        return cards.failed(error), gr.skip()
     return _large(found, chosen), street_view.gallery(found, chosen, order == BY_NUMBER)
 
 
@@ -162,7 +162,7 @@ def _enter(
     try:
         layer = pressed(event)
     except ImgrecError as error:
-        return gr.skip(), *_only(maps.failed(error))
+        return gr.skip(), *_only(cards.failed(error))
     return layer, *_look(source, network, weights, layer, None, order)
 
 
@@ -177,7 +177,7 @@ def _pick(
             found, int(told) if told.isdecimal() and len(told) < 6 else None
         )
     except ImgrecError as error:
-        return gr.skip(), maps.failed(error)
+        return gr.skip(), cards.failed(error)
     return chosen, _large(found, chosen)
 
 

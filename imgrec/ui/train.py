@@ -319,4 +319,4 @@ def use_run(run: str, choosers: Choosers) -> list[Any]:
         return [cards.panel("Chosen", said), *use(run, choosers)]
     except ImgrecError as error:  # it has just been deleted or renamed
         skipped = [gr.skip() for dropdowns in choosers for _ in dropdowns]
-        return [cards.panel("That did not work", str(error), "error"), *skipped]
+        return [cards.failed(error), *skipped]

@@ -91,7 +91,7 @@ def _summary(entry: Entry, watched: Watched) -> str:
 def head_work(status: Status) -> str:
     """How far a head is that is being made, or why it could not be."""
     if status.problem:
-        return cards.panel("That did not work", status.problem, "error")
+        return cards.failed(status.problem)
     if not status.running:
         return ""
     if not status.total:

@@ -233,7 +233,7 @@ def _failed(reason: str) -> tuple[Any, ...]:
     return (
         '<h3 tabindex="-1">Why?</h3>',
         gr.skip(),
-        cards.panel("That did not work", reason, "error"),
+        cards.failed(reason),
         "",
         "",
         gr.Button(visible=False),
@@ -263,7 +263,7 @@ def _occluding(
         inside = explain.explain(question)
         yield _opinion(explanation, image, name, agreement(inside, explanation))
     except ImgrecError as error:
-        yield cards.panel("That did not work", str(error), "error")
+        yield cards.failed(error)
 
 
 # HTML
