@@ -125,7 +125,7 @@ def test_from_nothing_to_new_weights_that_answer(
     assert datasets.has_cifar10()
 
     set_number(tab, "Epochs", 1)
-    set_number(tab, "Training images", 3000)
+    set_number(tab, "Training images", 10000)  # so many that a fast machine needs some looks too
     tab.get_by_text("More settings").click()
     tab.get_by_label("Name of the run").locator("visible=true").fill(name)
     expect(tab.get_by_text("on this machine, from a few timed steps")).to_be_visible()

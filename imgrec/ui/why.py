@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
@@ -47,6 +47,8 @@ FOCUS_BACK = """() => {
   const approach = shown('.why h3[tabindex]')?.dataset.approach;
   shown(`article.card.${approach} button[data-press]`)?.focus();
 }"""
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 Names = Callable[..., dict[str, str]]  # from a tab's controls: the weights and head to explain
 
@@ -104,6 +106,28 @@ def offer_endpoint(shown: gr.Image, weights: gr.Dropdown, head: gr.Dropdown) -> 
 # The panel
 
 
+class Panel(NamedTuple):
+    """The parts of one panel."""
+
+    box: gr.Column
+    close: gr.Button
+    opacity: gr.Slider
+    approach: gr.State  # whose verdict is explained
+    heading: gr.HTML
+    target: gr.Dropdown
+    view: gr.HTML
+    opinion: gr.HTML
+    status: gr.HTML  # of the second opinion, where it was stopped
+    second: gr.Button
+    stop: gr.Button
+
+    @property
+    def answer(self) -> list[Any]:
+        """The parts that a new explanation fills."""
+        second = [self.opinion, self.status, self.second, self.stop]
+        return [self.heading, self.target, self.view, *second]
+
+
 def build_why(
     name: str,
     shown: gr.Image,
@@ -117,8 +141,45 @@ def build_why(
     `names(*controls)` gives the keywords `weights` and `head` of `explain.ask`. The panel closes
     when the picture or a control changes, or a state in `again` does. `name` is unique on the page.
     """
+    panel = _layout()
+
+    def show(source: Source, approach: str, target: Any, *chosen: Any) -> tuple[Any, ...]:
+        return _shown(name, source, approach, _text(target), names(*chosen))
+
+    def start(event: gr.EventData, source: Source, *chosen: Any) -> tuple[Any, ...]:
+        try:
+            approach = pressed(event)
+        except ImgrecError as error:
+            return gr.Column(visible=True), "", *_failed(str(error))
+        return gr.Column(visible=True), approach, *show(source, approach, "", *chosen)
+
+    def doubt(source: Source, approach: str, target: Any, *chosen: Any) -> Iterator[Any]:
+        for html in _occluding(name, source, approach, _text(target), names(*chosen)):
+            yield html, "", gr.Button(visible=False), gr.Button(visible=True)
+        yield html, "", gr.Button(visible=True), gr.Button(visible=False)
+
+    asked = [shown, panel.approach, panel.target, *controls]
+    # Occlusion takes seconds: it has a queue of its own, so that no verdict waits for it.
+    running = panel.second.click(doubt, asked, panel.answer[3:], **_heavy("occlusion"))
+    outputs = [panel.box, panel.approach, *panel.answer]
+    opening = card.select(start, [shown, *controls], outputs, cancels=[running], **_heavy())
+    opening.then(None, js=SHOW_AND_FOCUS)
+    # Not `input`, which gradio fires twice for one choice: the second would cancel what follows.
+    choosing = panel.target.select(
+        show, asked, panel.answer, cancels=[running], trigger_mode="always_last", **_heavy()
+    )
+    panel.opacity.change(
+        None,
+        panel.opacity,
+        js=f"(v) => document.documentElement.style.setProperty('--heat-{name}', v / 100)",
+    )
+    changes = [part.change for part in (shown, *controls, *again)]
+    _connect_ends(panel, changes, running, [opening, choosing])
+
+
+def _layout() -> Panel:
     approach = gr.State("")
-    with gr.Column(visible=False, elem_classes="why") as panel:
+    with gr.Column(visible=False, elem_classes="why") as box:
         with gr.Row(elem_classes="why-head"):
             heading = gr.HTML()
             close = gr.Button("Close", size="sm", elem_classes="why-close")
@@ -136,72 +197,36 @@ def build_why(
                 with gr.Row():
                     second = gr.Button("Second opinion: occlusion", size="sm")
                     stop = gr.Button("Stop", size="sm", visible=False)
-
-    def show(source: Source, approach: str, target: Any, *chosen: Any) -> tuple[Any, ...]:
-        return _shown(name, source, approach, _text(target), names(*chosen))
-
-    def start(event: gr.EventData, source: Source, *chosen: Any) -> tuple[Any, ...]:
-        try:
-            pressed_approach = pressed(event)
-        except ImgrecError as error:
-            return gr.Column(visible=True), "", *_failed(str(error))
-        return (
-            gr.Column(visible=True),
-            pressed_approach,
-            *show(source, pressed_approach, "", *chosen),
-        )
-
-    def doubt(source: Source, approach: str, target: Any, *chosen: Any) -> Iterator[Any]:
-        for html in _occluding(name, source, approach, _text(target), names(*chosen)):
-            yield html, "", gr.Button(visible=False), gr.Button(visible=True)
-        yield html, "", gr.Button(visible=True), gr.Button(visible=False)
-
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    heavy = {**quiet, "preprocess": False, "concurrency_id": "predict"}
-    parts = [heading, target, view, opinion, status, second, stop]
-    # Occlusion takes seconds: it has a queue of its own, so that no verdict waits for it.
-    running = second.click(
-        doubt,
-        [shown, approach, target, *controls],
-        [opinion, status, second, stop],
-        **{**heavy, "concurrency_id": "occlusion"},
+    return Panel(
+        box, close, opacity, approach, heading, target, view, opinion, status, second, stop
     )
-    opening = card.select(
-        start, [shown, *controls], [panel, approach, *parts], cancels=[running], **heavy
-    )
-    opening.then(None, js=SHOW_AND_FOCUS)
-    # Not `input`, which gradio fires twice for one choice: the second would cancel what follows.
-    choosing = target.select(
-        show,
-        [shown, approach, target, *controls],
-        parts,
-        cancels=[running],
-        trigger_mode="always_last",
-        **heavy,
-    )
-    stop.click(
+
+
+def _heavy(queue: str = "predict") -> dict[str, Any]:
+    """How listeners that ask a network listen."""
+    return {**QUIET, "preprocess": False, "concurrency_id": queue}
+
+
+def _connect_ends(panel: Panel, changes: Sequence[Any], running: Any, asking: list[Any]) -> None:
+    """Lets the second opinion be stopped, and the panel close, by itself too at a change."""
+    panel.stop.click(
         lambda: (STOPPED, gr.Button(visible=True), gr.Button(visible=False)),
         None,
-        [status, second, stop],
+        [panel.status, panel.second, panel.stop],
         cancels=[running],
         queue=False,
-        **quiet,
+        **QUIET,
     )
-    close.click(None, js=FOCUS_BACK)
+    panel.close.click(None, js=FOCUS_BACK)
     gr.on(
-        [close.click, *(part.change for part in (shown, *controls, *again))],
+        [panel.close.click, *changes],
         lambda: (gr.Column(visible=False), "", ""),
         None,
-        [panel, view, heading],
-        cancels=[opening, choosing, running],
+        [panel.box, panel.view, panel.heading],
+        cancels=[*asking, running],
         trigger_mode="multiple",
         queue=False,
-        **quiet,
-    )
-    opacity.change(
-        None,
-        opacity,
-        js=f"(v) => document.documentElement.style.setProperty('--heat-{name}', v / 100)",
+        **QUIET,
     )
 
 
