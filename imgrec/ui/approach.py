@@ -71,9 +71,9 @@ def build_tab(
                 as_json = gr.JSON(show_label=False)
     build_why(name, shown, verdict, chosen, names, again)
     with gr.Row(equal_height=False):
-        with gr.Column(min_width=320):
+        with gr.Column(scale=2, min_width=300):
             gr.Markdown(text)
-        with gr.Column(min_width=320):
+        with gr.Column(scale=3, min_width=320):
             gr.Markdown("### Layers")
             table = gr.HTML(cards.panel("Layers", "The network is loading."))
 
