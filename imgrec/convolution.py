@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
-from imgrec import images, labels
+from imgrec import images, labels, parts
 from imgrec.approaches import scratch
 from imgrec.errors import ImgrecError
 
@@ -126,13 +126,6 @@ def relu(values: np.ndarray) -> np.ndarray:
     return np.maximum(values, 0)
 
 
-def pooled(values: np.ndarray, window: int) -> np.ndarray:
-    """The greatest value of each window×window square of a map (h, w), whose sides it divides."""
-    height, width = values.shape
-    squares = values.reshape(height // window, window, width // window, window)
-    return squares.max(axis=(1, 3))
-
-
 def shifted(values: np.ndarray, right: int, down: int) -> np.ndarray:
     """The pixels (h, w, channels) moved by up to REACH; the edge's pixels are repeated behind."""
     height, width, _ = values.shape
@@ -182,7 +175,10 @@ def forgiven(values: np.ndarray, kernel: Kernel) -> dict[int, float]:
     """
     before = relu(feature_map(values, kernel))
     after = relu(feature_map(shifted(values, 1, 0), kernel))
-    return {window: change(pooled(before, window), pooled(after, window)) for window in WINDOWS}
+    return {
+        window: change(parts.pooled(before, window).largest, parts.pooled(after, window).largest)
+        for window in WINDOWS
+    }
 
 
 @dataclass(frozen=True, eq=False)

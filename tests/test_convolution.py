@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from imgrec import convolution, labels
+from imgrec import convolution, labels, parts
 from imgrec.approaches import scratch
 from imgrec.convolution import HAND_MADE, LEARNT, REACH, SHIFTS, WINDOWS, Kernel
 from imgrec.errors import ImgrecError
@@ -133,7 +133,7 @@ def test_pooling_keeps_the_greatest_of_each_square_as_keras_does(dog):
     for window in WINDOWS:
         layer = keras.layers.MaxPooling2D(window)
         expected = np.asarray(layer(values[None, ..., None]))[0, ..., 0]
-        np.testing.assert_array_equal(convolution.pooled(values, window), expected)
+        np.testing.assert_array_equal(parts.pooled(values, window).largest, expected)
 
 
 def test_pooling_forgives_a_shift_within_a_square_and_not_one_out_of_it():

@@ -21,6 +21,12 @@ def scratch_chooser() -> gr.Dropdown:
     return gr.Dropdown(scratch.trained(), value=scratch.DEFAULT, label="Trained weights")
 
 
+def scratch_offered(chosen: str) -> gr.Dropdown:
+    """The trained scratch networks there are now; what was deleted gives way to the default."""
+    names = scratch.trained()
+    return gr.Dropdown(names, value=chosen if chosen in names else scratch.DEFAULT)
+
+
 def transfer_chooser() -> gr.Dropdown:
     """The trained heads; those that ship by a title."""
     return gr.Dropdown(_heads(), value=transfer.DEFAULT, label="Trained head")
@@ -38,13 +44,10 @@ def keep_fresh(triggers: Sequence[Any], choosers: Choosers) -> None:
     dropdowns = [*choosers.scratch, *choosers.transfer]
 
     def refresh(*chosen: str) -> list[Any]:
-        scratches, heads = scratch.trained(), _heads()
+        heads = _heads()
         border = len(choosers.scratch)
         known = {name for _, name in heads}
-        return [
-            gr.Dropdown(scratches, value=name if name in scratches else scratch.DEFAULT)
-            for name in chosen[:border]
-        ] + [
+        return [scratch_offered(name) for name in chosen[:border]] + [
             gr.Dropdown(heads, value=name if name in known else transfer.DEFAULT)
             for name in chosen[border:]
         ]

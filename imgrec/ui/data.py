@@ -11,7 +11,7 @@ from imgrec.errors import DataError, ImgrecError
 from imgrec.images import to_png_data_uri
 from imgrec.trainer import trainer
 from imgrec.ui import cards, data_cards
-from imgrec.ui.choosers import scratch_chooser
+from imgrec.ui.choosers import scratch_chooser, scratch_offered
 from imgrec.ui.compare import COMPARE
 from imgrec.ui.data_cards import Place
 from imgrec.ui.failures import reported, said_in_place
@@ -106,7 +106,7 @@ def build_data(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
         with gr.Tab("Mistakes", render_children=True) as mistakes:
             weights = _build_mistakes(mistakes, tabs, shared)
     _connect_fetching(tab, source, parts, [heading, *fetching])
-    tab.select(offered, weights, weights, **QUIET)
+    tab.select(scratch_offered, weights, weights, **QUIET)
     gr.api(dataset_sample)
 
 
@@ -285,12 +285,6 @@ def _build_mistakes(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> gr.Dropdown
     matrix.select(show_cell, measured, cell, **LATEST)
     _connect_enlarged([cell, surest], enlarged, weights, tabs, shared)
     return weights
-
-
-def offered(name: str) -> gr.Dropdown:
-    """The networks that can be chosen now; one that was deleted gives way to the default."""
-    names = scratch.trained()
-    return gr.Dropdown(names, value=name if name in names else scratch.DEFAULT)
 
 
 def measure(

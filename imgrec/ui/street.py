@@ -10,7 +10,7 @@ from imgrec.activations import Activation, Walk
 from imgrec.approaches import scratch, vgg16
 from imgrec.errors import ImgrecError
 from imgrec.ui import cards, maps, street_view
-from imgrec.ui.choosers import scratch_chooser
+from imgrec.ui.choosers import scratch_chooser, scratch_offered
 from imgrec.ui.failures import reported
 from imgrec.ui.lesson import LIVE, if_seen
 from imgrec.ui.picture import Source, opened
@@ -181,12 +181,6 @@ def _pick(
     return chosen, _large(found, chosen)
 
 
-def _offered(chosen: str) -> gr.Dropdown:
-    """The trained networks that there are now; what was deleted gives way to the default."""
-    names = scratch.trained()
-    return gr.Dropdown(names, value=chosen if chosen in names else scratch.DEFAULT)
-
-
 def build_street(tab: gr.Tab, shown: gr.Image) -> None:
     """Lays the lesson out; it answers for the picture `shown`, whenever that changes."""
     with gr.Column(elem_id="street"):
@@ -208,7 +202,7 @@ def build_street(tab: gr.Tab, shown: gr.Image) -> None:
 
     inputs = [shown, network, weights, layer, channel, order]
     view = [facts, large, box, channel, gallery]
-    tab.select(_offered, weights, weights, **LIVE)
+    tab.select(scratch_offered, weights, weights, **LIVE)
     arrivals = [tab.select, network.change, weights.change]
     gr.on(arrivals, _arrive, inputs, [own_weights, street, layer, *view], **LIVE)
     shown.change(_look, inputs, view, js=if_seen("street"), **LIVE)
