@@ -35,7 +35,7 @@ def verdict(approach="scratch", dog=0.5, **changes) -> Verdict:
         "model": "classic CNN",
         "trained_on": "CIFAR-10",
         "stand_in": False,
-        "classes": (ClassProbability("dog", 0.75), ClassProbability("cat", 0.25)),
+        "classes": (ClassProbability(5, "dog", 0.75), ClassProbability(3, "cat", 0.25)),
         "milliseconds": 12.4,
         "parameters": 1_250_858,
         "saw": Image.new("RGB", (32, 32)),
@@ -160,7 +160,7 @@ def test_cards_stand_beside_each_other_each_named(approach):
 @settings(max_examples=30)
 @given(st.lists(probabilities, min_size=1, max_size=6), st.integers(0, 8))
 def test_a_card_has_as_many_bars_as_asked_for(values, top):
-    classes = tuple(ClassProbability(f"class {i}", value) for i, value in enumerate(values))
+    classes = tuple(ClassProbability(i, f"class {i}", value) for i, value in enumerate(values))
     page = Page(cards.card(verdict(classes=classes), top))
     assert len(page.widths()) == min(top, len(values))
     for width, value in zip(page.widths(), values, strict=False):
@@ -211,7 +211,7 @@ def test_the_stand_ins_name_is_escaped():
 
 
 def test_classes_are_escaped():
-    hostile = verdict(classes=(ClassProbability(HOSTILE, 1.0),))
+    hostile = verdict(classes=(ClassProbability(0, HOSTILE, 1.0),))
     assert_harmless(cards.card(hostile, top=1))
     texts = Page(cards.card(hostile, top=1)).texts
     assert texts.count(HOSTILE) == 2  # the winner and its bar
@@ -235,7 +235,7 @@ def test_tables_and_panels_are_escaped():
 @settings(max_examples=60)
 @given(st.text(), st.text(), st.text())
 def test_any_text_leaves_the_page_well_formed(model, label, message):
-    hostile = verdict(model=model, classes=(ClassProbability(label, 0.5),), stand_in=True)
+    hostile = verdict(model=model, classes=(ClassProbability(0, label, 0.5),), stand_in=True)
     plain = [tag for tag, _ in Page(cards.card(verdict(stand_in=True), top=1)).tags]
     assert [tag for tag, _ in Page(cards.card(hostile, top=1)).tags] == plain
     Page(cards.question([hostile], REPORT))

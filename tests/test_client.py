@@ -20,7 +20,10 @@ from imgrec.paths import IMAGES
 from imgrec.trainer import Limits, Permissions, trainer
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
-VERDICT_KEYS = {"approach", "model", "stand_in", "classes", "dog", "milliseconds"}
+VERDICT_KEYS = {
+    *("approach", "model", "stand_in", "classes", "dog", "dog_calibrated", "unfamiliar"),
+    "milliseconds",
+}
 
 
 @pytest.fixture(scope="module")

@@ -79,7 +79,7 @@ def subject(model: keras.Model, names=("nothing", "red", "blue")) -> Subject:
 def question(image: Image.Image, about: Subject, place: slice = slice(1, 2)) -> Question:
     saw = scratch.view(image)
     verdict = Verdict(
-        "scratch", "planted", "nothing", False, (ClassProbability("red", 1.0),), 0.0, 1.0, 1, saw
+        "scratch", "planted", "nothing", False, (ClassProbability(0, "red", 1.0),), 0.0, 1.0, 1, saw
     )
     return Question(verdict, image.size, about, Target("red", place))
 

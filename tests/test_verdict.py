@@ -23,7 +23,7 @@ VERDICT = Verdict(
     model="classic CNN",
     trained_on="CIFAR-10",
     stand_in=False,
-    classes=(ClassProbability("dog", 0.75), ClassProbability("cat", 0.25)),
+    classes=(ClassProbability(0, "dog", 0.75), ClassProbability(1, "cat", 0.25)),
     dog=0.75,
     milliseconds=12.3456,
     parameters=1_250_858,
@@ -49,7 +49,7 @@ def test_top_classes_are_the_most_probable_and_ties_keep_the_classes_order(proba
 
 def test_more_classes_than_there_are_give_all():
     top = top_classes(np.array([0.25, 0.75]), ("cat", "dog"), 5)
-    assert top == (ClassProbability("dog", 0.75), ClassProbability("cat", 0.25))
+    assert top == (ClassProbability(0, "dog", 0.75), ClassProbability(1, "cat", 0.25))
 
 
 def test_all_equal_probabilities_keep_the_order():

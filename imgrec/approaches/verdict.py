@@ -12,8 +12,10 @@ from PIL import Image
 class ClassProbability:
     """A class and its probability in [0, 1]."""
 
+    index: int  # the class's place among the network's answers
     label: str
-    probability: float
+    probability: float  # as the network says it
+    calibrated: float | None = None  # as it should be believed, where that was measured
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Verdict:
     milliseconds: float  # preprocessing and forward pass; a batch's time divided by its size
     parameters: int  # weights of the whole network
     saw: Image.Image  # the picture as the network saw it
+    dog_calibrated: float | None = None  # `dog` as it should be believed, where that was measured
+    unfamiliar: bool | None = None  # unlike all it was trained on; None where it can't tell
 
     def as_json(self) -> dict[str, Any]:
         """The plain object that the endpoints and the command line return."""
@@ -36,8 +40,17 @@ class Verdict:
             "approach": self.approach,
             "model": self.model,
             "stand_in": self.stand_in,
-            "classes": [vars(entry) for entry in self.classes],
+            "classes": [
+                {
+                    "label": entry.label,
+                    "probability": entry.probability,
+                    "calibrated": entry.calibrated,
+                }
+                for entry in self.classes
+            ],
             "dog": self.dog,
+            "dog_calibrated": self.dog_calibrated,
+            "unfamiliar": self.unfamiliar,
             "milliseconds": round(self.milliseconds, 2),
         }
 
@@ -52,4 +65,4 @@ def top_classes(
 ) -> tuple[ClassProbability, ...]:
     """The `top_k` most probable of (classes,) probabilities; equal ones keep the classes' order."""
     order = np.argsort(-probabilities, kind="stable")[:top_k]
-    return tuple(ClassProbability(names[i], float(probabilities[i])) for i in order)
+    return tuple(ClassProbability(int(i), names[i], float(probabilities[i])) for i in order)
