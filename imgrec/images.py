@@ -65,10 +65,11 @@ pillow_heif.register_heif_opener()
 _decoding = threading.Lock()
 
 
-def open_image(source: Source) -> Image.Image:
+def open_image(source: Source, name: str | None = None) -> Image.Image:
     """The picture as a new RGB image: upright, sides from 1 to MAX_SIDE, no metadata.
 
-    `source` is a file's path, a file's bytes, an array or a Pillow image (which stays as it is).
+    `source` is a file's path, a file's bytes, an array or a Pillow image (which stays as it is);
+    messages call it `name`, without which a file goes by its own name.
     Arrays are (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), of bool, uint8, uint16 or floats in
     [0, 1]. Transparency goes over white. Of an animation, the first frame is taken. Gray of 16 bits
     (Pillow's modes I;16 and I) is scaled by 1/257; Pillow's mode F is taken as 0 to 1, or as 0 to
@@ -80,12 +81,20 @@ def open_image(source: Source) -> Image.Image:
     with _decoding, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\b")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
+        name = _called(source, name)
         if isinstance(source, Image.Image):
-            return _normalised(source, "The picture")
+            return _normalised(source, name)
         if isinstance(source, np.ndarray):
-            return _normalised(_from_array(source, "The array"), "The array")
-        name, encoded = _read(source)
-        return _normalised(_opened(encoded, name), name)
+            return _normalised(_from_array(source, name), name)
+        return _normalised(_opened(_read(source, name), name), name)
+
+
+def read_file(path: str | os.PathLike[Any], name: str | None = None) -> bytes:
+    """The bytes of a picture's file: a regular one, not empty, of MAX_BYTES at most.
+
+    Raises ImageError, which calls it `name` or by the file's own name, and nothing else.
+    """
+    return _read(path, _called(path, name))
 
 
 def centre_crop(
@@ -135,25 +144,35 @@ def to_png_data_uri(image: Image.Image, max_side: int | None = None) -> str:
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def _read(source: str | os.PathLike[Any] | bytes) -> tuple[str, bytes]:
-    """What to call the source in a message, and the bytes of the file."""
+def _called(source: Source, name: str | None) -> str:
+    """What to call the source in a message: never by its folder, for messages reach strangers."""
+    if name:
+        return _printable(name)
+    if isinstance(source, np.ndarray):
+        return "The array"
+    if isinstance(source, str | os.PathLike):
+        return _printable(Path(os.fsdecode(source)).name) or "The path"
+    return "The picture"
+
+
+def _read(source: str | os.PathLike[Any] | bytes, name: str) -> bytes:
+    """The bytes of the file."""
     if isinstance(source, bytes):
-        _check_bytes(len(source), "The picture")
-        return "The picture", source
+        _check_bytes(len(source), name)
+        return source
     if not isinstance(source, str | os.PathLike):
         raise ImageError(
             f"There is no picture in this input of type {type(source).__name__}; "
             "choose a picture file."
         )
     path = Path(os.fsdecode(source))
-    name = _printable(path.name) or "The path"  # never the folder: messages reach strangers
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise ImageError(f"{name} is {kind}; choose a picture file.")
         _check_bytes(status.st_size, name)
-        return name, path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError(f"{name} does not exist; check the path.") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the path

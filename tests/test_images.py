@@ -597,6 +597,26 @@ def test_the_refusal_says_what_it_is(content, complaint, tmp_path):
     assert refusal(content).startswith("The picture ") and complaint in refusal(content)
 
 
+@pytest.mark.parametrize(
+    "source", [b"hello", np.zeros((0, 0)), Image.new("RGB", (0, 5)), "/nowhere/x.png", "/", b"P6"]
+)
+def test_the_refusal_calls_it_by_the_name_given(source):
+    for name, shown in (("dog/1.png", "dog/1.png"), ("a\nb" * 99, "a?b")):
+        with pytest.raises(ImageError, match=re.escape(shown)) as caught:
+            open_image(source, name)
+        assert str(caught.value).startswith(shown) and len(str(caught.value)) < 200
+
+
+def test_a_file_is_read_whole_or_refused(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"whatever it is")
+    assert images.read_file(tmp_path / "a.png") == b"whatever it is"
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(ImageError, match=r"^a\.png is empty"):
+        images.read_file(tmp_path / "a.png")
+    with pytest.raises(ImageError, match=r"^dog/b is a folder"):
+        images.read_file(tmp_path, "dog/b")
+
+
 def test_a_format_outside_the_list_is_not_tried(monkeypatch):
     tga = encode(Image.new("RGB", (4, 4)), "TGA")
     assert Image.open(io.BytesIO(tga)).format == "TGA"
