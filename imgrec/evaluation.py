@@ -1,9 +1,21 @@
-"""Measuring classifiers: accuracy with its interval, balanced accuracy, ROC AUC, confusion."""
+"""Measuring classifiers: accuracy with its interval, ROC AUC, confusion, calibration error.
 
+The tallies take one answer at a time, so that a set of any length can be measured; their figures
+are plain JSON, with None where nothing can be said.
+"""
+
+import heapq
+import itertools
 import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+BINS = 15  # as in Guo et al. 2017, On Calibration of Modern Neural Networks, table 1
+EDGES = tuple(i / BINS for i in range(BINS + 1))
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:
@@ -35,18 +47,23 @@ def roc_auc(scores: np.ndarray, positive: np.ndarray) -> float:
 
 
 def binary_metrics(probabilities: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
-    """How (n,) probabilities answer a yes-or-no question; yes is one half or more."""
+    """How (n,) probabilities answer a yes-or-no question; yes is one half or more.
+
+    NaN where a class is missing.
+    """
     said = probabilities >= 0.5
     right = int((said == positive).sum())
     low, high = wilson(right, len(positive))
-    recall, specificity = said[positive].mean(), (~said[~positive]).mean()
+    found = int((said & positive).sum())
+    recall = _share(found, int(positive.sum()))
+    specificity = _share(right - found, int((~positive).sum()))
     return {
-        "accuracy": right / len(positive),
+        "accuracy": _share(right, len(positive)),
         "low": low,
         "high": high,
-        "recall": float(recall),
-        "specificity": float(specificity),
-        "balanced_accuracy": float((recall + specificity) / 2),
+        "recall": recall,
+        "specificity": specificity,
+        "balanced_accuracy": (recall + specificity) / 2,
         "auc": roc_auc(probabilities, positive),
     }
 
@@ -58,3 +75,169 @@ def confusion(right: np.ndarray, guessed: np.ndarray, classes: int) -> np.ndarra
     """
     pairs = classes * right.astype(np.int64) + guessed
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+class Reliability:
+    """How often answers of about the same probability are right, in equal bins."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * BINS
+        self.sums = [0.0] * BINS  # of the probabilities
+        self.rights = [0] * BINS
+
+    def add(self, probability: float, right: bool) -> None:
+        """An answer. A bin holds its upper edge and not its lower one, the first holds both."""
+        bin = max(0, bisect_left(EDGES, probability) - 1)
+        self.counts[bin] += 1
+        self.sums[bin] += probability
+        self.rights[bin] += bool(right)
+
+    def figures(self) -> dict[str, Any]:
+        """`ece`, the expected calibration error (Guo et al. 2017, equation 3), and `reliability`.
+
+        The latter has for each bin its edges, how many answers it holds, their mean probability and
+        the share of right ones.
+        """
+        total = sum(self.counts)
+        columns = zip(self.counts, self.sums, self.rights, strict=True)
+        return {
+            "ece": sum(abs(s - r) for _, s, r in columns) / total if total else None,
+            "reliability": [
+                {
+                    "low": EDGES[bin],
+                    "high": EDGES[bin + 1],
+                    "count": count,
+                    "probability": self.sums[bin] / count if count else None,
+                    "share": self.rights[bin] / count if count else None,
+                }
+                for bin, count in enumerate(self.counts)
+            ],
+        }
+
+
+class YesNo:
+    """Answers to a yes-or-no question, kept as one number each: the ROC AUC needs them all."""
+
+    def __init__(self) -> None:
+        self.scores = array("d")
+        self.positive = bytearray()
+        self.reliability = Reliability()
+
+    def add(self, probability: float, positive: bool) -> None:
+        """The probability in [0, 1] of yes, and whether yes is right."""
+        self.scores.append(probability)
+        self.positive.append(positive)
+        self.reliability.add(probability, positive)
+
+    def figures(self) -> dict[str, Any]:
+        """`binary_metrics`, precision, and how well the probability of yes fits the share of it."""
+        scores, positive = np.array(self.scores), np.array(self.positive, bool)
+        said = scores >= 0.5
+        precision = _share(int(positive[said].sum()), int(said.sum()))
+        measured = {**binary_metrics(scores, positive), "precision": precision}
+        return {**without_nan(measured), **self.reliability.figures()}
+
+
+class Classes:
+    """The most probable class of each answer against the right one."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.table = np.zeros((len(names), len(names)), np.int64)  # a row for each right class
+        self.reliability = Reliability()
+
+    def add(self, right: int, guessed: int, probability: float) -> None:
+        """Class indices, and the probability in [0, 1] that the guessed class was given."""
+        self.table[right, guessed] += 1
+        self.reliability.add(probability, guessed == right)
+
+    def figures(self) -> dict[str, Any]:
+        """Accuracy, calibration error, precision and recall of each class, top confusions."""
+        total, right = int(self.table.sum()), int(self.table.trace())
+        low, high = wilson(right, total)
+        there, said = self.table.sum(axis=1), self.table.sum(axis=0)
+        classes = {
+            name: without_nan(
+                {
+                    "count": int(there[i]),
+                    "precision": _share(self.table[i, i], said[i]),
+                    "recall": _share(self.table[i, i], there[i]),
+                }
+            )
+            for i, name in enumerate(self.names)
+        }
+        return {
+            "n": total,
+            "accuracy": right / total if total else None,
+            "low": low,
+            "high": high,
+            **self.reliability.figures(),
+            "classes": classes,
+            "confusion": self.table.tolist(),
+            "confusions": self.confusions(),
+        }
+
+    def confusions(self, most: int = 10) -> list[dict[str, Any]]:
+        """What was most often taken for what, the most frequent first."""
+        pairs = itertools.permutations(range(len(self.names)), 2)
+        worst = sorted(pairs, key=lambda pair: -self.table[pair])[:most]
+        return [
+            {"class": self.names[i], "taken_for": self.names[j], "count": int(self.table[i, j])}
+            for i, j in worst
+            if self.table[i, j]
+        ]
+
+
+class TopFive:
+    """How often the right class is the first, or among the first five."""
+
+    def __init__(self) -> None:
+        self.total = self.first = self.among = 0
+
+    def add(self, right: int, ranked: Sequence[int]) -> None:
+        """The right class's index, and the five most probable ones, the first first."""
+        self.total += 1
+        self.first += ranked[0] == right
+        self.among += right in ranked[:5]
+
+    def figures(self) -> dict[str, Any]:
+        """The interval is that of `top1`."""
+        low, high = wilson(self.first, self.total)
+        return {
+            "n": self.total,
+            "top1": self.first / self.total if self.total else None,
+            "top5": self.among / self.total if self.total else None,
+            "low": low,
+            "high": high,
+        }
+
+
+class Greatest:
+    """The `most` rows with the greatest values; of equal ones, those that came first."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.seen = 0
+        self._heap: list[tuple[float, int, dict[str, Any]]] = []
+
+    def add(self, value: float, row: dict[str, Any]) -> None:
+        """A row, kept if it is among the greatest so far."""
+        self.seen += 1
+        keep = heapq.heappush if len(self._heap) < self.most else heapq.heappushpop
+        keep(self._heap, (value, -self.seen, row))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The greatest first."""
+        return [row for _, _, row in sorted(self._heap, key=lambda kept: kept[:2], reverse=True)]
+
+
+def without_nan(figures: dict[str, Any]) -> dict[str, Any]:
+    """The figures with None for NaN, which JSON doesn't know."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value
+        for name, value in figures.items()
+    }
+
+
+def _share(part: int, whole: int) -> float:
+    return float(part / whole) if whole else math.nan

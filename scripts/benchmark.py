@@ -1,39 +1,51 @@
-"""Measures the running page, each time beside what it is compared with, on the same machine.
+"""Measures the page and the evaluation, each beside what it is compared with, on one machine.
 
     python scripts/benchmark.py startup          # beside an empty gradio page
     python scripts/benchmark.py while_training   # answers while a training runs, beside alone
     python scripts/benchmark.py explaining       # explanations, beside a comparison
+    python scripts/benchmark.py evaluating --photos DIR    # beside the bare forward passes
 
 `startup` starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the
 time until the page answers over HTTP. `while_training` asks the running page to compare a picture,
 over and over, before and while it trains the scratch network. `explaining` asks it in turn for a
-comparison and for what explains it. Each writes its report to assets/reports; the ratio of the
-medians is what compares between machines.
+comparison and for what explains it. `evaluating` asks no page: it evaluates up to 1,000 photos that
+are named by their WordNet id, with all three networks and with the pre-trained one alone, and in
+turn only runs the networks on the same batches, prepared before. Each writes its report to
+assets/reports; the ratio of the medians is what compares between machines.
 """
 
 import argparse
 import contextlib
+import dataclasses
+import itertools
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import httpx
+import numpy as np
 from gradio_client import Client, handle_file
+from PIL import Image
 from tqdm import tqdm
 
-from imgrec import datasets, runs
+from imgrec import approaches, datasets, labelled, measuring, runs
+from imgrec.approaches import pretrained, scratch, transfer, vgg16
+from imgrec.approaches.serving import BATCH
+from imgrec.images import open_image
 from imgrec.paths import IMAGES, REPORTS, ROOT
 
 EMPTY = "import gradio as gr\nwith gr.Blocks() as d: pass\nd.launch(server_port={port}, quiet=True)"
 TIMEOUT = 120  # seconds
+PHOTOS = 1000  # at most so many are evaluated
 PICTURE = IMAGES / "examples" / "cifar10_dog.png"
 # What explains a comparison, by the name in the report: the endpoint, and what follows the picture.
 EXPLANATIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
@@ -158,10 +170,56 @@ def seconds_of_answer(client: Client, endpoint: str, *more: Any) -> float:
     return time.perf_counter() - started
 
 
-MEASURES = {
+def evaluating(rounds: int, photos: labelled.LabelledSet) -> dict[str, Any]:
+    """Seconds of an evaluation and of its bare forward passes, in turn, and their ratios."""
+    first = list(itertools.islice(photos.items(), PHOTOS))
+    some = dataclasses.replace(photos, count=len(first), items=lambda: iter(first))
+    report: dict[str, Any] = {"photos": len(first)}
+    for name, chosen in {"dogs": approaches.NAMES, "imagenet": ("pretrained",)}.items():
+        whole: list[float] = []
+        bare: list[float] = []
+        for _ in tqdm(range(rounds), name):
+            started = time.perf_counter()
+            measuring.measure(some, chosen)
+            whole.append(time.perf_counter() - started)
+            bare.append(seconds_of_forward_passes(first, chosen))
+        report[name] = {
+            "evaluation_seconds": [round(value, 2) for value in whole],
+            "forward_seconds": [round(value, 2) for value in bare],
+            "ratio": round(statistics.median(whole) / statistics.median(bare), 3),
+        }
+    return report
+
+
+def seconds_of_forward_passes(photos: list[labelled.Item], chosen: Sequence[str]) -> float:
+    """The time that the networks alone take, a batch at a time; what prepares it is not counted."""
+    seconds = 0.0
+    for start in range(0, len(photos), BATCH):
+        pictures = [open_image(photo.read()) for photo in photos[start : start + BATCH]]
+        small = scratch.preprocess(viewed(scratch, pictures))
+        large = viewed(vgg16, pictures)
+        for_vgg16, for_stand_in = vgg16.preprocess(large), pretrained.preprocess_stand_in(large)
+        started = time.perf_counter()
+        if "scratch" in chosen:
+            scratch.load(scratch.DEFAULT).run(small)
+        if "transfer" in chosen:
+            transfer.load(transfer.DEFAULT).run(vgg16.base().run(for_vgg16)[0])
+        if "pretrained" in chosen:
+            pretrained.load_stand_in().run(for_stand_in)
+        seconds += time.perf_counter() - started
+    return seconds
+
+
+def viewed(approach: ModuleType, pictures: Sequence[Image.Image]) -> np.ndarray:
+    """The pictures as the approach sees them: uint8 (n, side, side, 3)."""
+    return np.stack([np.asarray(approach.view(picture)) for picture in pictures])
+
+
+MEASURES: dict[str, tuple[Callable[..., dict[str, Any]], int]] = {
     "startup": (startup, 5),
     "while_training": (while_training, 20),
     "explaining": (explaining, 10),
+    "evaluating": (evaluating, 3),
 }
 
 
@@ -170,11 +228,18 @@ def main() -> None:
     parser.add_argument("what", choices=list(MEASURES))
     parser.add_argument("--rounds", type=int, help="measurements of each kind")
     parser.add_argument("--json", type=Path, help="default: the report in assets/reports")
+    parser.add_argument("--photos", type=Path, help="for evaluating: named by their WordNet id")
     options = parser.parse_args()
     measure, usual = MEASURES[options.what]
     rounds = options.rounds or usual
-    report = measure(rounds)
     command = f"scripts/benchmark.py {options.what} --rounds {rounds}"
+    if options.what == "evaluating":
+        if options.photos is None:
+            parser.error("evaluating wants --photos DIR")
+        report = measure(rounds, labelled.open_set(options.photos, "imagenet"))
+        command += " --photos DIR"
+    else:
+        report = measure(rounds)
     runs.write_json(
         options.json or REPORTS / f"{options.what}.json",
         {**report, "command": command, "environment": runs.environment()},

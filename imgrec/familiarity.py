@@ -1,0 +1,109 @@
+"""Measuring the sign *unlike anything it was trained on*: does it tell other things from the ten?
+
+Three scores of the scratch network are compared; the higher, the more familiar. The sign is made of
+the energy (Liu et al. 2020, https://arxiv.org/abs/2010.03759). The others are the greatest logit
+(Hendrycks et al. 2022, https://arxiv.org/abs/1911.11132) and the greatest probability (Hendrycks &
+Gimpel 2017, https://arxiv.org/abs/1610.02136).
+"""
+
+import itertools
+from array import array
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from imgrec import labels
+from imgrec.approaches import scratch
+from imgrec.approaches.serving import load_trained
+from imgrec.calibration import energy, softmax
+from imgrec.errors import ModelError
+from imgrec.evaluation import roc_auc, wilson, without_nan
+from imgrec.labelled import Label, LabelledSet
+from imgrec.measuring import Row, Taken, judge_all
+
+SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "energy": energy,
+    "maximum_logit": lambda logits: logits.max(axis=1),
+    "maximum_probability": lambda logits: softmax(logits).max(axis=1),
+}
+
+
+def group(label: Label) -> str:
+    """What a picture is to the network: of the data set it was trained on, or a photo of what."""
+    if label.imagenet is None:
+        return "cifar10"
+    if label.cifar10 is not None:
+        return "ten_kinds"
+    return "unclear" if label.imagenet in labels.CIFAR10_UNCLEAR else "other"
+
+
+def measure(
+    familiar: LabelledSet,
+    photos: LabelledSet,
+    weights: str = scratch.DEFAULT,
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_bad: Callable[[str, str], None] = lambda file, reason: None,
+    on_picture: Callable[[Row], None] = lambda row: None,
+) -> dict[str, Any]:
+    """How much the sign flags of each group, and the ROC AUC of each score, as plain JSON.
+
+    `familiar` are CIFAR-10 images that the network has not seen, `photos` have ImageNet's classes:
+    of CIFAR-10's ten kinds, of what is near them, or of other things. The ROC AUC is the chance
+    that a familiar one scores above a photo of another thing. Callbacks are as in
+    `measuring.measure`. Raises ModelError if the network has no such sign, DataError.
+    """
+    loaded = load_trained(weights, "scratch")
+    threshold = loaded.calibration.energy_threshold if loaded.calibration else None
+    if loaded.calibration is None or threshold is None:
+        raise ModelError(f"{weights} has no calibration; run scripts/calibrate.py {weights} first.")
+
+    def logits(images: Sequence[Image.Image]) -> list[np.ndarray]:
+        views = np.stack([np.asarray(scratch.view(image)) for image in images])
+        return list(loaded.logits(scratch.preprocess(views)))
+
+    together = LabelledSet(
+        photos.name,
+        familiar.count + photos.count,
+        lambda: itertools.chain(familiar.items(), photos.items()),
+    )
+    found = {name: array("f") for name in ("cifar10", "ten_kinds", "unclear", "other")}
+    taken = Taken()
+    answered = judge_all(together, logits, taken, on_progress=on_progress, on_bad=on_bad)
+    with closing(answered):
+        for picture, row in answered:
+            kind = group(picture.label)
+            found[kind].extend(row)
+            scores = {name: float(score(row[None])[0]) for name, score in SCORES.items()}
+            on_picture({"file": picture.name, "group": kind, **scores})
+    by_group = {
+        name: np.array(rows).reshape(-1, len(labels.CIFAR10)) for name, rows in found.items()
+    }
+    pair = by_group["cifar10"], by_group["other"]
+    return {
+        **taken.figures(),
+        "model": f"{loaded.network.model.name} CNN",
+        "threshold": threshold,
+        "accepted": loaded.calibration.accepted,
+        "groups": {name: flagged(rows, threshold) for name, rows in by_group.items()},
+        "auroc": without_nan({name: auroc(score, *pair) for name, score in SCORES.items()}),
+    }
+
+
+def flagged(logits: np.ndarray, threshold: float) -> dict[str, Any]:
+    """How many pictures with logits (n, 10) there are, and the share that the sign flags."""
+    count = int((energy(logits) < threshold).sum()) if len(logits) else 0
+    low, high = wilson(count, len(logits))
+    share = count / len(logits) if len(logits) else None
+    return {"n": len(logits), "flagged": share, "low": low, "high": high}
+
+
+def auroc(
+    score: Callable[[np.ndarray], np.ndarray], familiar: np.ndarray, other: np.ndarray
+) -> float:
+    """The ROC AUC of a score of logits (n, 10) and (m, 10); NaN where there are none."""
+    logits = np.concatenate([familiar, other])
+    return roc_auc(score(logits), np.arange(len(logits)) < len(familiar))
