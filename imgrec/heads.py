@@ -11,9 +11,10 @@ import keras
 import numpy as np
 from PIL import Image
 
-from imgrec import networks, runs
+from imgrec import calibration, networks, runs
 from imgrec.approaches import vgg16
 from imgrec.approaches.serving import BATCH
+from imgrec.calibration import Calibration
 from imgrec.errors import CancelledError, DataError, ImageError
 from imgrec.evaluation import binary_metrics
 from imgrec.images import open_image
@@ -21,6 +22,7 @@ from imgrec.paths import MODELS, cache_dir
 from imgrec.recipe import HeadRecipe
 
 SHIPPED = "dog_pooled_64"  # the head whose photos' features ship
+CALIBRATION_FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,15 @@ class Photos:
 
 def shipped_photos() -> Photos:
     """The 64 photos whose features ship with the project."""
-    arrays = runs.unpack((MODELS / SHIPPED / "features.npz").read_bytes())
+    return photos_of(MODELS / SHIPPED)
+
+
+def photos_of(folder: Path) -> Photos:
+    """The photos whose features were kept in a head's directory.
+
+    Raises OSError if they weren't, ValueError or KeyError if the file is damaged.
+    """
+    arrays = runs.unpack((folder / "features.npz").read_bytes())
     return Photos(tuple(arrays["files"].tolist()), arrays["features"], arrays["labels"])
 
 
@@ -184,6 +194,34 @@ def evaluate(head: keras.Model, photos: Photos) -> dict[str, Any]:
 def cross_validate(recipe: HeadRecipe, photos: Photos, folds: int) -> dict[str, Any]:
     """The same figures from stratified k-fold cross-validation: each photo is judged by a head that
     was trained without it. Raises DataError unless each fold can have a photo of each class."""
+    probabilities = _out_of_fold(recipe, photos, folds)
+    measured = binary_metrics(probabilities, photos.labels > 0.5)
+    return {"photos": len(photos.labels), "folds": folds, **measured}
+
+
+def calibrated(recipe: HeadRecipe, photos: Photos) -> Calibration | None:
+    """The calibration of a head that the recipe trained on the photos; None if they are too few.
+
+    It is measured by cross-validation of those that are not kept apart: a head is far too sure of
+    the photos that taught it.
+    """
+    taught = photos.subset(~kept_apart(recipe, photos))
+    recipe = dataclasses.replace(recipe, apart=0.0)
+    folds = min(CALIBRATION_FOLDS, *(int((taught.labels == label).sum()) for label in (0, 1)))
+    if folds < 2 or len(taught.labels) < calibration.FEWEST:
+        return None
+    logits = _out_of_fold(recipe, taught, folds, logits=True)
+    split = f"{folds}-fold cross-validation over the photos it was trained on"
+    return calibration.of_question(logits, taught.labels == 1, split)
+
+
+def _out_of_fold(
+    recipe: HeadRecipe, photos: Photos, folds: int, logits: bool = False
+) -> np.ndarray:
+    """What a head that never saw the photo says of it, (n,): the probability, or the logit.
+
+    The folds have as many photos of each class. Raises DataError unless each can have one.
+    """
     most = min(int((photos.labels == label).sum()) for label in (0, 1))
     if not 2 <= folds <= most:
         raise DataError(f"{folds} folds don't fit; choose from 2 to {most}.")
@@ -192,13 +230,14 @@ def cross_validate(recipe: HeadRecipe, photos: Photos, folds: int) -> dict[str, 
     for label in (0, 1):
         members = random.permutation(np.flatnonzero(photos.labels == label))
         fold[members] = np.arange(len(members)) % folds
-    probabilities = np.empty(len(photos.labels))
+    said = np.empty(len(photos.labels))
     for number in range(folds):
         head, _ = train_head(recipe, photos.subset(fold != number))
+        if logits:
+            head.layers[-1].activation = keras.activations.linear
         apart = photos.features[fold == number].astype("float32")
-        probabilities[fold == number] = np.asarray(head(apart))[:, 0]
-    measured = binary_metrics(probabilities, photos.labels > 0.5)
-    return {"photos": len(photos.labels), "folds": folds, **measured}
+        said[fold == number] = np.asarray(head(apart))[:, 0]
+    return said
 
 
 def save_head(
@@ -211,7 +250,11 @@ def save_head(
     report: dict[str, Any],
     keep_features: bool = True,
 ) -> None:
-    """Writes a model directory in half precision, by default with the features and labels in it."""
+    """Writes a model directory in half precision, by default with the features and labels in it.
+
+    The head is calibrated first, which takes a few times as long as its training did.
+    """
+    measured = calibrated(recipe, photos)
     weights = {k: v.astype("float16") for k, v in networks.get_weights(head).items()}
     runs.save(
         folder,
@@ -231,6 +274,8 @@ def save_head(
             **report,
         },
     )
+    if measured:
+        calibration.write(folder, measured)
     if keep_features:
         features = {
             "features": photos.features,

@@ -7,6 +7,7 @@ from PIL import Image
 
 from imgrec import activations
 from imgrec.approaches import scratch
+from imgrec.calibration import softmax
 from imgrec.layers import Layer
 
 MAP, HIDDEN, LAST = "conv1", "dense1", "predictions"  # the layers that are looked at
@@ -111,9 +112,3 @@ def keep_strongest(dense: Dense, index: int, number: int) -> Dense:
     inputs = np.zeros_like(dense.inputs)
     inputs[order[:number]] = dense.inputs[order[:number]]
     return dense._replace(inputs=inputs)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Logits (..., classes) as probabilities that add up to 1."""
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)

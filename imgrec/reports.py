@@ -2,9 +2,23 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from imgrec import runs
 from imgrec.paths import MODELS, REPORTS
+
+# What `scripts/evaluate.py` measured: each approach on its own task, all on the dog question with
+# photos and with the CIFAR-10 images that ship, and the sign *unlike anything it was trained on*.
+MEASURED = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar")
+
+
+@cache
+def measured(name: str) -> dict[str, Any] | None:
+    """The report of `MEASURED` of that name as it was written; None if it was not made yet."""
+    try:
+        return runs.read_json(REPORTS / f"{name}.json")
+    except FileNotFoundError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -21,10 +35,13 @@ class DogReport:
 
 
 @cache
-def dogs() -> DogReport:
-    """The report of `scripts/evaluate.py dogs`."""
+def dogs(calibrated: bool = False) -> DogReport:
+    """The report of `scripts/evaluate.py dogs`, by calibrated probabilities where there are any."""
     report = runs.read_json(REPORTS / "dogs.json")
-    approaches = report["approaches"].values()
+    approaches = [
+        {**entry, **((calibrated and entry.get("calibrated")) or {})}
+        for entry in report["approaches"].values()
+    ]
     return DogReport(
         photos=report["n"],
         dogs=report["dogs"],

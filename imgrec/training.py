@@ -1,5 +1,6 @@
 """Training the scratch network: batches, epochs, checkpoints, the final measurement."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,8 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from imgrec import labels, networks, runs
+from imgrec import calibration, labels, networks, runs
 from imgrec.approaches.scratch import preprocess
+from imgrec.approaches.serving import Logits, ready_with_logits
+from imgrec.calibration import Calibration
 from imgrec.datasets import Cifar10
 from imgrec.errors import DataError, ModelError
 from imgrec.journal import Journal, Step, draw_strip, open_run, unusable, wish_of
@@ -288,13 +291,15 @@ def _part(arrays: dict[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
 def _finish(
     model: keras.Model, recipe: Recipe, data: Cifar10, done: _Training, run: Path
 ) -> dict[str, Any]:
-    """Measures the weights that are kept on the test images, and writes the model directory."""
+    """Measures the weights that are kept, and writes the model directory."""
     kept = done.best_epoch if recipe.restore_best else done.epochs
     if recipe.restore_best:
         networks.set_weights(model, done.best)
     order = np.arange(len(data.x_test))
     test = Batches(data.x_test, data.y_test, order, EVALUATION_BATCH)
     test_loss, test_accuracy = model.evaluate(test, verbose=0)
+    _, logits = ready_with_logits(model)
+    believed = calibrated(logits, recipe, data)
     runs.save(
         run,
         config=runs.read_json(run / "config.json"),
@@ -312,8 +317,25 @@ def _finish(
             "seed": recipe.seed,
         },
     )
+    if believed:
+        with contextlib.suppress(OSError):  # the run is whole without it
+            calibration.write(run, believed)
     (run / "checkpoint.npz").unlink(missing_ok=True)
     return runs.read_json(run / "report.json")
+
+
+def calibrated(logits: Logits, recipe: Recipe, data: Cifar10) -> Calibration | None:
+    """The calibration of a network, given by its logits, on its recipe's validation images.
+
+    None if they are too few.
+    """
+    _, validation = split(len(data.x_train), recipe)
+    said = [
+        logits(preprocess(data.x_train[validation[start : start + EVALUATION_BATCH]]))
+        for start in range(0, len(validation), EVALUATION_BATCH)
+    ]
+    right = data.y_train[validation].astype(int)
+    return calibration.of_classes(np.concatenate(said), right, "the validation images")
 
 
 class _Follower(keras.callbacks.Callback):

@@ -116,6 +116,44 @@ def test_a_link_may_name_a_tab(page):
     expect(page.locator("article.card:visible")).to_have_count(1)
 
 
+def test_what_the_network_says_and_what_to_believe_are_one_key_apart(page):
+    drop(page, "dog.png", DOG.read_bytes())
+    expect(page.locator("section.question")).to_contain_text("there is a dog")
+    card = page.locator("article.card.scratch:visible")
+    said = card.get_by_text("the network itself says")
+    expect(said).to_have_count(1)
+    other = said.text_content().partition("says ")[2].rstrip(".")
+    shown = card.locator(".bar span").nth(1)
+    assert shown.text_content() != other
+    page.get_by_label("calibrated", exact=True).first.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(card).to_contain_text("As the network says it; calibrated,")
+    expect(shown).to_have_text(other)
+    question = page.locator(".question .answer.scratch")
+    expect(question).to_contain_text(other)
+    expect(page.get_by_label("as the network says them").first).to_be_focused()
+    assert page.locator("article.card.pretrained").get_by_text("alibrated").count() == 0
+    assert_no_sideways_scrolling(page)
+
+
+def test_a_picture_unlike_all_it_knows_is_told_and_explained(page):
+    picture = io.BytesIO()
+    Image.new("RGB", (64, 64), "gray").save(picture, "PNG")
+    drop(page, "grey.png", picture.getvalue())
+    notice = page.locator("article.card.scratch:visible .notice")
+    expect(notice).to_contain_text("Unlike anything it was trained on")
+    choose_tab(page, "From scratch")
+    expect(notice).to_be_visible()
+    expect(page.get_by_role("heading", name="How sure is it, really?")).to_be_visible()
+    page.get_by_label("as the network says them").locator("visible=true").check()
+    expect(page.locator("article.card.scratch:visible")).to_contain_text("As the network says it;")
+    expect(notice).to_be_visible()
+    assert_no_sideways_scrolling(page)
+    drop(page, "dog.png", DOG.read_bytes())
+    expect(notice).to_have_count(0)
+
+
 def test_the_number_of_classes_can_be_chosen(page):
     choose_tab(page, "Pre-trained")
     expect(page.locator("article.card.pretrained:visible .bar")).to_have_count(5)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import layers, networks, reports
+from imgrec import layers, networks, reports, runs
 from imgrec.approaches.verdict import ClassProbability, Verdict
 from imgrec.approaches.vgg16_weights import Status
 from imgrec.reports import DogReport
@@ -144,7 +144,52 @@ def test_a_card_says_who_what_and_how_long():
     said = text(cards.card(verdict(dog=0.75), top=5))
     assert said.startswith("From scratch classic CNN · CIFAR-10 · 1.25 M parameters")
     assert "saw 32 × 32 pixels" in said
-    assert said.endswith("dog 75 % cat 25 % Dog: 75 % 12 ms Why?")
+    assert said.endswith(
+        "dog 75 % cat 25 % As the network says it: this one was never calibrated. "
+        "Dog: 75 % 12 ms Why?"
+    )
+
+
+CALIBRATED = {
+    "classes": (ClassProbability(5, "dog", 0.996, 0.8), ClassProbability(3, "cat", 0.004, 0.15)),
+    "dog": 0.996,
+    "dog_calibrated": 0.8,
+}
+
+
+def test_a_card_shows_what_to_believe_and_in_small_what_the_network_says():
+    said = text(cards.card(verdict(**CALIBRATED), top=2))
+    assert said.endswith(
+        "dog 80 % cat 15 % Calibrated; the network itself says 99.6 %. Dog: 80 % 12 ms Why?"
+    )
+    page = Page(cards.cards([verdict(**CALIBRATED)], top=2))
+    assert page.widths() == [80, 15]
+
+
+def test_a_card_shows_what_the_network_says_and_in_small_what_to_believe():
+    said = text(cards.card(verdict(**CALIBRATED), top=2, calibrated=False))
+    assert said.endswith(
+        "dog 99.6 % cat 0.4 % As the network says it; calibrated, 80 %. Dog: 99.6 % 12 ms Why?"
+    )
+    page = Page(cards.cards([verdict(**CALIBRATED)], top=2, calibrated=False))
+    assert page.widths() == [99.6, 0.4]
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_where_nothing_was_calibrated_the_choice_changes_nothing(calibrated):
+    for approach in ("scratch", "pretrained", "transfer"):
+        card = cards.card(verdict(approach), 2, calibrated)
+        assert card == cards.card(verdict(approach), 2)
+        assert ("never calibrated" in card) == (approach != "pretrained")
+
+
+def test_an_unfamiliar_picture_is_told_on_the_card():
+    assert text(cards.notice(verdict(unfamiliar=True))) == (
+        "Unlike anything it was trained on: perhaps none of its ten classes is right."
+    )
+    assert cards.notice(verdict(unfamiliar=True)) in cards.card(verdict(unfamiliar=True), 1)
+    for unfamiliar in (False, None):
+        assert cards.notice(verdict(unfamiliar=unfamiliar)) == ""
 
 
 @pytest.mark.parametrize("approach", cards.TITLES)
@@ -291,6 +336,17 @@ def test_the_shipped_report_knows_the_networks_that_answer():
     names = {"classic CNN", "EfficientNet-Lite0", "VGG16 features + pooled head"}
     assert names <= set(report.found) and set(report.found) == set(report.mistaken)
     assert 0 < report.dogs < report.photos
+
+
+def test_the_report_may_be_of_calibrated_answers(monkeypatch, tmp_path):
+    entry = {"model": "a", "recall": 0.5, "specificity": 0.75}
+    better = {"calibrated": {"recall": 0.25, "specificity": 0.875}}
+    approaches = {"scratch": {**entry, **better}, "transfer": {**entry, "model": "b"}}
+    runs.write_json(tmp_path / "dogs.json", {"n": 10, "dogs": 4, "approaches": approaches})
+    monkeypatch.setattr(reports, "REPORTS", tmp_path)
+    said, believed = (reports.dogs.__wrapped__(calibrated) for calibrated in (False, True))
+    assert said == DogReport(10, 4, {"a": 0.5, "b": 0.5}, {"a": 0.25, "b": 0.25})
+    assert believed == DogReport(10, 4, {"a": 0.25, "b": 0.5}, {"a": 0.125, "b": 0.25})
 
 
 # The states around it, and tables

@@ -18,6 +18,7 @@ from imgrec.approaches import scratch
 from imgrec.images import MAX_BYTES, open_image
 from imgrec.paths import IMAGES
 from imgrec.trainer import Limits, Permissions, trainer
+from imgrec.ui.cards import percent
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 VERDICT_KEYS = {
@@ -46,7 +47,10 @@ def test_compare_answers_with_all_three_approaches(client):
         assert 0 <= verdict["dog"] <= 1 and verdict["milliseconds"] > 0
         likely = [entry["probability"] for entry in verdict["classes"]]
         assert likely == sorted(likely, reverse=True)
+        for entry in verdict["classes"]:
+            assert (entry["calibrated"] is None) == (verdict["approach"] == "pretrained")
     assert [verdict["stand_in"] for verdict in answer["verdicts"]] == [False, True, False]
+    assert [verdict["unfamiliar"] for verdict in answer["verdicts"]] == [False, None, None]
     assert "EfficientNet-Lite0" in answer["verdicts"][1]["model"]
 
 
@@ -57,7 +61,35 @@ def test_each_endpoint_says_what_its_module_says(client, approach):
     for entry, same in zip(verdict["classes"], expected.classes, strict=True):
         assert entry["label"] == same.label
         assert entry["probability"] == pytest.approx(same.probability, abs=1e-5)
+        assert entry["calibrated"] == pytest.approx(same.calibrated, abs=1e-5)
     assert verdict["dog"] == pytest.approx(expected.dog, abs=1e-5)
+    assert verdict["dog_calibrated"] == pytest.approx(expected.dog_calibrated, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "settings"),
+    [
+        ("/compare", ("classic", "dog_pooled_64")),
+        ("/scratch", (5, "classic")),
+        ("/transfer", ("dog_pooled_64",)),
+    ],
+)
+def test_the_shown_probabilities_can_be_chosen_and_both_are_told(client, endpoint, settings):
+    usual, believed, raw = (
+        client.predict(handle_file(str(DOG)), *settings, *more, api_name=endpoint)
+        for more in ((), ("calibrated",), ("raw",))
+    )
+    assert usual[0]["verdicts"][-1]["classes"] == raw[0]["verdicts"][-1]["classes"]
+    said = raw[0]["verdicts"][0]
+    for answer, card, dog in (
+        (believed, "Calibrated; the", "dog_calibrated"),
+        (raw, "As the", "dog"),
+    ):
+        assert card in answer[-1] and f"Dog: {percent(said[dog])}" in answer[-1]
+    assert "Calibrated; the" in usual[-1] and "As the" not in usual[-1]
+    if endpoint == "/compare":  # the dog question follows
+        for answer, dog in ((believed, "dog_calibrated"), (raw, "dog")):
+            assert f"<span>{percent(said[dog])}</span>" in answer[1]
 
 
 def test_a_cifar_10_image_gives_what_the_network_gives_on_the_raw_array(client, tmp_path):
@@ -90,10 +122,13 @@ def test_another_head_can_be_asked(client, head):
         ("/scratch", (2.5, "classic")),
         ("/scratch", (3, "../classic")),
         ("/transfer", ("no such head",)),
+        ("/compare", ("classic", "dog_pooled_64", "certain")),
+        ("/scratch", (3, "classic", None)),
+        ("/transfer", ("dog_pooled_64", ["raw"])),
     ],
 )
 def test_settings_that_do_not_exist_are_refused(client, endpoint, more):
-    with pytest.raises(AppError, match=r"can't be shown|choose one of"):
+    with pytest.raises(AppError, match=r"can't be shown|choose one of|choose calibrated or raw"):
         ask(client, endpoint, DOG, *more)
 
 
@@ -173,6 +208,8 @@ def test_every_endpoint_is_documented_and_nothing_else_is_offered(client):
         "/vgg16_start",
         "/vgg16_stop",
         "/vgg16_status",
+        "/evaluate",
+        "/results",
     }
     for name, described in endpoints.items():
         assert described["description"], name

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import heads, labels, networks, runs
+from imgrec import calibration, catalogue, heads, labels, networks, runs
 from imgrec.approaches import transfer, vgg16
 from imgrec.approaches.serving import BATCH
 from imgrec.datasets import draw_dog_photos, is_dog, labelled_files
@@ -407,7 +407,9 @@ def test_a_saved_head_is_a_model_directory_with_its_features(tmp_path, monkeypat
     np.testing.assert_array_equal(beside["features"], photos.features)
     np.testing.assert_array_equal(beside["labels"], photos.labels)
     assert tuple(beside["files"]) == photos.files
-    assert len(list(run.iterdir())) == 5
+    assert len(list(run.iterdir())) == 6
+    measured = calibration.of(catalogue.at(run))
+    assert measured.n == 40 and measured.split.startswith("5-fold")
 
     monkeypatch.setenv("IMGREC_RUNS", str(tmp_path))
     assert transfer.trained()[-1] == run.name

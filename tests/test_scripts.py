@@ -21,7 +21,11 @@ from imgrec.datasets import SAMPLE_FILE
 from imgrec.paths import IMAGES, ROOT
 from imgrec.recipe import Recipe
 
-VERDICT_KEYS = ["approach", "model", "stand_in", "classes", "dog", "milliseconds"]
+VERDICT_KEYS = [
+    *("approach", "model", "stand_in", "classes", "dog", "dog_calibrated", "unfamiliar"),
+    "milliseconds",
+]
+CLASS_KEYS = ["label", "probability", "calibrated"]
 # TensorFlow, CUDA and absl log to stderr whatever one does.
 LIBRARY_LOG = re.compile(
     r"[IWEF]\d{4} |WARNING: All log messages|20\d\d-\d\d-\d\d \d\d:\d\d|To enable the following"
@@ -85,7 +89,7 @@ def test_predict_answers_for_the_good_and_tells_of_the_bad(cache, pictures):
         for verdict in answer["verdicts"]:
             assert list(verdict) == VERDICT_KEYS
             likelihoods = [entry["probability"] for entry in verdict["classes"]]
-            assert all(list(entry) == ["label", "probability"] for entry in verdict["classes"])
+            assert all(list(entry) == CLASS_KEYS for entry in verdict["classes"])
             assert likelihoods == sorted(likelihoods, reverse=True) and 0 < sum(likelihoods) < 1.001
             assert 0 <= verdict["dog"] <= 1 and verdict["milliseconds"] > 0
         assert [verdict["stand_in"] for verdict in answer["verdicts"]] == [False, True, False]

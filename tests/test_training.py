@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from imgrec import journal, labels, networks, runs, training
+from imgrec import calibration, catalogue, journal, labels, networks, runs, training
 from imgrec.datasets import Cifar10
 from imgrec.errors import DataError, ModelError
 from imgrec.journal import Step, StopTrainingError
@@ -138,11 +138,12 @@ def contents(run) -> dict[str, bytes]:
 
 
 JOURNAL = ["config.json", "events.jsonl", "strip.png"]  # there from the first step on
+MODEL = ["calibration.json", "history.json", "report.json", "weights.npz"]  # there at the end
 
 
 def test_a_run_ends_as_a_model_directory(data, unbroken):
     run, report = unbroken.run, unbroken.report
-    assert names(run) == sorted([*JOURNAL, "history.json", "report.json", "weights.npz"])
+    assert names(run) == sorted([*JOURNAL, *MODEL])
     saved = runs.load(run)
     assert saved.report == report
     assert saved.config == {
@@ -167,6 +168,20 @@ def test_the_reported_figures_are_the_saved_networks(data, unbroken):
     assert report["test_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
     losses = -np.log(probabilities[np.arange(100), data.y_test])
     assert report["test_loss"] == pytest.approx(losses.mean(), abs=1e-3)
+
+
+def test_the_run_is_calibrated_on_its_validation_images(data, unbroken):
+    measured = calibration.of(catalogue.at(unbroken.run))
+    model = networks.classic()
+    networks.set_weights(model, runs.load(unbroken.run).weights)
+    model.layers[-1].activation = keras.activations.linear
+    _, validation = split(600, RECIPE)
+    logits = np.asarray(model(data.x_train[validation].astype("float32") / 255))
+    expected = calibration.of_classes(logits, data.y_train[validation].astype(int), measured.split)
+    assert measured.n == 100 and measured.split == "the validation images"
+    for name in ("temperature", "ece_before", "ece_after", "energy_threshold", "accepted"):
+        found = getattr(measured, name)
+        assert found == pytest.approx(getattr(expected, name), rel=1e-3, abs=1e-4), name
 
 
 def test_the_listener_hears_of_every_step(unbroken):
@@ -212,6 +227,8 @@ def test_a_killed_run_ends_as_the_unbroken_one_did(unbroken, resumed):
     }
     for name in ("weights_sha256", "test_loss", "test_accuracy"):
         assert resumed[1][name] == unbroken.report[name]
+    one, other = (calibration.of(catalogue.at(run)) for run in (unbroken.run, resumed[0]))
+    assert one is not None and one == other
 
 
 def test_no_whole_epoch_is_trained_twice(unbroken, resumed):
@@ -311,6 +328,16 @@ def test_mixed_precision_keeps_the_weights_in_float32_and_the_policy_as_it_was(d
     weights = runs.load(tmp_path / "run").weights
     assert {array.dtype for array in weights.values()} == {np.dtype("float32")}
     networks.set_weights(networks.classic(), weights)
+    assert calibration.of(catalogue.at(tmp_path / "run")).n == 20
+
+
+def test_without_room_for_the_calibration_the_run_is_whole(data, tmp_path, monkeypatch):
+    write = Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    monkeypatch.setattr(calibration, "write", write)
+    recipe = Recipe(epochs=1, validation_images=20, limit=64)
+    report = train_scratch(recipe, data, tmp_path / "run")
+    assert write.called and runs.load(tmp_path / "run").report == report
+    assert calibration.of(catalogue.at(tmp_path / "run")) is None
 
 
 def test_too_few_images_are_told_before_anything_is_written(data, tmp_path):

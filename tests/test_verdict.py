@@ -49,7 +49,13 @@ def test_top_classes_are_the_most_probable_and_ties_keep_the_classes_order(proba
 
 def test_more_classes_than_there_are_give_all():
     top = top_classes(np.array([0.25, 0.75]), ("cat", "dog"), 5)
-    assert top == (ClassProbability(0, "dog", 0.75), ClassProbability(1, "cat", 0.25))
+    assert top == (ClassProbability(1, "dog", 0.75), ClassProbability(0, "cat", 0.25))
+
+
+def test_each_class_keeps_its_calibrated_probability():
+    said, believed = np.array([0.1, 0.7, 0.2]), np.array([0.2, 0.5, 0.3])
+    top = top_classes(said, ("cat", "dog", "frog"), 2, believed)
+    assert top == (ClassProbability(1, "dog", 0.7, 0.5), ClassProbability(2, "frog", 0.2, 0.3))
 
 
 def test_all_equal_probabilities_keep_the_order():
@@ -64,12 +70,33 @@ def test_the_json_has_exactly_these_keys_and_plain_values():
         "approach": "scratch",
         "model": "classic CNN",
         "stand_in": False,
-        "classes": [{"label": "dog", "probability": 0.75}, {"label": "cat", "probability": 0.25}],
+        "classes": [
+            {"label": "dog", "probability": 0.75, "calibrated": None},
+            {"label": "cat", "probability": 0.25, "calibrated": None},
+        ],
         "dog": 0.75,
+        "dog_calibrated": None,
+        "unfamiliar": None,
         "milliseconds": 12.35,
     }
-    assert list(answer) == ["approach", "model", "stand_in", "classes", "dog", "milliseconds"]
     assert json.loads(json.dumps(answer)) == answer
+
+
+def test_what_to_believe_takes_the_place_of_what_was_said():
+    classes = (ClassProbability(5, "dog", 0.75, 0.5), ClassProbability(3, "cat", 0.25, 0.375))
+    said = dataclasses.replace(VERDICT, classes=classes, dog_calibrated=0.5, unfamiliar=True)
+    believed = said.believed()
+    assert [(e.index, e.label, e.probability) for e in believed.classes] == [
+        (5, "dog", 0.5),
+        (3, "cat", 0.375),
+    ]
+    assert believed.dog == 0.5 and said.dog == 0.75
+    assert believed.unfamiliar and believed.saw is said.saw
+    assert believed.believed() == believed
+
+
+def test_where_nothing_was_calibrated_what_was_said_is_all_there_is():
+    assert VERDICT.believed() is VERDICT
 
 
 def test_an_answer_names_the_file_beside_its_verdicts():

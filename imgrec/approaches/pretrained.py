@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -68,18 +69,22 @@ def _verdict(
     milliseconds: float,
     saw: Image.Image,
 ) -> Verdict:
-    names = [synset.title for synset in labels.imagenet()]
     return Verdict(
         approach="pretrained",
         model=model,
         trained_on="ImageNet",
         stand_in=model == STAND_IN,
-        classes=top_classes(probabilities, names, top_k),
+        classes=top_classes(probabilities, _names(), top_k),
         dog=float(probabilities[labels.IMAGENET_DOGS].sum()),
         milliseconds=milliseconds,
         parameters=parameters,
         saw=saw,
     )
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    return tuple(synset.title for synset in labels.imagenet())
 
 
 def architecture() -> list[layers.Layer]:

@@ -7,8 +7,9 @@ import numpy as np
 from PIL import Image
 
 from imgrec import catalogue, labels, layers
-from imgrec.approaches.serving import Network, load_trained, milliseconds_each
+from imgrec.approaches.serving import Network, Trained, load_trained, milliseconds_each
 from imgrec.approaches.verdict import Verdict, top_classes
+from imgrec.calibration import softmax
 from imgrec.images import Box, square, square_box
 
 SIZE = 32  # pixels, each side of a CIFAR-10 image
@@ -37,32 +38,41 @@ def trained() -> list[str]:
 
 def load(name: str) -> Network:
     """A trained network by name. Raises ModelError if there is none, or it is damaged."""
-    return load_trained(name, "scratch")
+    return load_trained(name, "scratch").network
 
 
 def predict(images: Sequence[Image.Image], top_k: int = 5, name: str = DEFAULT) -> list[Verdict]:
     """A verdict for each RGB picture of any size."""
-    network = load(name)
+    loaded = load_trained(name, "scratch")
     started = time.perf_counter()
     views = [view(image) for image in images]
-    (probabilities,) = network.run(preprocess(np.stack([np.asarray(saw) for saw in views])))
+    logits = loaded.logits(preprocess(np.stack([np.asarray(saw) for saw in views])))
     milliseconds = milliseconds_each(started, len(images))
-    kind = network.model.name
-    title = f"{kind} CNN" if name == kind else f"{kind} CNN, run {name}"
     return [
-        Verdict(
-            approach="scratch",
-            model=title,
-            trained_on="CIFAR-10",
-            stand_in=False,
-            classes=top_classes(row, labels.CIFAR10, top_k),
-            dog=float(row[labels.CIFAR10_DOG]),
-            milliseconds=milliseconds,
-            parameters=network.model.count_params(),
-            saw=saw,
-        )
-        for row, saw in zip(probabilities, views, strict=True)
+        _verdict(loaded, row, top_k, milliseconds, saw)
+        for row, saw in zip(logits, views, strict=True)
     ]
+
+
+def _verdict(
+    loaded: Trained, logits: np.ndarray, top_k: int, milliseconds: float, saw: Image.Image
+) -> Verdict:
+    model, name, calibration = loaded.network.model, loaded.entry.name, loaded.calibration
+    said = softmax(logits)
+    believed = None if calibration is None else calibration.believed(logits)
+    return Verdict(
+        approach="scratch",
+        model=f"{model.name} CNN" if name == model.name else f"{model.name} CNN, run {name}",
+        trained_on="CIFAR-10",
+        stand_in=False,
+        classes=top_classes(said, labels.CIFAR10, top_k, believed),
+        dog=float(said[labels.CIFAR10_DOG]),
+        milliseconds=milliseconds,
+        parameters=model.count_params(),
+        saw=saw,
+        dog_calibrated=None if believed is None else float(believed[labels.CIFAR10_DOG]),
+        unfamiliar=None if calibration is None else calibration.unfamiliar(logits),
+    )
 
 
 def architecture(name: str = DEFAULT) -> list[layers.Layer]:

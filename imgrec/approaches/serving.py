@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from imgrec import catalogue, runs
+from imgrec import calibration, catalogue, runs
+from imgrec.calibration import Calibration
 from imgrec.errors import ModelError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ KEPT = 12  # networks that one loader keeps in memory
 
 T = TypeVar("T")
 Forward = Callable[[np.ndarray], list[np.ndarray]]
+Logits = Callable[[np.ndarray], np.ndarray]
 
 
 class Network(NamedTuple):
@@ -27,6 +29,15 @@ class Network(NamedTuple):
 
     model: "keras.Model"
     run: Forward
+
+
+class Trained(NamedTuple):
+    """A trained network of the catalogue, in use."""
+
+    entry: catalogue.Entry
+    network: Network
+    logits: Logits  # as by `ready_with_logits`
+    calibration: Calibration | None  # where it was measured
 
 
 def loaded_once(load: Callable[..., T]) -> Callable[..., T]:
@@ -64,16 +75,34 @@ def ready(model: "keras.Model") -> Network:
     return Network(model, in_batches)
 
 
-def load_trained(name: str, kind: catalogue.Kind) -> Network:
+def ready_with_logits(model: "keras.Model") -> tuple[Network, Logits]:
+    """The model as by `ready`, and its pass from float32 (n, ...) to logits float32 (n, classes).
+
+    They are what the last, dense layer gives before its softmax or sigmoid, which loses how large
+    they are.
+    """
+    import keras
+
+    answer = model.layers[-1]
+    both = ready(keras.Model(model.inputs[0], [answer.output, answer.input])).run
+    kernel, bias = (np.asarray(weight) for weight in answer.weights)
+    return (
+        Network(model, lambda inputs: both(inputs)[:1]),
+        lambda inputs: both(inputs)[1].astype("float32") @ kernel + bias,
+    )
+
+
+def load_trained(name: str, kind: catalogue.Kind) -> Trained:
     """A trained network of the catalogue. Raises ModelError if there is none, or it is damaged."""
     entry = catalogue.find(name, kind)
     if not catalogue.answers(entry):
         raise ModelError(f"{name} was not taught the classes of this tab; choose another one.")
-    return _loaded(kind, entry.folder, entry.report.get("weights_sha256", ""))
+    network, logits = _loaded(kind, entry.folder, entry.report.get("weights_sha256", ""))
+    return Trained(entry, network, logits, calibration.of(entry))
 
 
 @loaded_once
-def _loaded(kind: catalogue.Kind, folder: Path, digest: str) -> Network:
+def _loaded(kind: catalogue.Kind, folder: Path, digest: str) -> tuple[Network, Logits]:
     """The network in a model directory; `digest` makes other weights in it another network."""
     from imgrec import networks
 
@@ -86,7 +115,7 @@ def _loaded(kind: catalogue.Kind, folder: Path, digest: str) -> Network:
             f"{folder.name} has a network that is not known here; choose another one."
         ) from error
     networks.set_weights(model, saved.weights)
-    return ready(model)
+    return ready_with_logits(model)
 
 
 def milliseconds_each(started: float, pictures: int) -> float:

@@ -8,8 +8,9 @@ from PIL import Image
 
 from imgrec import catalogue, layers
 from imgrec.approaches import vgg16
-from imgrec.approaches.serving import Network, load_trained, milliseconds_each
+from imgrec.approaches.serving import Network, Trained, load_trained, milliseconds_each
 from imgrec.approaches.verdict import Verdict, top_classes
+from imgrec.calibration import softmax, yes_or_no
 
 DEFAULT = "dog_pooled_64"
 
@@ -21,7 +22,7 @@ def trained() -> list[str]:
 
 def load(name: str) -> Network:
     """A trained head by name. Raises ModelError if there is none, or it is damaged."""
-    return load_trained(name, "transfer")
+    return load_trained(name, "transfer").network
 
 
 def predict(
@@ -31,28 +32,36 @@ def predict(
     name: str = DEFAULT,
 ) -> list[Verdict]:
     """A verdict for each RGB picture of any size; `passed` is VGG16's pass, if made before."""
-    head = load(name)
+    head = load_trained(name, "transfer")
     passed = passed or vgg16.run(images)
     started = time.perf_counter()
-    (dog,) = head.run(passed.features)  # (n, 1)
+    logits = yes_or_no(head.logits(passed.features)[:, 0])  # (n, 2)
     milliseconds = passed.milliseconds + milliseconds_each(started, len(images))
-    parameters = vgg16.BASE_PARAMETERS + head.model.count_params()
-    title = f"VGG16 features + {head.model.name} head"
-    photos = catalogue.find(name, "transfer").report["photos"]
     return [
-        Verdict(
-            approach="transfer",
-            model=title if name == DEFAULT else f"{title}, {name}",
-            trained_on=f"{photos} photos",
-            stand_in=False,
-            classes=top_classes(np.array([p, 1 - p]), ("dog", "not a dog"), top_k),
-            dog=float(p),
-            milliseconds=milliseconds,
-            parameters=parameters,
-            saw=saw,
-        )
-        for p, saw in zip(dog[:, 0], passed.views, strict=True)
+        _verdict(head, row, top_k, milliseconds, saw)
+        for row, saw in zip(logits, passed.views, strict=True)
     ]
+
+
+def _verdict(
+    head: Trained, logits: np.ndarray, top_k: int, milliseconds: float, saw: Image.Image
+) -> Verdict:
+    model, name = head.network.model, head.entry.name
+    title = f"VGG16 features + {model.name} head"
+    said = softmax(logits)
+    believed = None if head.calibration is None else head.calibration.believed(logits)
+    return Verdict(
+        approach="transfer",
+        model=title if name == DEFAULT else f"{title}, {name}",
+        trained_on=f"{head.entry.report['photos']} photos",
+        stand_in=False,
+        classes=top_classes(said, ("dog", "not a dog"), top_k, believed),
+        dog=float(said[0]),
+        milliseconds=milliseconds,
+        parameters=vgg16.BASE_PARAMETERS + model.count_params(),
+        saw=saw,
+        dog_calibrated=None if believed is None else float(believed[0]),
+    )
 
 
 def architecture(name: str = DEFAULT) -> list[layers.Layer]:

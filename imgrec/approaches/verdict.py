@@ -1,7 +1,7 @@
 """What an approach says about a picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,20 @@ class Verdict:
     dog_calibrated: float | None = None  # `dog` as it should be believed, where that was measured
     unfamiliar: bool | None = None  # unlike all it was trained on; None where it can't tell
 
+    def believed(self) -> "Verdict":
+        """The same with calibrated probabilities in place of what the network says, if it has any.
+
+        The order of the classes stays. The dog question may be answered otherwise: a dog that one
+        class of ten stands for may fall below one half.
+        """
+        if self.dog_calibrated is None:
+            return self
+        classes = tuple(
+            entry if entry.calibrated is None else replace(entry, probability=entry.calibrated)
+            for entry in self.classes
+        )
+        return replace(self, classes=classes, dog=self.dog_calibrated)
+
     def as_json(self) -> dict[str, Any]:
         """The plain object that the endpoints and the command line return."""
         return {
@@ -61,8 +75,22 @@ def answer(file: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def top_classes(
-    probabilities: np.ndarray, names: Sequence[str], top_k: int
+    probabilities: np.ndarray,
+    names: Sequence[str],
+    top_k: int,
+    calibrated: np.ndarray | None = None,
 ) -> tuple[ClassProbability, ...]:
-    """The `top_k` most probable of (classes,) probabilities; equal ones keep the classes' order."""
+    """The `top_k` most probable of (classes,) probabilities; equal ones keep the classes' order.
+
+    `calibrated` are the same classes' probabilities as they should be believed.
+    """
     order = np.argsort(-probabilities, kind="stable")[:top_k]
-    return tuple(ClassProbability(int(i), names[i], float(probabilities[i])) for i in order)
+    return tuple(
+        ClassProbability(
+            int(i),
+            names[i],
+            float(probabilities[i]),
+            None if calibrated is None else float(calibrated[i]),
+        )
+        for i in order
+    )

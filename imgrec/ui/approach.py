@@ -6,7 +6,9 @@ from typing import Any
 
 import gradio as gr
 
+from imgrec import calibration, catalogue
 from imgrec.approaches.verdict import Verdict, answer
+from imgrec.catalogue import Kind
 from imgrec.errors import ImgrecError
 from imgrec.ui import cards
 from imgrec.ui.failures import listen
@@ -16,22 +18,65 @@ from imgrec.ui.why import Names, build_why
 
 TOP_K = 10  # at most so many classes, for scratch knows no more
 
+CALIBRATED, RAW = "calibrated", "raw"  # which probabilities are shown
+CHOICES = [("calibrated", CALIBRATED), ("as the network says them", RAW)]
+
 Answer = tuple[dict[str, Any], str]
 EMPTY = cards.panel("No picture yet", "Drop a picture, paste one, or take one with the webcam.")
 
 
-def answered(source: Source, predict: Callable[..., list[Verdict]], top: float) -> Answer:
+def probabilities_switch() -> gr.Radio:
+    """Where the probabilities that are shown are chosen."""
+    return gr.Radio(CHOICES, value=CALIBRATED, label="Probabilities")
+
+
+def wants_calibrated(choice: str) -> bool:
+    """Whether the choice of the switch is the calibrated ones. Raises ImgrecError if it is none."""
+    if choice not in (CALIBRATED, RAW):
+        raise ImgrecError(f"There are no such probabilities; choose {CALIBRATED} or {RAW}.")
+    return choice == CALIBRATED
+
+
+def how_sure(who: str, name: str, kind: Kind) -> str:
+    """How far a trained network is to be believed, in words; empty where that was not measured.
+
+    `who` is what the sentence calls it.
+    """
+    measured = calibration.of(catalogue.find(name, kind))
+    if measured is None:
+        return ""
+    mistake = "too sure" if measured.temperature > 1 else "not sure enough"
+    return f"""
+### How sure is it, really?
+
+{who} is {mistake} of itself. On {measured.n:,} pictures ({measured.split}), how sure it was
+and how often it was right lay **{100 * measured.ece_before:.1f} percentage points** apart on
+average. Its results are divided by one number, the *temperature* {measured.temperature:.2f}, before
+they are turned into probabilities; then the gap is **{100 * measured.ece_after:.1f}**. The order
+of the answers stays. Such probabilities are called *calibrated*; the switch below the picture shows
+them, or what the network says by itself.
+"""
+
+
+def answered(
+    source: Source,
+    predict: Callable[..., list[Verdict]],
+    top: float,
+    probabilities: str = CALIBRATED,
+) -> Answer:
     """The JSON answer and the card of one approach; `predict` takes one picture and the top k.
 
-    Raises ImgrecError for a picture that can't be used or a top k that is not from 1 to TOP_K.
+    Raises ImgrecError for a picture that can't be used, a top k that is not from 1 to TOP_K, or
+    probabilities that can't be chosen.
     """
+    calibrated = wants_calibrated(probabilities)
     if source is None:
         return {}, EMPTY
     if top not in range(1, TOP_K + 1):
         raise ImgrecError(f"{top} classes can't be shown; choose a whole number up to {TOP_K}.")
     image, name = opened(source)
     (verdict,) = predict([image], int(top))
-    return answer(name, [verdict]), cards.card(verdict, int(top))
+    return answer(name, [verdict]), cards.card(verdict, int(top), calibrated)
 
 
 def architecture(approach: ModuleType, name: str) -> str:
@@ -53,11 +98,13 @@ def build_tab(
     text: str,
     names: Names,
     again: Sequence[gr.State] = (),
+    calibrates: bool = False,
 ) -> list[Any]:
     """Lays out one approach's tab and returns its controls.
 
     `handler(source, *controls)` answers, as the endpoint `/name`, whenever the picture or a control
-    changes, or a state in `again` does. `layers(*controls)` is the layer table;
+    changes, or a state in `again` does; where the approach `calibrates`, it is also told which
+    probabilities to show, and answers when they are chosen. `layers(*controls)` is the layer table;
     `names(*controls)` which trained network the card's *Why?* explains (see `build_why`). Choosing
     the tab brings the picture of the first tab along.
     """
@@ -65,6 +112,7 @@ def build_tab(
         with gr.Column(scale=1, min_width=300):
             shown = picture()
             chosen: list[Any] = list(controls())
+            switch = [probabilities_switch()] if calibrates else []
         with gr.Column(scale=2, min_width=320):
             verdict = pressable(EMPTY)
             with gr.Accordion("The answer as JSON", open=False):
@@ -77,7 +125,7 @@ def build_tab(
             gr.Markdown("### Layers")
             table = gr.HTML(cards.panel("Layers", "The network is loading."))
 
-    inputs = [shown, *chosen]
+    inputs = [shown, *chosen, *switch]
     triggers = [part.change for part in (*inputs, *again)]
     listen(triggers, handler, inputs, [as_json, verdict], lambda reason: ({}, reason), name)
     bring_along(tab, shared, shown)

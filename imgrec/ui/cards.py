@@ -14,6 +14,7 @@ from imgrec.reports import DogReport
 
 TITLES = {"scratch": "From scratch", "pretrained": "Pre-trained", "transfer": "Transfer"}
 LONG_CELL = 24  # characters; a longer text may be broken
+UNFAMILIAR = "Unlike anything it was trained on: perhaps none of its ten classes is right."
 THUMBNAIL_SIDE = 112  # pixels; a 32×32 view stays 32×32 and is enlarged by the browser
 
 
@@ -32,13 +33,18 @@ def count(number: int) -> str:
     return f"{number / 1e6:.3g} M" if number >= 1e6 else f"{number:,}"
 
 
-def cards(verdicts: Iterable[Verdict], top: int) -> str:
+def cards(verdicts: Iterable[Verdict], top: int, calibrated: bool = True) -> str:
     """The verdicts beside each other, each with its `top` classes."""
-    return f'<div class="cards">{"".join(card(verdict, top) for verdict in verdicts)}</div>'
+    each = "".join(card(verdict, top, calibrated) for verdict in verdicts)
+    return f'<div class="cards">{each}</div>'
 
 
-def card(verdict: Verdict, top: int) -> str:
-    """One verdict: who speaks, a notice, what it saw, what it says, how long it took, *Why?*"""
+def card(verdict: Verdict, top: int, calibrated: bool = True) -> str:
+    """One verdict: who speaks, a notice, what it saw, what it says, how long it took, *Why?*
+
+    The probabilities are the calibrated ones, where there are any, or what the network says.
+    """
+    shown = verdict.believed() if calibrated else verdict
     title = TITLES[verdict.approach]
     who = f"{verdict.model} · {verdict.trained_on} · {count(verdict.parameters)} parameters"
     thumbnail = to_png_data_uri(verdict.saw, THUMBNAIL_SIDE)
@@ -53,20 +59,40 @@ def card(verdict: Verdict, top: int) -> str:
     <div><p class="winner">{escape(winner.label)}</p>
     <p class="who">saw {width} × {height} pixels</p></div>
   </div>
-  <div class="bars">{bars(verdict.classes[:top])}</div>
+  <div class="bars">{bars(shown.classes[:top])}{sureness(verdict, calibrated)}</div>
   <footer>
-    <span>Dog: {percent(verdict.dog)}</span><span>{verdict.milliseconds:.0f} ms</span>
+    <span>Dog: {percent(shown.dog)}</span><span>{verdict.milliseconds:.0f} ms</span>
     <button data-press="{verdict.approach}" aria-label="Why? {title}">Why?</button>
   </footer>
 </article>"""
 
 
 def notice(verdict: Verdict) -> str:
-    """The label of a stand-in."""
-    if not verdict.stand_in:
+    """The label of a stand-in, or the sign of a picture that the network can't know."""
+    if verdict.stand_in:
+        text = f"{verdict.model} stands in: VGG16’s own weights are not here yet"
+    elif verdict.unfamiliar:
+        text = UNFAMILIAR
+    else:
         return ""
-    text = f"{verdict.model} stands in: VGG16’s own weights are not here yet"
     return f'<p class="notice">{escape(text)}</p>'
+
+
+def sureness(verdict: Verdict, calibrated: bool) -> str:
+    """In small: whether the probabilities are calibrated, and what else the winner could get.
+
+    Nothing on a pre-trained network, which is never calibrated here.
+    """
+    if verdict.approach == "pretrained":
+        return ""
+    winner = verdict.classes[0]
+    if winner.calibrated is None:
+        text = "As the network says it: this one was never calibrated."
+    elif calibrated:
+        text = f"Calibrated; the network itself says {percent(winner.probability)}."
+    else:
+        text = f"As the network says it; calibrated, {percent(winner.calibrated)}."
+    return f'<p class="who">{text}</p>'
 
 
 def bars(classes: Iterable[ClassProbability]) -> str:

@@ -8,6 +8,7 @@ from imgrec import approaches, reports
 from imgrec.approaches import scratch, transfer
 from imgrec.approaches.verdict import answer
 from imgrec.ui import cards
+from imgrec.ui.approach import CALIBRATED, probabilities_switch, wants_calibrated
 from imgrec.ui.choosers import scratch_chooser, transfer_chooser
 from imgrec.ui.examples import example_files
 from imgrec.ui.failures import listen, reported
@@ -37,23 +38,31 @@ class CompareTab(NamedTuple):
 
 @reported
 def compare(
-    source: Source, weights: str = scratch.DEFAULT, head: str = transfer.DEFAULT
+    source: Source,
+    weights: str = scratch.DEFAULT,
+    head: str = transfer.DEFAULT,
+    probabilities: str = CALIBRATED,
 ) -> tuple[dict[str, Any], str, str]:
     """What the three approaches say about one picture.
 
     `weights` names the trained scratch network, `head` the trained transfer head. Returns
-    `{"file", "verdicts": [{"approach", "model", "stand_in", "classes": [{"label", "probability"}],
-    "dog", "milliseconds"}]}` with the top 5 classes of each, then two pieces of the page: the dog
-    question and the cards.
+    `{"file", "verdicts": [{"approach", "model", "stand_in", "classes": [{"label", "probability",
+    "calibrated"}], "dog", "dog_calibrated", "unfamiliar", "milliseconds"}]}` with the top 5 classes
+    of each. `probability` and `dog` are what the network says, `calibrated` and `dog_calibrated`
+    how far to believe it, or null where that was not measured; `unfamiliar` is true for a picture
+    unlike all that the network was trained on, null where it can't tell. Then two pieces of the
+    page: the dog question and the cards, with the `probabilities`: calibrated or raw.
     """
+    calibrated = wants_calibrated(probabilities)
     if source is None:
         return {}, EMPTY, ""
     image, name = opened(source)
     (verdicts,) = approaches.compare([image], weights=weights, head=head)
+    shown = [verdict.believed() for verdict in verdicts] if calibrated else verdicts
     return (
         answer(name, verdicts),
-        cards.question(verdicts, reports.dogs()),
-        cards.cards(verdicts, SHOWN),
+        cards.question(shown, reports.dogs(calibrated)),
+        cards.cards(verdicts, SHOWN, calibrated),
     )
 
 
@@ -70,6 +79,7 @@ def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
             gr.Examples(files, shown, label="Examples", elem_id="examples")
         with gr.Column(scale=2, min_width=320):
             question = gr.HTML(cards.panel("Is there a dog in it?", "The networks are loading."))
+            probabilities = probabilities_switch()
             panel = build_panel()
             with gr.Accordion("Which trained networks answer", open=False), gr.Row():
                 weights, head = scratch_chooser(), transfer_chooser()
@@ -80,8 +90,9 @@ def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
         as_json = gr.JSON(show_label=False)
 
     answers = [as_json, question, verdicts]
-    inputs = [shown, weights, head]
-    triggers = [page.load, arrived.change, shown.change, weights.change, head.change]
+    inputs = [shown, weights, head, probabilities]
+    changes = [shown.change, weights.change, head.change, probabilities.change]
+    triggers = [page.load, arrived.change, *changes]
     listen(triggers, compare, inputs, answers, lambda reason: ({}, reason, ""), "compare")
     offer_endpoint(shown, weights, head)
     return CompareTab(shown, panel, weights, head)

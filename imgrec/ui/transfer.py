@@ -1,25 +1,33 @@
 """The tab of approach 3: VGG16's features and a small head."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import gradio as gr
+from PIL import Image
 
 from imgrec import reports
 from imgrec.approaches import transfer
-from imgrec.ui.approach import Answer, answered, architecture, build_tab
+from imgrec.approaches.verdict import Verdict
+from imgrec.ui.approach import CALIBRATED, Answer, answered, architecture, build_tab, how_sure
 from imgrec.ui.choosers import transfer_chooser
 from imgrec.ui.failures import reported
 from imgrec.ui.picture import Source
 
 
 @reported
-def classify(source: Source, head: str = transfer.DEFAULT) -> Answer:
+def classify(
+    source: Source, head: str = transfer.DEFAULT, probabilities: str = CALIBRATED
+) -> Answer:
     """How likely the picture contains a dog, from 0 to 1, by transfer learning.
 
     `head` names the trained head. Returns `{"file", "verdicts": [...]}` with one verdict, as
-    `/compare` does, then the card as HTML.
+    `/compare` does, then the card as HTML, with the `probabilities`: calibrated or raw.
     """
-    return answered(source, lambda images, top: transfer.predict(images, top, name=head), top=2)
+
+    def predict(images: Sequence[Image.Image], top: int) -> list[Verdict]:
+        return transfer.predict(images, top, name=head)
+
+    return answered(source, predict, 2, probabilities)
 
 
 def build_transfer(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
@@ -37,6 +45,7 @@ def build_transfer(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
         layers=lambda head: architecture(transfer, head),
         text=_text(),
         names=lambda head: {"head": head},
+        calibrates=True,
     )
     return chooser
 
@@ -64,4 +73,4 @@ that never saw a wolf calls it a dog). On {measured.test_photos} photos kept apa
 
 The other heads were trained on more photos, or are the project's first kind: *Flatten* and two
 dense layers, {reports.head("dog_flatten_64").parameters:,} weights for 64 photos.
-"""
+{how_sure(f"The head *{measured.title}*", transfer.DEFAULT, "transfer")}"""

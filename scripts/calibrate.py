@@ -1,0 +1,108 @@
+"""Measures how far a trained network is to be believed, and writes it beside the network's weights.
+
+    python scripts/calibrate.py classic
+    python scripts/calibrate.py dog_pooled_1000 --photos DIR
+
+Training does this at its end; this is for networks that were trained before it did. A scratch
+network is measured on the validation images of its recipe, a head by cross-validation over the
+photos it was trained on: those whose features were kept, or DIR, which holds a folder dog and one
+of other photos, or photos whose names begin with a WordNet id. Nothing else in the network's
+directory changes.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tqdm import tqdm
+
+from imgrec import calibration, catalogue, datasets, heads, training
+from imgrec.approaches.serving import load_trained
+from imgrec.calibration import Calibration
+from imgrec.catalogue import Entry
+from imgrec.errors import DataError, ImageError, ImgrecError
+from imgrec.recipe import HeadRecipe, Recipe
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="a trained network: one that ships, or a run")
+    parser.add_argument("--photos", type=Path, help="the photos that a head was trained on")
+    return parser.parse_args()
+
+
+def of_scratch(entry: Entry) -> Calibration | None:
+    """The calibration of a scratch network; CIFAR-10 is fetched if it isn't here."""
+    logits = load_trained(entry.name, "scratch").logits
+    return training.calibrated(logits, Recipe.of(entry.config), datasets.load_cifar10())
+
+
+def of_head(entry: Entry, folder: Path | None) -> Calibration | None:
+    """The calibration of a head."""
+    photos = kept(entry) if folder is None else extracted(folder, entry.config["classes"][0])
+    report = entry.report
+    if (len(photos.labels), photos.labels.sum()) != (report["photos"], report["positive"]):
+        raise DataError(
+            f"{entry.name} was trained on {report['photos']} photos, {report['positive']} of them "
+            f"positive; here are {len(photos.labels)} and {photos.labels.sum():.0f}."
+        )
+    if photos.sha256() != report["features_sha256"]:
+        tqdm.write(
+            "The features are not those of the training, bit for bit: they are other photos, or "
+            "another machine rounded otherwise.",
+            file=sys.stderr,
+        )
+    return heads.calibrated(HeadRecipe(**entry.config["recipe"]), photos)
+
+
+def kept(entry: Entry) -> heads.Photos:
+    """The photos that a head was trained on, where their features were kept. Raises DataError."""
+    try:
+        return heads.photos_of(entry.folder)
+    except (OSError, ValueError, KeyError):
+        if entry.report.get("features_sha256") == heads.shipped_photos().sha256():
+            return heads.shipped_photos()
+    raise DataError(f"{entry.name} kept no features; name its photos with --photos.")
+
+
+def extracted(folder: Path, positive: str) -> heads.Photos:
+    """The features of photos in two folders, or named by WordNet ids; bad ones are left out."""
+
+    def told(file: Path, error: ImageError) -> None:
+        tqdm.write(f"left out: {error}", file=sys.stderr)
+
+    try:
+        files = datasets.labelled_files(folder, positive)
+    except DataError:
+        names, classes = datasets.imagenet_files(folder)
+        dogs = datasets.is_dog(classes).astype(int).tolist()
+        files = sorted(zip(names, dogs, strict=True), key=lambda pair: -pair[1])
+    with tqdm(total=len(files), desc="features", unit="photo") as bar:
+        return heads.extract(files, lambda done, total: bar.update(done - bar.n), told)
+
+
+def main() -> int:
+    options = parse_arguments()
+    try:
+        entry = catalogue.find(options.name)
+        if entry.state != "finished":
+            raise DataError(f"{entry.name} has not finished its training.")
+        scratch = entry.kind == "scratch"
+        measured = of_scratch(entry) if scratch else of_head(entry, options.photos)
+        if measured is None:
+            raise DataError(f"{entry.name} has too few images to measure on.")
+    except ImgrecError as error:
+        print(error, file=sys.stderr)
+        return 1
+    calibration.write(entry.folder, measured)
+    print(
+        f"{entry.name}: temperature {measured.temperature:.3f}; calibration error "
+        f"{measured.ece_before:.4f}, calibrated {measured.ece_after:.4f} ({measured.n} images)"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
