@@ -7,6 +7,7 @@ from imgrec.ui.compare import COMPARE, build_compare
 from imgrec.ui.data import build_data
 from imgrec.ui.how import build_how
 from imgrec.ui.pretrained import build_pretrained
+from imgrec.ui.results import build_results
 from imgrec.ui.scratch import build_scratch
 from imgrec.ui.train import build_train
 from imgrec.ui.transfer import build_transfer
@@ -58,6 +59,8 @@ def build_page() -> gr.Blocks:
                 build_data(tab, tabs, first.picture)
             with gr.Tab("How it works") as tab:
                 build_how(tab, first.picture)
+            with gr.Tab("Results") as tab:
+                build_results(page, tab, tabs, first.picture)
         keep_fresh([page.load, first_tab.select, scratch_tab.select, transfer_tab.select], choosers)
         connect(page, [first.panel, panel], arrived)
         tabs.select(None, js=NAME_OPEN_TAB, trigger_mode="multiple")

@@ -1,0 +1,212 @@
+"""The comparison in figures: facts, timing, who stands alone; and the reports that it reads."""
+
+import json
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from imgrec import labelled, reports, results, runs
+from imgrec.approaches import MODULES, vgg16
+from imgrec.errors import DataError, ImageError
+from imgrec.labelled import Item, Label, LabelledSet
+from imgrec.paths import MODELS
+from imgrec.results import Disputed
+
+GREY = np.full((8, 8, 3), 128, "uint8")
+chances = st.floats(0, 1)
+
+
+def item(name: str, dog: bool | None = None) -> Item:
+    return Item(name, Label(dog), lambda: GREY)
+
+
+def of(*items: Item) -> LabelledSet:
+    return LabelledSet("a set", len(items), lambda: iter(items))
+
+
+def row(name: str, *dogs: float) -> dict:
+    return {"file": name, "is_dog": None, "dog": dict(zip(MODULES, dogs, strict=True))}
+
+
+def bins(*counts: int) -> list[dict]:
+    return [{"count": count} for count in counts]
+
+
+# The reports
+
+
+def test_a_report_is_read_as_it_was_written_and_a_missing_one_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(reports, "REPORTS", tmp_path)
+    reports.measured.cache_clear()
+    try:
+        runs.write_json(tmp_path / "cifar10.json", {"n": 3, "accuracy": 2 / 3})
+        assert reports.measured("cifar10") == {"n": 3, "accuracy": 2 / 3}
+        assert reports.measured("imagenet") is None
+    finally:
+        reports.measured.cache_clear()
+
+
+@pytest.mark.parametrize("name", reports.MEASURED)
+def test_a_report_that_ships_tells_how_to_measure_it_again(name):
+    report = reports.measured(name)
+    if report is None:
+        pytest.skip(f"{name} has not been measured yet")
+    assert report["command"].startswith("scripts/evaluate.py")
+    assert len(report["data_sha256"]) == 64 and report["environment"]["tensorflow"]
+    json.dumps(report, allow_nan=False)
+
+
+# What it took
+
+
+def test_the_facts_are_those_of_the_models_that_ship():
+    scratch, pretrained, transfer = results.facts()
+    classic = runs.read_json(MODELS / "classic" / "report.json")
+    head = runs.read_json(MODELS / "dog_pooled_64" / "report.json")
+    assert (scratch.images, scratch.parameters) == (45_000, 1_250_858)
+    assert (scratch.seconds, scratch.learnt) == (classic["seconds"], scratch.parameters)
+    assert scratch.bytes == (MODELS / "classic" / "weights.npz").stat().st_size
+    assert classic["environment"]["processor"] in scratch.trained
+    assert pretrained.images == 1_281_167 and pretrained.stand_in
+    assert (transfer.images, transfer.seconds) == (64, head["seconds"])
+    assert (transfer.parameters, transfer.learnt) == (vgg16.BASE_PARAMETERS + 513, 513)
+    base = (MODELS / "vgg16_base" / "weights.npz").stat().st_size
+    assert transfer.bytes == base + (MODELS / "dog_pooled_64" / "weights.npz").stat().st_size
+
+
+def test_where_the_top_is_here_the_facts_are_vgg16s_own(tmp_path, monkeypatch):
+    file = tmp_path / "weights.h5"
+    file.write_bytes(b"12345")
+    monkeypatch.setattr(results.weights, "named", file)
+    _, pretrained, _ = results.facts()
+    assert (pretrained.model, pretrained.stand_in) == ("VGG16", False)
+    assert (pretrained.parameters, pretrained.bytes) == (138_357_544, 5)
+    assert pretrained.trained == "two to three weeks on four GPUs"
+
+
+# How fast
+
+
+def test_timing_takes_turns_and_leaves_the_first_round_out(monkeypatch):
+    asked = []
+
+    class Module:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def predict(self, images):
+            asked.append(self.name)
+            took = 1000.0 if len(asked) <= 2 else float(len(asked))
+            return [type("Verdict", (), {"milliseconds": took})]
+
+    monkeypatch.setattr(results, "MODULES", {name: Module(name) for name in ("one", "two")})
+    found = results.timed(Image.new("RGB", (4, 4)), rounds=3)
+    assert asked == ["one", "two"] * 4
+    assert found["one"] == (statistics.median([3, 5, 7]), 3, 7)
+    assert found["two"] == (6, 4, 8)
+
+
+# What they disagree on
+
+
+def test_disagreements_are_found_again_in_the_order_of_the_set():
+    chosen = of(item("a", True), item("b", False), item("c"), item("b", True))
+    told = [row("c", 0.9, 0.1, 0.2), row("gone", 1, 0, 0), row("b", 0.6, 0.4, 0.7)]
+    found = results.disputed(chosen, {"disagreements": told}, 3)
+    assert [(each.number, each.name, each.label.dog) for each in found] == [
+        (1, "b", False),
+        (2, "c", None),
+    ]
+    assert [each.name for each in results.disputed(chosen, {"disagreements": told}, 1)] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("dogs", "is_dog", "alone", "right"),
+    [
+        ((0.9, 0.1, 0.2), True, "scratch", True),
+        ((0.9, 0.1, 0.2), False, "scratch", False),
+        ((0.5, 0.49, 0.7), True, "pretrained", False),  # yes is one half or more
+        ((0.6, 0.8, 0.1), None, "transfer", None),
+    ],
+)
+def test_one_stands_alone_rightly_or_not(dogs, is_dog, alone, right):
+    dispute = Disputed(0, "a", Label(is_dog), dict(zip(MODULES, dogs, strict=True)))
+    assert (dispute.alone, dispute.alone_is_right) == (alone, right)
+
+
+@given(st.lists(st.tuples(chances, chances, chances, st.sampled_from([True, False, None]))))
+def test_every_disagreement_is_in_exactly_one_group(answers):
+    found = [
+        Disputed(number, str(number), Label(is_dog), dict(zip(MODULES, dogs, strict=True)))
+        for number, (*dogs, is_dog) in enumerate(answers)
+        if len({dog >= 0.5 for dog in dogs}) == 2
+    ]
+    grouped = list(results.groups(found))
+    assert sorted(each.number for _, _, group in grouped for each in group) == [
+        each.number for each in found
+    ]
+    assert len({(name, right) for name, right, _ in grouped}) == len(grouped)
+    for name, right, group in grouped:
+        for each in group:
+            said = {other: dog >= 0.5 for other, dog in each.dog.items()}
+            assert [other for other in said if said[other] == said[name]] == [name]
+            assert right is (None if each.label.dog is None else said[name] == each.label.dog)
+
+
+def test_an_item_is_the_one_at_its_place():
+    chosen = of(item("a"), item("b"))
+    assert results.item(chosen, 1).name == "b"
+    np.testing.assert_array_equal(np.asarray(results.opened(results.item(chosen, 1))), GREY)
+    with pytest.raises(DataError, match="There is no such picture; press one"):
+        results.item(chosen, 2)
+    broken = Item("holiday.jpg", Label(), lambda: b"text")
+    with pytest.raises(ImageError, match=r"^holiday\.jpg "):
+        results.opened(broken)
+
+
+def test_the_sample_that_ships_is_found_again():
+    report = reports.measured("sample")
+    found = results.disputed(labelled.of_sample(), report, 100)
+    assert len(found) == min(report["disagreement_count"], len(report["disagreements"]))
+    by_name = {picture["file"]: picture for picture in report["pictures"]}
+    for each in found:
+        said = {v["approach"]: v["dog"] for v in by_name[each.name]["verdicts"]}
+        assert said == each.dog and by_name[each.name]["dog"] == each.label.dog
+
+
+# How well
+
+
+def test_the_figures_are_found_in_a_report_and_in_what_was_measured():
+    flat = {"approaches": {"scratch": {"model": "a", "accuracy": 0.5}}}
+    assert results.dog_answers(flat) == {"scratch": {"model": "a", "accuracy": 0.5}}
+    nested = {
+        "n": 5,
+        "approaches": {
+            "scratch": {"dog": None, "own": {"n": 5, "accuracy": 0.2}},
+            "pretrained": {"dog": {"accuracy": 0.75}, "own": None},
+            "transfer": {"dog": {"accuracy": 1.0, "reliability": bins(1, 0, 3)}, "own": None},
+        },
+    }
+    assert list(results.dog_answers(nested)) == ["pretrained", "transfer"]
+    own = results.own_tasks(nested)
+    assert own["scratch"] == {"n": 5, "accuracy": 0.2} and own["pretrained"] is None
+    assert (own["transfer"]["n"], own["transfer"]["accuracy"]) == (4, 1.0)
+
+
+def test_the_tasks_that_were_reported_are_of_the_reports():
+    tasks = results.reported_tasks()
+    assert list(tasks) == list(MODULES)
+    assert tasks["scratch"] == reports.measured("cifar10")
+    dogs = reports.measured("dogs")
+    assert tasks["transfer"]["accuracy"] == dogs["approaches"]["transfer"]["accuracy"]
+    assert tasks["transfer"]["n"] == dogs["n"]
+
+
+def test_pictures_without_a_label_were_not_judged():
+    assert results.judged({"reliability": bins(2, 0, 5)}, 9) == 7
+    assert results.judged({}, 9) == 9
