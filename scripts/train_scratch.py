@@ -6,6 +6,9 @@ With no option this is the project's first recipe: 30 epochs, batches of 64, Ada
 [0, 1], one-hot labels, 5,000 of the 50,000 training images kept apart for validation. What it gave
 when the shipped weights were trained stands in assets/models/classic/report.json.
 
+At its end it measures, on the images kept apart, how far the network is to be believed, as
+scripts/calibrate.py does.
+
 The page shows the run while it goes on. Ctrl+C stops it after the step; --resume goes on after its
 last whole epoch, with the recipe it was started with.
 """

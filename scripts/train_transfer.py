@@ -4,8 +4,8 @@
 
 DIR holds a folder with photos for each of two classes, one of them named by --positive (dog). The
 features are extracted once and cached by the photos' content. The run directory gets the features
-and labels, the head's weights, its history and the report; --test measures the head on photos kept
-apart.
+and labels, the head's weights, its history, the report, and how far it is to be believed
+(scripts/calibrate.py tells how that is measured); --test measures the head on photos kept apart.
 """
 
 import argparse

@@ -29,7 +29,11 @@ def figures() -> str:
     dogs = runs.read_json(REPORTS / "dogs.json")
     return "\n".join(
         [
-            scratch(),
+            scratch(runs.read_json(REPORTS / "cifar10.json")),
+            "",
+            unfamiliar(runs.read_json(REPORTS / "unfamiliar.json")),
+            "",
+            imagenet(runs.read_json(REPORTS / "imagenet.json")),
             "",
             f"**Is there a dog?** The same {dogs['n']} photos for all, {dogs['dogs']} of them",
             "dogs; the transfer head was trained on 64 others. (EfficientNet-Lite0 stands in for",
@@ -46,12 +50,14 @@ def figures() -> str:
             smaller_figures(),
             "",
             explaining(),
+            "",
+            evaluating(),
         ]
     )
 
 
-def scratch() -> str:
-    """What the shipped scratch network reached."""
+def scratch(measured: dict[str, Any]) -> str:
+    """What the shipped scratch network reached, and how far its probabilities can be believed."""
     report = runs.read_json(MODELS / "classic" / "report.json")
     history = runs.read_json(MODELS / "classic" / "history.json")
     return (
@@ -59,7 +65,44 @@ def scratch() -> str:
         f"{len(history['loss'])} epochs, seed {report['seed']}: "
         f"**{percent(report['test_accuracy'], 2)}** of the {report['test_images']:,} CIFAR-10 test "
         f"images, loss {report['test_loss']:.4f}; on the training images, with dropout, "
-        f"{percent(history['accuracy'][-1])} and {history['loss'][-1]:.4f}."
+        f"{percent(history['accuracy'][-1])} and {history['loss'][-1]:.4f}. What it takes for what "
+        f"most often: {confusions(measured)}. Its calibration error is {percent(measured['ece'])} "
+        f"as it is and {percent(measured['calibrated']['ece'])} with temperature scaling, fitted "
+        "to the validation split."
+    )
+
+
+def confusions(measured: dict[str, Any]) -> str:
+    """The three most frequent mistakes."""
+    return ", ".join(
+        f"{entry['class']} for {entry['taken_for']} ({entry['count']})"
+        for entry in measured["confusions"][:3]
+    )
+
+
+def unfamiliar(measured: dict[str, Any]) -> str:
+    """How well the scratch network's sign tells what it was not trained on."""
+    groups, areas = measured["groups"], measured["auroc"]
+    other, own, test = groups["other"], groups["ten_kinds"], groups["cifar10"]
+    return (
+        f"**Unlike anything it was trained on**: the sign, an energy below that of "
+        f"{percent(1 - measured['accepted'], 0)} of the validation images, flags "
+        f"{percent(other['flagged'])} of {other['n']} ImageNet sample photos of other things, "
+        f"{percent(own['flagged'])} of {own['n']} of the ten kinds that the network knows and "
+        f"{percent(test['flagged'])} of the CIFAR-10 test images. The ROC AUC between these and "
+        f"the other things is {areas['energy']:.3f} (greatest logit "
+        f"{areas['maximum_logit']:.3f}, greatest probability {areas['maximum_probability']:.3f}): "
+        "a small network often does not know what it doesn’t know."
+    )
+
+
+def imagenet(measured: dict[str, Any]) -> str:
+    """What the pre-trained network reached on its own task."""
+    return (
+        f"**Pre-trained**: {measured['model']} names {percent(measured['top1'])} "
+        f"({percent(measured['low'])} to {percent(measured['high'])}) of {measured['n']} ImageNet "
+        f"sample photos, one of each class, and {percent(measured['top5'])} with five tries; it may "
+        "have met some of them in its own training."
     )
 
 
@@ -128,6 +171,18 @@ def explaining() -> str:
         f"EfficientNet-Lite0 and {ratio['why_transfer']} for the transfer head; a layer’s feature "
         f"maps {ratio['layers_scratch']} for the scratch network and {ratio['layers_vgg16']} for "
         f"VGG16 ({machine['cores']} cores of an {machine['processor']})."
+    )
+
+
+def evaluating() -> str:
+    """How long an evaluation takes, beside the forward passes alone."""
+    report = runs.read_json(REPORTS / "evaluating.json")
+    machine = report["environment"]
+    return (
+        f"**Evaluating** {report['photos']} photos takes {report['dogs']['ratio']:.2f} times as "
+        f"long as the forward passes alone with all three networks, and "
+        f"{report['imagenet']['ratio']:.2f} times with EfficientNet-Lite0 alone "
+        f"({machine['cores']} cores of an {machine['processor']})."
     )
 
 
