@@ -234,18 +234,21 @@ def labelled_files(folder: Path, positive: str) -> list[tuple[Path, int]]:
     The label is 1 for the class `positive`. Raises DataError if there aren't two sub-folders, one
     of them of that name.
     """
-    classes = sorted(path for path in folder.glob("[!.]*") if path.is_dir())
-    if len(classes) != 2 or positive not in [path.name for path in classes]:
+    classes = class_files(folder)
+    if len(classes) != 2 or positive not in classes:
         raise DataError(
             f"{folder.name} must hold two folders of photos, one of them named {positive}; "
-            f"it holds: {', '.join(path.name for path in classes) or 'none'}."
+            f"it holds: {', '.join(classes) or 'none'}."
         )
-    return [
-        (file, int(path.name == positive))
-        for path in classes
-        for file in sorted(path.iterdir())
-        if file.is_file() and not file.name.startswith(".")
-    ]
+    return [(file, int(name == positive)) for name, files in classes.items() for file in files]
+
+
+def class_files(folder: Path) -> dict[str, list[Path]]:
+    """The files of each sub-folder by its name, both in a stable order, without hidden ones."""
+    classes = sorted(path for path in folder.glob("[!.]*") if path.is_dir())
+    return {
+        path.name: sorted(file for file in path.glob("[!.]*") if file.is_file()) for path in classes
+    }
 
 
 def imagenet_files(folder: Path) -> tuple[list[Path], np.ndarray]:

@@ -17,5 +17,9 @@ class DataError(ImgrecError):
     """A data set is missing, damaged, or could not be fetched."""
 
 
+class TeachError(ImgrecError):
+    """What a visitor teaches meets a limit, lacks something, or is not there any more."""
+
+
 class CancelledError(ImgrecError):
     """The user stopped a long operation."""

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from imgrec import approaches, labels
+from imgrec import approaches, labels, taught
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
 from imgrec.approaches.serving import Forward, Network, loaded_once, ready
 from imgrec.approaches.verdict import Verdict
 from imgrec.errors import ModelError
 from imgrec.images import Box
+from imgrec.taught import TaughtHead, TaughtVerdict
 
 if TYPE_CHECKING:
     import keras
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Method = Literal["grad-cam", "occlusion"]
 METHODS: tuple[Method, ...] = ("grad-cam", "occlusion")
 DOG_QUESTION = "dog?"  # the target that asks for the dog question instead of a class
+NO_CLASSES = slice(0, 0)  # what answers the dog question where it isn't asked
 TOP_K = 5  # classes that the page offers
 
 PLACES = {scratch.SIZE: 16, vgg16.SIZE: 8}  # of the patch along a side, by the side of the view
@@ -60,7 +62,7 @@ class Subject(NamedTuple):
 class Question:
     """Why does this network say that of this picture?"""
 
-    verdict: Verdict
+    verdict: Verdict | TaughtVerdict
     size: tuple[int, int]  # the picture's width and height
     subject: Subject
     target: Target
@@ -184,15 +186,32 @@ def ask(
     return Question(verdict, image.size, subject, _target(target, verdict, subject))
 
 
+def ask_taught(image: Image.Image, head: TaughtHead, target: str = "") -> Question:
+    """The question why a visitor's own head says `target`, one of its classes, of an RGB picture.
+
+    An empty `target` means the most probable class. Raises ModelError.
+    """
+    verdict = taught.answer_picture(head, image)
+    subject = _taught(vgg16.base(), head)
+    return Question(verdict, image.size, subject, _class_target(target, verdict, subject))
+
+
 def _target(wanted: str, verdict: Verdict, subject: Subject) -> Target:
-    """The target of that name; of classes with one name (two cranes), the more probable one."""
+    """The target of that name."""
     if wanted == DOG_QUESTION:
         return Target("a dog", subject.dogs)
+    return _class_target(wanted, verdict, subject, f"{DOG_QUESTION!r} or ")
+
+
+def _class_target(
+    wanted: str, verdict: Verdict | TaughtVerdict, subject: Subject, or_else: str = ""
+) -> Target:
+    """The class of that name; of classes with one name (two cranes), the more probable one."""
     label = wanted or verdict.classes[0].label
     if label not in subject.names:
         raise ModelError(
             f"{verdict.model} has no class {label[:60]!r}; leave the target empty, or choose "
-            f"{DOG_QUESTION!r} or one of its {len(subject.names)} classes, "
+            f"{or_else}one of its {len(subject.names)} classes, "
             f"as {' or '.join(repr(entry.label) for entry in verdict.classes[:2])}."
         )
     places = [place for place, name in enumerate(subject.names) if name == label]
@@ -261,6 +280,34 @@ def _transfer(network: Network, head: Network) -> Subject:
     )
 
 
+def _taught(base: Network, head: TaughtHead) -> Subject:
+    """The base that ships and a visitor's own head; the map is that of VGG16's last convolution."""
+    to_map, to_features = cut_base(base.model)
+
+    def run(views: np.ndarray) -> np.ndarray:
+        (features,) = base.run(vgg16.preprocess(views))
+        return taught.answer(head, np.asarray(_pooling()(features))).probabilities
+
+    def logits(maps: "tf.Tensor") -> "tf.Tensor":
+        return _pooling()(to_features(maps)) @ head.kernel + head.bias
+
+    return Subject(
+        head.class_names,
+        NO_CLASSES,
+        vgg16.box,
+        run,
+        lambda views: to_map(vgg16.preprocess(views))[0],
+        logits,
+    )
+
+
+@loaded_once
+def _pooling() -> "keras.layers.Layer":
+    from imgrec import networks
+
+    return networks.PowerPooling()
+
+
 def _concatenated(*columns: "tf.Tensor") -> "tf.Tensor":
     import tensorflow as tf
 
@@ -295,12 +342,17 @@ def cut(model: "keras.Model") -> tuple[Forward, Logits]:
 @loaded_once
 def cut_transfer(base: "keras.Model", head: "keras.Model") -> tuple[Forward, "keras.Model", Logits]:
     """As `cut`, of a head on a base's features: to the base's last map, to its features, logits."""
+    return *cut_base(base), _logits(head, head.inputs[0])
+
+
+@loaded_once
+def cut_base(base: "keras.Model") -> tuple[Forward, "keras.Model"]:
+    """VGG16's base up to its last feature map, compiled, and from there to its features."""
     import keras
 
     features = base.outputs[0]
     last = base.get_layer("block5_conv3").output
-    forward = ready(keras.Model(base.inputs[0], last)).run
-    return forward, keras.Model(last, features), _logits(head, head.inputs[0])
+    return ready(keras.Model(base.inputs[0], last)).run, keras.Model(last, features)
 
 
 def _logits(model: "keras.Model", start: "keras.KerasTensor") -> Logits:

@@ -1,33 +1,27 @@
 """Pictures whose content is known, one at a time: from a folder, CSV, zip, array or uploads."""
 
-import contextlib
 import csv
 import functools
-import io
 import itertools
 import os
 import re
 import stat
-import struct
 import unicodedata
-import weakref
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
-from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 
-from imgrec import datasets, images, labels, runs
+from imgrec import archives, datasets, images, labels, runs
 from imgrec.errors import DataError, ImageError
 
 Scheme = Literal["cifar10", "imagenet", "dogs"]  # which of a label's fields must be known
 Parts = tuple[str, ...]  # a path within a set: its folders, and the file's name
 
 MAX_ZIP_FILES = 20_000
-MAX_ZIP_DIRECTORY = 8 * 2**20  # bytes of the list of files, which is read whole
 
 # Passed over wherever it lies, as is everything whose name begins with a dot.
 JUNK = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir")
@@ -59,9 +53,6 @@ HOW_TO_LABEL: dict[Scheme | None, str] = {
     None: "Put the pictures into folders whose names say it: dog and not_dog, or CIFAR-10’s "
     f"classes ({', '.join(labels.CIFAR10)}), or WordNet ids (n02085620).",
 }
-
-# What zipfile raises for archives that are damaged or made to do harm.
-ZIP_FAULTS = (BadZipFile, OSError, ValueError, RuntimeError, EOFError, struct.error, zlib.error)
 
 
 class Label(NamedTuple):
@@ -152,14 +143,10 @@ def of_zip(file: Path, scheme: Scheme | None = None) -> LabelledSet:
     DataError if it is no zip, is damaged or protected with a password, or has too many files.
     """
     name = _shown(file.name)
-    archive = _opened_zip(file, name)
-    members = [info for info in archive.infolist() if not info.is_dir()]
-    if len(members) > MAX_ZIP_FILES:
-        raise DataError(f"{name} holds more than {MAX_ZIP_FILES:,} files; make it smaller.")
-    if any(info.flag_bits & 1 for info in members):
-        raise DataError(f"{name} is protected with a password; make it without one.")
+    archive = archives.opened(file, name, MAX_ZIP_FILES)
     found = _sorted_found(
-        (info.filename, functools.partial(_read_member, archive, info)) for info in members
+        (info.filename, functools.partial(_read_member, archive, info))
+        for info in archives.files(archive)
     )
     return _labelled(name, lambda: iter(found), scheme)
 
@@ -511,45 +498,6 @@ def _cells(row: list[str], columns: tuple[int, int], place: str) -> tuple[str, i
     return path, int(label)
 
 
-# Zips
-
-
-class _Frugal(io.FileIO):
-    """A file that refuses to read more than so much at once: zipfile reads a zip's list whole."""
-
-    longest: int | None = MAX_ZIP_DIRECTORY
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        if self.longest is not None and size is not None and size > self.longest:
-            raise DataError(
-                f"{_shown(Path(str(self.name)).name)} holds too many files, or files with names "
-                "that are too long; make it smaller."
-            )
-        return super().read(-1 if size is None else size) or b""
-
-
-def _opened_zip(file: Path, name: str) -> ZipFile:
-    """The zip, which stays open as long as somebody has it."""
-    with contextlib.ExitStack() as closing:
-        try:
-            content = closing.enter_context(_Frugal(file))
-            archive = ZipFile(content)
-        except ZIP_FAULTS as error:
-            raise DataError(f"{name} is not a whole zip archive; make it again.") from error
-        content.longest = None
-        weakref.finalize(archive, closing.pop_all().close)
-        return archive
-
-
 def _read_member(archive: ZipFile, info: ZipInfo, name: str) -> bytes:
-    """A member's bytes; one that is too large comes cut off behind what makes it too large.
-
-    Only the usual way of packing is unpacked: the others of zipfile unpack without a bound.
-    """
-    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        raise ImageError(f"{_shown(name)} is packed in an unusual way; make a usual zip archive.")
-    try:
-        with archive.open(info) as member:
-            return member.read(images.MAX_BYTES + 1)
-    except ZIP_FAULTS as error:
-        raise ImageError(f"{_shown(name)} is damaged in the archive; make it again.") from error
+    """A member's bytes; one that is too large comes cut off behind what makes it too large."""
+    return archives.read(archive, info, _shown(name), images.MAX_BYTES)

@@ -143,17 +143,17 @@ class PowerPooling(layers.Layer):
         return keras.ops.normalize(keras.ops.where(squares > 0, powers, 0.0), axis=-1)
 
 
-def pooled_head(hidden: int = 0, l2: float = 1e-4) -> keras.Model:
+def pooled_head(hidden: int = 0, l2: float = 1e-4, classes: int = 1) -> keras.Model:
     """The better head: 513 parameters. Input float32 (n, 7, 7, 512), output (n, 1) probability.
 
     `hidden` neurons, if any, stand between the pooled features and the answer; `l2` is the weight
-    decay of every kernel.
+    decay of every kernel. With more than one of `classes` the output is (n, classes).
     """
     return keras.Sequential(
         [
             keras.Input((7, 7, 512)),
             PowerPooling(name="pool"),  # (n, 512)
-            *_dense(hidden, l2),
+            *_dense(hidden, l2, classes),
         ],
         name="pooled",
     )
@@ -174,10 +174,14 @@ def flatten_head(hidden: int = 256, l2: float = 0.0) -> keras.Model:
     )
 
 
-def _dense(hidden: int, l2: float) -> list[layers.Layer]:
-    """A hidden layer, if it has neurons, and the answer."""
+def _dense(hidden: int, l2: float, classes: int = 1) -> list[layers.Layer]:
+    """A hidden layer, if it has neurons, and the answer: yes or no, or one of several classes."""
     decay = keras.regularizers.L2(l2) if l2 else None
     answer = layers.Dense(1, activation="sigmoid", kernel_regularizer=decay, name="dog")
+    if classes > 1:
+        answer = layers.Dense(
+            classes, activation="softmax", kernel_regularizer=decay, name="classes"
+        )
     if not hidden:
         return [answer]
     return [

@@ -4,20 +4,31 @@
     python scripts/benchmark.py while_training   # answers while a training runs, beside alone
     python scripts/benchmark.py explaining       # explanations, beside a comparison
     python scripts/benchmark.py evaluating --photos DIR    # beside the bare forward passes
+    python scripts/benchmark.py teaching --photos DIR      # beside every epoch through the base
+    python scripts/benchmark.py teaching_memory  # full projects of many visitors, beside none
 
 `startup` starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the
 time until the page answers over HTTP. `while_training` asks the running page to compare a picture,
 over and over, before and while it trains the scratch network. `explaining` asks it in turn for a
 comparison and for what explains it. `evaluating` asks no page: it evaluates up to 1,000 photos that
 are named by their WordNet id, with all three networks and with the pre-trained one alone, and in
-turn only runs the networks on the same batches, prepared before. Each writes its report to
+turn only runs the networks on the same batches, prepared before. `teaching` teaches the head of
+`dog or not` from 64 such photos, on features as the page does, and in turn with all of VGG16's
+base before it in every epoch; both are measured on all the others. `teaching_memory`
+asks no page either: it fills as many projects as there are rounds with as many pictures as go in,
+each with augmented copies, and counts bytes; noise stands in for VGG16's features, which would take
+hours and be as large. Each writes its report to
 assets/reports; the ratio of the medians is what compares between machines.
 """
 
 import argparse
 import contextlib
+import ctypes
 import dataclasses
+import gc
+import io
 import itertools
+import mmap
 import socket
 import statistics
 import subprocess
@@ -25,9 +36,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -37,11 +50,14 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from tqdm import tqdm
 
-from imgrec import approaches, datasets, labelled, measuring, runs
+from imgrec import approaches, datasets, labelled, measuring, pictures, runs, taught
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
 from imgrec.approaches.serving import BATCH
+from imgrec.evaluation import wilson
 from imgrec.images import open_image
 from imgrec.paths import IMAGES, REPORTS, ROOT
+from imgrec.recipe import HEAD_RECIPES
+from imgrec.teaching import MOST_PICTURES, Project, Settings, projects
 
 EMPTY = "import gradio as gr\nwith gr.Blocks() as d: pass\nd.launch(server_port={port}, quiet=True)"
 TIMEOUT = 120  # seconds
@@ -170,10 +186,11 @@ def seconds_of_answer(client: Client, endpoint: str, *more: Any) -> float:
     return time.perf_counter() - started
 
 
-def evaluating(rounds: int, photos: labelled.LabelledSet) -> dict[str, Any]:
+def evaluating(rounds: int, photos: Path) -> dict[str, Any]:
     """Seconds of an evaluation and of its bare forward passes, in turn, and their ratios."""
-    first = list(itertools.islice(photos.items(), PHOTOS))
-    some = dataclasses.replace(photos, count=len(first), items=lambda: iter(first))
+    whole_set = labelled.open_set(photos, "imagenet")
+    first = list(itertools.islice(whole_set.items(), PHOTOS))
+    some = dataclasses.replace(whole_set, count=len(first), items=lambda: iter(first))
     report: dict[str, Any] = {"photos": len(first)}
     for name, chosen in {"dogs": approaches.NAMES, "imagenet": ("pretrained",)}.items():
         whole: list[float] = []
@@ -215,12 +232,193 @@ def viewed(approach: ModuleType, pictures: Sequence[Image.Image]) -> np.ndarray:
     return np.stack([np.asarray(approach.view(picture)) for picture in pictures])
 
 
+def teaching(rounds: int, photos: Path) -> dict[str, Any]:
+    """Seconds of a training on cached features and through the frozen base, in turn, their ratio.
+
+    The former are of the head and of all those that judge it; the latter of the head alone, with
+    as many epochs and as large a batch. Nothing is warmed up.
+    """
+    files, classes = datasets.imagenet_files(photos)
+    dogs = datasets.is_dog(classes).astype(int)
+    drawn = datasets.draw_dog_photos(classes, seed=1)
+    views = [vgg16.view(open_image(file)) for file in tqdm(files, "photos")]
+    started = time.perf_counter()
+    features = pooled([view for view, chosen in zip(views, drawn, strict=True) if chosen])
+    extraction = time.perf_counter() - started
+    apart = pooled([view for view, chosen in zip(views, drawn, strict=True) if not chosen])
+    inputs = vgg16.preprocess(np.stack([np.asarray(views[i]) for i in np.flatnonzero(drawn)]))
+    count = len(features)
+    examples = taught.Examples(features, dogs[drawn], np.arange(count), np.zeros(count, bool))
+    cached: list[float] = []
+    through_base: list[float] = []
+    for _ in range(rounds):
+        head = taught.teach(examples, ("not a dog", "dog"))
+        cached.append(head.seconds)
+        kernel, bias, seconds = taught_through_base(inputs, dogs[drawn])
+        through_base.append(seconds)
+    slow, fast = statistics.median(through_base), statistics.median(cached)
+    return {
+        "photos": count,
+        "epochs": HEAD_RECIPES["pooled"].epochs,
+        "batch_size": count,
+        "extraction_seconds": round(extraction, 2),
+        "cached_seconds": [round(value, 3) for value in cached],
+        "heads_trained_on_cached": 1 + head.honest.folds * head.honest.repeats,
+        "through_base_seconds": [round(value, 1) for value in through_base],
+        "ratio": round(slow / fast, 1),
+        "ratio_with_extraction": round(slow / (fast + extraction), 1),
+        "honest": {name: getattr(head.honest, name) for name in ("accuracy", "low", "high")},
+        "kept_apart": {
+            "cached": accuracy(apart @ head.kernel + head.bias, dogs[~drawn]),
+            "through_base": accuracy(apart @ kernel + bias, dogs[~drawn]),
+        },
+    }
+
+
+def pooled(views: Sequence[Image.Image]) -> np.ndarray:
+    """The pooled features of VGG16's views, float32 (n, 512), a batch at a time."""
+    starts = range(0, len(views), pictures.BATCH)
+    batches = [views[start : start + pictures.BATCH] for start in starts]
+    return np.concatenate([pictures.pooled(batch) for batch in tqdm(batches, "features")])
+
+
+def taught_through_base(
+    inputs: np.ndarray, right: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Trains the same head with the frozen base before it, in every epoch; kernel, bias, seconds.
+
+    Inputs are float32 (n, 224, 224, 3), as `vgg16.preprocess` gives them, right classes (n,); as
+    many of each. The features of the base stay what they are, so the head alone is judged.
+    """
+    import keras
+
+    from imgrec import networks
+
+    recipe = HEAD_RECIPES["pooled"]
+    base = vgg16.base().model
+    base.trainable = False
+    head = networks.pooled_head(l2=recipe.l2, classes=2)
+    model = keras.Sequential([base, head])
+    adam = keras.optimizers.Adam(recipe.learning_rate)
+    model.compile(adam, "sparse_categorical_crossentropy")
+    started = time.perf_counter()
+    model.fit(inputs, right, batch_size=len(inputs), epochs=recipe.epochs, verbose=2)
+    seconds = time.perf_counter() - started
+    kernel, bias = (np.asarray(weight) for weight in head.weights)
+    return kernel, bias, seconds
+
+
+def accuracy(logits: np.ndarray, right: np.ndarray) -> dict[str, Any]:
+    """How often the most probable of (n, classes) is right, with its interval."""
+    count = int((logits.argmax(axis=1) == right).sum())
+    low, high = wilson(count, len(right))
+    return {"n": len(right), "accuracy": count / len(right), "low": low, "high": high}
+
+
+def teaching_memory(rounds: int) -> dict[str, Any]:
+    """Bytes of full projects, of the process with and without them, and of looking at pictures.
+
+    The projects are filled twice, to tell what stays from what grows.
+    """
+    full = filled(noise((1024, 768)))
+    pictures_kept, (memory, disk) = full.count, full.size()
+    full.close()
+    small = list(itertools.islice(noise((160, 120)), MOST_PICTURES + 1))
+    report: dict[str, Any] = {
+        "sessions": rounds,
+        "largest": {"pictures": pictures_kept, "memory_bytes": memory, "disk_bytes": disk},
+        "resident_bytes_before": in_use(),
+    }
+    for which in ("first", "second"):
+        names = tqdm(range(rounds), f"{which} sessions")
+        tokens = [projects.create(filled(iter(small))) for _ in names]
+        sizes = [projects.get(token).size() for token in tokens]
+        counts = [projects.get(token).count for token in tokens]
+        report[which] = {
+            "pictures_each": min(counts),
+            "memory_bytes_each": max(size.memory for size in sizes),
+            "resident_bytes": in_use(),
+        }
+        for token in tokens:
+            projects.remove(token)
+        report[which]["resident_bytes_after"] = in_use()
+    return {**report, "looking": looking(rounds)}
+
+
+def noise(size: tuple[int, int]) -> Iterator[bytes]:
+    """JPEGs without end, each of other pixels."""
+    random = np.random.default_rng(1)
+    while True:
+        coarse = random.integers(0, 256, (size[1] // 8, size[0] // 8, 3), np.uint8)
+        picture = np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC), int)
+        grain = random.normal(0, 12, picture.shape)
+        buffer = io.BytesIO()
+        Image.fromarray((picture + grain).clip(0, 255).astype(np.uint8)).save(buffer, "JPEG")
+        yield buffer.getvalue()
+
+
+def filled(jpegs: Iterator[bytes]) -> Project:
+    """A project that takes no more pictures, with stand-ins for its features and their copies'."""
+    project = Project()
+    index = project.add_class("full")
+    project.configure(Settings(augment=True))
+    while not project.add(index, [("noise.jpg", next(jpegs))]).refused:
+        pass
+    random = np.random.default_rng(1)
+    with mock.patch(
+        "imgrec.teaching.pooled", lambda views: random.random((len(views), 512), "float32")
+    ):
+        project.extract()
+    return project
+
+
+def looking(visitors: int) -> dict[str, Any]:
+    """Bytes of the process while so many visitors have VGG16 look at pictures, beyond those before.
+
+    A first look is not counted: it loads the network.
+    """
+    jpegs = noise((320, 240))
+    pictures.pooled([vgg16.view(open_image(next(jpegs)))])
+    before, most = in_use(), 0
+    looked = [Project() for _ in range(visitors)]
+    for project in looked:
+        given = [(f"{n}.jpg", next(jpegs)) for n in range(pictures.BATCH)]
+        project.add(project.add_class(), given)
+    with ThreadPoolExecutor(visitors) as pool:
+        ends = [pool.submit(project.extract) for project in looked]
+        while not all(end.done() for end in ends):
+            most = max(most, resident())
+            time.sleep(0.01)
+        for end in ends:
+            end.result()
+    for project in looked:
+        project.close()
+    return {"visitors": visitors, "passes_at_once": pictures.PASSES, "more_bytes": most - before}
+
+
+def in_use() -> int:
+    """Bytes of this process in the machine's memory, after what it has freed went back."""
+    gc.collect()
+    with contextlib.suppress(AttributeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
+    return resident()
+
+
+def resident() -> int:
+    """Bytes of this process in the machine's memory, by Linux."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * mmap.PAGESIZE
+
+
 MEASURES: dict[str, tuple[Callable[..., dict[str, Any]], int]] = {
     "startup": (startup, 5),
     "while_training": (while_training, 20),
     "explaining": (explaining, 10),
     "evaluating": (evaluating, 3),
+    "teaching": (teaching, 1),
+    "teaching_memory": (teaching_memory, 20),
 }
+WITH_PHOTOS = ("evaluating", "teaching")
 
 
 def main() -> None:
@@ -228,15 +426,15 @@ def main() -> None:
     parser.add_argument("what", choices=list(MEASURES))
     parser.add_argument("--rounds", type=int, help="measurements of each kind")
     parser.add_argument("--json", type=Path, help="default: the report in assets/reports")
-    parser.add_argument("--photos", type=Path, help="for evaluating: named by their WordNet id")
+    parser.add_argument("--photos", type=Path, help="named by their WordNet id")
     options = parser.parse_args()
     measure, usual = MEASURES[options.what]
     rounds = options.rounds or usual
     command = f"scripts/benchmark.py {options.what} --rounds {rounds}"
-    if options.what == "evaluating":
+    if options.what in WITH_PHOTOS:
         if options.photos is None:
-            parser.error("evaluating wants --photos DIR")
-        report = measure(rounds, labelled.open_set(options.photos, "imagenet"))
+            parser.error(f"{options.what} wants --photos DIR")
+        report = measure(rounds, options.photos)
         command += " --photos DIR"
     else:
         report = measure(rounds)

@@ -6,6 +6,7 @@ With --check nothing is written, and the exit code is 1 if the README and the re
 """
 
 import argparse
+import statistics
 import sys
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ def figures() -> str:
             explaining(),
             "",
             evaluating(),
+            "",
+            teaching(),
         ]
     )
 
@@ -183,6 +186,27 @@ def evaluating() -> str:
         f"long as the forward passes alone with all three networks, and "
         f"{report['imagenet']['ratio']:.2f} times with EfficientNet-Lite0 alone "
         f"({machine['cores']} cores of an {machine['processor']})."
+    )
+
+
+def teaching() -> str:
+    """What it takes to teach a head on cached features, and what a visitor's project takes."""
+    report = runs.read_json(REPORTS / "teaching.json")
+    memory = runs.read_json(REPORTS / "teaching_memory.json")
+    machine, apart, largest = report["environment"], report["kept_apart"], memory["largest"]
+    return (
+        f"**Teaching** {report['photos']} photos on cached features takes "
+        f"{statistics.median(report['cached_seconds']):.1f} s, with the "
+        f"{report['heads_trained_on_cached'] - 1} heads that measure it; the same head trained "
+        f"through VGG16’s frozen base in every epoch takes {report['ratio']:,.0f} times as long "
+        f"({report['ratio_with_extraction']:.0f} times, if extracting the features once is "
+        f"counted), and is right on {percent(apart['through_base']['accuracy'])} of "
+        f"{apart['cached']['n']} photos kept apart, the taught one on "
+        f"{percent(apart['cached']['accuracy'])} ({machine['cores']} cores of an "
+        f"{machine['processor']}). A project that takes no more pictures holds "
+        f"{largest['pictures']} of them, with their copies' features "
+        f"{largest['memory_bytes'] / 1e6:.0f} MB in memory and "
+        f"{largest['disk_bytes'] / 1e6:.0f} MB on disk."
     )
 
 

@@ -210,6 +210,12 @@ def test_every_endpoint_is_documented_and_nothing_else_is_offered(client):
         "/vgg16_status",
         "/evaluate",
         "/results",
+        "/teach_new",
+        "/teach_add",
+        "/teach_train",
+        "/teach_ask",
+        "/teach_save",
+        "/teach_open",
     }
     for name, described in endpoints.items():
         assert described["description"], name

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import datasets, images, labelled, labels
+from imgrec import archives, datasets, images, labelled, labels
 from imgrec.errors import DataError, ImageError
 from imgrec.labelled import Item, Label, LabelledSet, of_cifar10, of_imagenet
 
@@ -459,7 +459,7 @@ def test_too_many_files_in_a_zip_are_refused(tmp_path, monkeypatch):
 
 def test_a_long_list_of_files_in_a_zip_is_not_read(tmp_path, monkeypatch):
     longest_name = 2**16 - 1
-    count = labelled.MAX_ZIP_DIRECTORY // longest_name + 1
+    count = archives.MAX_DIRECTORY // longest_name + 1
     names = [f"{number:0{longest_name}}" for number in range(count)]
     file = zip_of(tmp_path / "x.zip", *names)
     monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("it was read"))
@@ -467,7 +467,7 @@ def test_a_long_list_of_files_in_a_zip_is_not_read(tmp_path, monkeypatch):
 
 
 def test_only_the_list_of_files_has_to_be_short(tmp_path):
-    content = bytes(labelled.MAX_ZIP_DIRECTORY + 1)
+    content = bytes(archives.MAX_DIRECTORY + 1)
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("dog/1.bmp", content)
     (item,) = labelled.of_zip(tmp_path / "x.zip").items()

@@ -26,7 +26,7 @@ from imgrec.evaluation import Reliability, YesNo
 from imgrec.labelled import Item, Label, LabelledSet
 from imgrec.results import Disputed, Timing
 from imgrec.ui import results as tab
-from imgrec.ui import results_cards, results_diagram, results_disputed, results_drop, results_own
+from imgrec.ui import drop, results_cards, results_diagram, results_disputed, results_own
 
 NAMES = tuple(MODULES)
 
@@ -323,7 +323,7 @@ def upload(tmp_path):
 
 def test_what_was_uploaded_is_taken_by_name_and_place(upload):
     path = upload("a.png")
-    taken = results_drop.uploaded(dropped([{"name": "set/dog/a.png", "path": path}]), 5)
+    taken = drop.uploaded(dropped([{"name": "set/dog/a.png", "path": path}]), 5)
     assert taken == [("set/dog/a.png", path)]
 
 
@@ -347,7 +347,7 @@ def test_what_was_uploaded_is_taken_by_name_and_place(upload):
 )
 def test_a_forged_upload_is_refused_in_a_sentence(files):
     with pytest.raises(DataError, match=r"choose"):
-        results_drop.uploaded(dropped(files), 5)
+        drop.uploaded(dropped(files), 5)
 
 
 def test_a_folder_is_named_by_what_is_around_its_files(upload):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgrec import journal, runs
+from imgrec import bundle, journal, runs, taught, teaching
 from imgrec.approaches import transfer
 from imgrec.datasets import SAMPLE_FILE
 from imgrec.paths import IMAGES, ROOT
@@ -176,6 +176,83 @@ def test_train_transfer_builds_the_head_it_is_told_to(script, photos, tmp_path, 
     assert settings.items() <= saved.config["recipe"].items()
     assert [len(values) for values in saved.history.values()] == [3] * 4
     assert transfer.load("mine").model.count_params() == 25089 * 4 + 5
+
+
+@pytest.fixture
+def mean_colours(monkeypatch):
+    """In place of VGG16's features, the mean colour of what it would see."""
+
+    def pooled(views):
+        features = np.zeros((len(views), taught.FEATURES), "float32")
+        features[:, :3] = [np.asarray(view).mean((0, 1)) for view in views]
+        return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+    for module in ("pictures", "teaching"):
+        monkeypatch.setattr(f"imgrec.{module}.pooled", pooled)
+
+
+@pytest.fixture
+def three_classes(photos):
+    """As `photos`, with a third class; in it is one file that is no picture, and one twice."""
+    (photos / "grass").mkdir()
+    for number, green in enumerate((120, 140, 160, 180)):
+        Image.new("RGB", (240, 260), (60, green, 40)).save(photos / "grass" / f"{number}.png")
+    shutil.copy(photos / "grass" / "0.png", photos / "grass" / "twin.png")
+    (photos / "grass" / "broken.png").write_bytes(b"no picture")
+    return photos
+
+
+def test_train_transfer_of_several_classes_teaches_as_the_page_does(
+    script, three_classes, mean_colours, tmp_path, capsys
+):
+    options = ("--data", three_classes, "--test", three_classes, "--augment", "--seed", 5)
+    assert script("train_transfer.py", *options, "--runs-dir", tmp_path, "--run", "mine") == 0
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert re.fullmatch(r".*mine\.zip: 12 photos, 3 classes, \d+\.\d\d s", lines[0])
+    assert lines[1:6] == [
+        "accuracy on photos that it had not seen: between 76 % and 100 %, from 12 pictures",
+        "12 of the 12 pictures are nearly the same as another one, so new pictures, which differ "
+        "more, will do worse than this; add some that differ.",
+        *(f"  {name}: 100 % found" for name in ("dog", "grass", "sky")),
+    ]
+    assert lines[6].startswith("on 13 photos kept apart: accuracy 1.000 (0.772 to 1.000), ")
+    told = [line for line in printed.err.splitlines() if line.startswith("left out: ")]
+    assert "left out: twin.png is the same picture as 0.png." in told
+    assert sum("broken.png is not a picture" in line for line in told) == 2
+    project = bundle.opened(tmp_path / "mine.zip")
+    assert project.class_names == ("dog", "grass", "sky")
+    assert project.settings == teaching.Settings(augment=True, seed=5)
+    sky = Image.new("RGB", (300, 300), (60, 120, 220))
+    assert taught.answer_picture(project.head, sky).classes[0].label == "sky"
+    project.close()
+
+
+def test_train_transfer_asks_which_of_two_classes_if_it_is_told_to(
+    script, photos, mean_colours, tmp_path, capsys
+):
+    options = ("--data", photos, "--classes", "--runs-dir", tmp_path, "--run", "mine")
+    assert script("train_transfer.py", *options) == 0
+    assert "mine.zip: 8 photos, 2 classes" in capsys.readouterr().out
+    assert script("train_transfer.py", *options) == 1
+    assert capsys.readouterr().err.endswith("mine.zip exists; choose another --run.\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--classes", "--epochs", 3), "--epochs is for yes or no, not for several classes"),
+        (("--classes", "--learning-rate", 1), "--learning-rate is for yes or no, not for several"),
+        (("--augment",), "--augment is for several classes; leave it out, or add --classes."),
+    ],
+)
+def test_train_transfer_refuses_settings_of_the_other_kind(
+    script, photos, tmp_path, capsys, options, complaint
+):
+    arguments = ("--data", photos, "--runs-dir", tmp_path / "runs", *options)
+    assert script("train_transfer.py", *arguments) == 1
+    assert capsys.readouterr().err.startswith(complaint)
+    assert not (tmp_path / "runs").exists()
 
 
 # train_scratch.py

@@ -9,6 +9,7 @@ from imgrec.ui.how import build_how
 from imgrec.ui.pretrained import build_pretrained
 from imgrec.ui.results import build_results
 from imgrec.ui.scratch import build_scratch
+from imgrec.ui.teach import build_teach, remembered
 from imgrec.ui.train import build_train
 from imgrec.ui.transfer import build_transfer
 from imgrec.ui.vgg16_panel import connect, vgg16_status
@@ -43,6 +44,7 @@ def build_page() -> gr.Blocks:
         page.queue(max_size=QUEUE)  # while it is empty: it is gone through once more for that
         gr.HTML(HEADER)
         arrived = gr.State(0)  # how often VGG16's weights have arrived while the page was open
+        taught = remembered()
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id=COMPARE) as first_tab:
                 first = build_compare(page, arrived)
@@ -53,6 +55,8 @@ def build_page() -> gr.Blocks:
             with gr.Tab("Transfer") as transfer_tab:
                 head = build_transfer(transfer_tab, first.picture)
             choosers = Choosers((first.weights, weights), (first.head, head))
+            with gr.Tab("Teach it") as tab:
+                build_teach(page, tab, taught)
             with gr.Tab("Train", render_children=True) as tab:
                 build_train(tabs, tab, choosers)
             with gr.Tab("The data") as tab:

@@ -1,7 +1,6 @@
 """The picture that a visitor hands over."""
 
 import base64
-import binascii
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ def _decoded(address: str) -> bytes:
     """The content of a `data:` address; of anything else, nothing, which the door refuses."""
     try:
         return base64.b64decode(address.partition(",")[2], validate=True)
-    except binascii.Error:
+    except ValueError:
         return b""
 
 

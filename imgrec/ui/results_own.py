@@ -17,10 +17,10 @@ from imgrec.labelled import LabelledSet
 from imgrec.ui import cards, results_cards, results_diagram
 from imgrec.ui.choosers import Choosers, keep_fresh, scratch_chooser, transfer_chooser
 from imgrec.ui.data import QUIET
+from imgrec.ui.drop import Upload, drop_zone, uploaded
 from imgrec.ui.failures import reported
 from imgrec.ui.picture import Source
 from imgrec.ui.results_disputed import build_disputed, tiles
-from imgrec.ui.results_drop import Upload, drop_zone, uploaded
 
 MOST_PICTURES = 1000  # of one test: some minutes on two cores
 SECONDS_BETWEEN_LOOKS = 0.25
@@ -42,6 +42,7 @@ HOW_TO_LABEL = f"""
   <p>Nobody else sees your pictures, and the server deletes them after about a day. For more than
   {MOST_PICTURES:,} there is <code>scripts/evaluate.py</code>.</p>
 </section>"""
+HEADING = "Drop a zip or a folder of labelled pictures here"
 NOTE = (
     f"At most {MOST_PICTURES:,} pictures; a zip, or a picture, may have {MAX_BYTES // 2**20} MiB. "
     "Nothing is shared with others."
@@ -55,7 +56,7 @@ def build_own(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> 
     files = gr.State([])  # what was uploaded
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            zone = drop_zone(MOST_PICTURES, NOTE)
+            zone = drop_zone(HEADING, NOTE, MOST_PICTURES)
             with gr.Accordion("Which trained networks answer", open=False):
                 weights, head = scratch_chooser(), transfer_chooser()
         with gr.Column(scale=2, min_width=320):

@@ -1,5 +1,6 @@
 """*Why?* on a card: where in the picture a network found the evidence for a class."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any, NamedTuple
@@ -51,6 +52,7 @@ FOCUS_BACK = """() => {
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 Names = Callable[..., dict[str, str]]  # from a tab's controls: the weights and head to explain
+Ask = Callable[..., Question]  # from a picture, an approach, a target and what Names gives
 
 
 @reported
@@ -135,16 +137,19 @@ def build_why(
     controls: Sequence[Any],
     names: Names,
     again: Sequence[gr.State] = (),
+    ask: Ask = explain.ask,
 ) -> None:
     """Lays out the panel that the *Why?* buttons in `card`, a `pressable`, open.
 
-    `names(*controls)` gives the keywords `weights` and `head` of `explain.ask`. The panel closes
-    when the picture or a control changes, or a state in `again` does. `name` is unique on the page.
+    `names(*controls)` gives the keywords of `ask`, as `weights` and `head` of `explain.ask`. The
+    panel closes when the picture or a control changes, or a state in `again` does. `name` is unique
+    on the page.
     """
     panel = _layout()
 
     def show(source: Source, approach: str, target: Any, *chosen: Any) -> tuple[Any, ...]:
-        return _shown(name, source, approach, _text(target), names(*chosen))
+        asking = functools.partial(ask, **names(*chosen))
+        return _shown(name, source, approach, _text(target), asking)
 
     def start(event: gr.EventData, source: Source, *chosen: Any) -> tuple[Any, ...]:
         try:
@@ -154,7 +159,8 @@ def build_why(
         return gr.Column(visible=True), approach, *show(source, approach, "", *chosen)
 
     def doubt(source: Source, approach: str, target: Any, *chosen: Any) -> Iterator[Any]:
-        for html in _occluding(name, source, approach, _text(target), names(*chosen)):
+        asking = functools.partial(ask, **names(*chosen))
+        for html in _occluding(name, source, approach, _text(target), asking):
             yield html, "", gr.Button(visible=False), gr.Button(visible=True)
         yield html, "", gr.Button(visible=True), gr.Button(visible=False)
 
@@ -230,16 +236,16 @@ def _connect_ends(panel: Panel, changes: Sequence[Any], running: Any, asking: li
     )
 
 
-def _shown(
-    name: str, source: Source, approach: str, target: str, names: dict[str, str]
-) -> tuple[Any, ...]:
+def _shown(name: str, source: Source, approach: str, target: str, asking: Ask) -> tuple[Any, ...]:
     """The panel's parts with Grad-CAM's answer: heading, classes, view, and no second opinion."""
     try:
-        question, image = _asked(source, approach, target, names)
+        question, image = _asked(source, approach, target, asking)
         explanation = explain.explain(question)
     except ImgrecError as error:
         return _failed(str(error))
-    choices = [(e.label, e.label) for e in question.verdict.classes] + [DOG_CHOICE]
+    choices = [(e.label, e.label) for e in question.verdict.classes]
+    if question.subject.dogs != explain.NO_CLASSES:
+        choices.append(DOG_CHOICE)
     value = target or explanation.target
     # A component that is updated keeps only what the update says, so all of it is said again.
     chooser = gr.Dropdown(choices, value=value, label="Evidence for", filterable=False)
@@ -266,21 +272,17 @@ def _failed(reason: str) -> tuple[Any, ...]:
     )
 
 
-def _asked(
-    source: Source, approach: str, target: str, names: dict[str, str]
-) -> tuple[Question, Image.Image]:
+def _asked(source: Source, approach: str, target: str, asking: Ask) -> tuple[Question, Image.Image]:
     if source is None:
         raise ImgrecError("There is no picture; drop one first.")
     image, _ = opened(source)
-    return explain.ask(image, approach, target, **names), image
+    return asking(image, approach, target), image
 
 
-def _occluding(
-    name: str, source: Source, approach: str, target: str, names: dict[str, str]
-) -> Iterator[str]:
+def _occluding(name: str, source: Source, approach: str, target: str, asking: Ask) -> Iterator[str]:
     """The second opinion as HTML while it grows, and at its end how far it agrees with Grad-CAM."""
     try:
-        question, image = _asked(source, approach, target, names)
+        question, image = _asked(source, approach, target, asking)
         for drops in explain.occlusion(question):
             done, total = int(np.isfinite(drops).sum()), drops.size
             explanation = explain.explained(question, "occlusion", drops)
@@ -297,7 +299,7 @@ def _occluding(
 def _heading(explanation: Explanation, target: str) -> str:
     dog = target == explain.DOG_QUESTION
     asked = "What speaks for a dog?" if dog else f"Why “{explanation.target}”?"
-    who = f"{cards.TITLES[explanation.approach]} · {explanation.model}"
+    who = f"{cards.TITLES.get(explanation.approach, 'Your own')} · {explanation.model}"
     return (
         f'<h3 tabindex="-1" data-approach="{explanation.approach}">{escape(asked)}</h3>'
         f'<p class="who">{escape(who)}: {cards.percent(explanation.probability)}</p>'

@@ -1,0 +1,74 @@
+"""Zips that anyone may have made: opened and read within bounds, never unpacked to disk."""
+
+import contextlib
+import io
+import struct
+import weakref
+import zlib
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from imgrec.errors import DataError, ImageError
+
+MAX_DIRECTORY = 8 * 2**20  # bytes of the list of files, which is read whole
+
+# What zipfile raises for archives that are damaged or made to do harm.
+FAULTS = (BadZipFile, OSError, ValueError, RuntimeError, EOFError, struct.error, zlib.error)
+
+
+class _Frugal(io.FileIO):
+    """A file that refuses to read more than so much at once: zipfile reads a zip's list whole."""
+
+    longest: int | None = MAX_DIRECTORY
+    called = "The archive"
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.longest is not None and size is not None and size > self.longest:
+            raise DataError(
+                f"{self.called} holds too many files, or files with names that are too long; make "
+                "it smaller."
+            )
+        return super().read(-1 if size is None else size) or b""
+
+
+def opened(file: Path, name: str, most: int) -> ZipFile:
+    """The zip, which stays open as long as somebody has it; messages call it `name`.
+
+    Raises DataError if it is no zip, is damaged or protected with a password, or has more than
+    `most` files.
+    """
+    with contextlib.ExitStack() as closing:
+        try:
+            content = closing.enter_context(_Frugal(file))
+            content.called = name
+            archive = ZipFile(content)
+        except FAULTS as error:
+            raise DataError(f"{name} is not a whole zip archive; make it again.") from error
+        content.longest = None
+        weakref.finalize(archive, closing.pop_all().close)
+    members = files(archive)
+    if len(members) > most:
+        raise DataError(f"{name} holds more than {most:,} files; make it smaller.")
+    if any(info.flag_bits & 1 for info in members):
+        raise DataError(f"{name} is protected with a password; make it without one.")
+    return archive
+
+
+def files(archive: ZipFile) -> list[ZipInfo]:
+    """What is in the zip, without its folders."""
+    return [info for info in archive.infolist() if not info.is_dir()]
+
+
+def read(archive: ZipFile, info: ZipInfo, name: str, most: int) -> bytes:
+    """A member's bytes, at most `most` + 1 of them; a message calls it `name`.
+
+    Only the usual way of packing is unpacked: the others of zipfile unpack without a bound. Raises
+    ImageError if it is packed otherwise, or damaged.
+    """
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+        raise ImageError(f"{name} is packed in an unusual way; make a usual zip archive.")
+    try:
+        with archive.open(info) as member:
+            return member.read(most + 1)
+    except FAULTS as error:
+        raise ImageError(f"{name} is damaged in the archive; make it again.") from error
