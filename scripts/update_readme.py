@@ -101,8 +101,8 @@ def imagenet(measured: dict[str, Any]) -> str:
     return (
         f"**Pre-trained**: {measured['model']} names {percent(measured['top1'])} "
         f"({percent(measured['low'])} to {percent(measured['high'])}) of {measured['n']} ImageNet "
-        f"sample photos, one of each class, and {percent(measured['top5'])} with five tries; it may "
-        "have met some of them in its own training."
+        f"sample photos, one of each class, and {percent(measured['top5'])} with five tries; it "
+        "may have met some of them in its own training."
     )
 
 

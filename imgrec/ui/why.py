@@ -298,9 +298,10 @@ def _heading(explanation: Explanation, target: str) -> str:
     dog = target == explain.DOG_QUESTION
     asked = "What speaks for a dog?" if dog else f"Why “{explanation.target}”?"
     who = f"{cards.TITLES[explanation.approach]} · {explanation.model}"
+    sure = cards.percent(explanation.probability)  # raw: that is what the map is of
     return (
         f'<h3 tabindex="-1" data-approach="{explanation.approach}">{escape(asked)}</h3>'
-        f'<p class="who">{escape(who)}: {cards.percent(explanation.probability)}</p>'
+        f'<p class="who">{escape(who)}: the network itself says {sure}</p>'
     )
 
 
