@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 import logging
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -126,6 +127,7 @@ def warm_up() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the demo; the exit code is 1 if it could not start."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that visitors' temporary files go
     logging.basicConfig(format="%(name)s: %(message)s")
     options = parse_arguments(arguments)
     try:

@@ -80,7 +80,7 @@ def packed(project: Project, to: Path) -> Path:
     Raises TeachError if it was closed or changed meanwhile, or there is no room.
     """
     with project.lock:
-        classes, settings, head = project.classes, project.settings, current_head(project)
+        classes, settings, head = project.classes, project.settings, project.head
         files = {id: project.path(id) for each in classes for id in each.ids()}
     temporary = to.with_name(f".{to.name}.{threading.get_ident()}.tmp")  # a second press may come
     try:
@@ -104,25 +104,6 @@ def packed(project: Project, to: Path) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return to
-
-
-def current_head(project: Project) -> TaughtHead | None:
-    """The project's head as it would come out of a zip; None if it isn't taught.
-
-    It has the names that the classes have now, and its arrays in C order: in another, sums are
-    taken in another order, and an answer would not be the same to the last bit.
-    """
-    with project.lock:
-        head, names = project.head, project.class_names
-    if head is None:
-        return None
-    return replace(
-        head,
-        class_names=names,
-        kernel=np.ascontiguousarray(head.kernel),
-        bias=np.ascontiguousarray(head.bias),
-        known=np.ascontiguousarray(head.known),
-    )
 
 
 def _put_picture(archive: zipfile.ZipFile, file: Path) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from imgrec import bundle, datasets, export_texts, images, runs, taught
+from imgrec import datasets, export_texts, images, runs, taught
 from imgrec.approaches import vgg16
 from imgrec.errors import CancelledError, TeachError
 from imgrec.paths import MODELS
@@ -64,7 +64,7 @@ def offered(
     Raises TeachError as `written` does, and if nothing is taught; CancelledError if `cancelled()`
     became true.
     """
-    head = bundle.current_head(project)
+    head = project.head
     if head is None:
         raise TeachError("There is nothing to export yet; teach it first.")
     pictures = [project.image(id) for id in _to_compare(project)]

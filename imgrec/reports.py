@@ -13,12 +13,9 @@ MEASURED = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar")
 
 
 @cache
-def measured(name: str) -> dict[str, Any] | None:
-    """The report of `MEASURED` of that name as it was written; None if it was not made yet."""
-    try:
-        return runs.read_json(REPORTS / f"{name}.json")
-    except FileNotFoundError:
-        return None
+def measured(name: str) -> dict[str, Any]:
+    """The report of `MEASURED` of that name as it was written."""
+    return runs.read_json(REPORTS / f"{name}.json")
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,9 @@ class DogReport:
 @cache
 def dogs(calibrated: bool = False) -> DogReport:
     """The report of `scripts/evaluate.py dogs`, by calibrated probabilities where there are any."""
-    report = runs.read_json(REPORTS / "dogs.json")
+    report = measured("dogs")
     approaches = [
-        {**entry, **((calibrated and entry.get("calibrated")) or {})}
+        {**entry, **((calibrated and entry["calibrated"]) or {})}
         for entry in report["approaches"].values()
     ]
     return DogReport(

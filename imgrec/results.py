@@ -235,24 +235,23 @@ def own_tasks(measured: dict[str, Any]) -> dict[str, Figures | None]:
     The head was made for the dog question. None where no label tells.
     """
     tasks = {name: entry["own"] for name, entry in measured["approaches"].items()}
-    return {**tasks, "transfer": _counted(dog_answers(measured).get("transfer"), measured["n"])}
+    return {**tasks, "transfer": _counted(dog_answers(measured).get("transfer"))}
 
 
 def reported_tasks() -> dict[str, Figures | None]:
-    """The same, of the reports that ship; None where there is no report yet."""
-    dogs = reports.measured("dogs") or {}
+    """The same, of the reports that ship."""
+    dogs = reports.measured("dogs")
     return {
         "scratch": reports.measured("cifar10"),
         "pretrained": reports.measured("imagenet"),
-        "transfer": dogs and _counted(dogs["approaches"]["transfer"], dogs["n"]),
+        "transfer": _counted(dogs["approaches"]["transfer"]),
     }
 
 
-def _counted(figures: Figures | None, n: int) -> Figures | None:
-    return figures and {**figures, "n": judged(figures, n)}
+def _counted(figures: Figures | None) -> Figures | None:
+    return figures and {**figures, "n": judged(figures)}
 
 
-def judged(figures: Figures, n: int) -> int:
-    """How many of n pictures were judged: all, or those with a label that tells."""
-    bins = figures.get("reliability")
-    return sum(each["count"] for each in bins) if bins else n
+def judged(figures: Figures) -> int:
+    """How many pictures were judged: those with a label that tells."""
+    return sum(each["count"] for each in figures["reliability"])

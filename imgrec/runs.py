@@ -5,8 +5,9 @@
     history.json   one value an epoch of each curve
     report.json    what was measured, on which data and machine, and the weights' hash
 
-Each file is written under a temporary name and renamed, the report last: a directory without a
-report is a run that has not finished. The directories under `assets/models` are of the same kind.
+Beside them lies calibration.json, where it was measured (see `imgrec.calibration`). Each file is
+written under a temporary name and renamed, the report last: a directory without a report is a run
+that has not finished. The directories under `assets/models` are of the same kind.
 """
 
 import hashlib

@@ -200,8 +200,10 @@ def teach(
     familiar = float(np.quantile(alone, TURNED_AWAY, method="lower"))
     honest = _measured(examples, folds, kernels[1:], biases[1:])
     return TaughtHead(
-        kernels[0],
-        biases[0],
+        # In C order: in another one sums are taken otherwise, and a head that comes back from a
+        # file would not answer the same to the last bit.
+        np.ascontiguousarray(kernels[0]),
+        np.ascontiguousarray(biases[0]),
         tuple(class_names),
         known,
         familiar,

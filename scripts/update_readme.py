@@ -38,7 +38,7 @@ def figures() -> str:
             "",
             f"**Is there a dog?** The same {dogs['n']} photos for all, {dogs['dogs']} of them",
             "dogs; the transfer head was trained on 64 others. (EfficientNet-Lite0 stands in for",
-            "VGG16, and may have met some of these photos in its own training.)",
+            "VGG16. It, and VGG16 below the head, may have met some of these photos in training.)",
             "",
             *dog_table(dogs),
             "",
@@ -104,21 +104,24 @@ def imagenet(measured: dict[str, Any]) -> str:
     return (
         f"**Pre-trained**: {measured['model']} names {percent(measured['top1'])} "
         f"({percent(measured['low'])} to {percent(measured['high'])}) of {measured['n']} ImageNet "
-        f"sample photos, one of each class, and {percent(measured['top5'])} with five tries; it may "
-        "have met some of them in its own training."
+        f"sample photos, one of each class, and {percent(measured['top5'])} with five tries; it "
+        "may have met some of them in its own training."
     )
 
 
 def dog_table(dogs: dict[str, Any]) -> list[str]:
     """A row an approach."""
-    rows = ["| approach | accuracy (95 %) | dogs found | others mistaken | balanced | ROC AUC |"]
-    rows.append("|---|---|---|---|---|---|")
+    rows = [
+        "| approach | accuracy (95 %) | dogs found | others mistaken | balanced | ROC AUC | "
+        "calibration error |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, f in dogs["approaches"].items():
         rows.append(
             f"| {name}: {f['model']} | {percent(f['accuracy'])} "
             f"({percent(f['low'])} to {percent(f['high'])}) | {percent(f['recall'])} | "
             f"{percent(1 - f['specificity'])} | {percent(f['balanced_accuracy'])} | "
-            f"{f['auc']:.3f} |"
+            f"{f['auc']:.3f} | {calibration_errors(f)} |"
         )
     share = percent(1 - dogs["dogs"] / dogs["n"])
     return [
@@ -126,6 +129,13 @@ def dog_table(dogs: dict[str, Any]) -> list[str]:
         "",
         f"Always saying *no dog* is right on {share}: see the other columns.",
     ]
+
+
+def calibration_errors(figures: dict[str, Any]) -> str:
+    """As the network says it, and calibrated where it is."""
+    calibrated = figures["calibrated"]
+    after = f", calibrated {percent(calibrated['ece'])}" if calibrated else ""
+    return f"{percent(figures['ece'])}{after}"
 
 
 def head_table(heads: dict[str, Any]) -> list[str]:

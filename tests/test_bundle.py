@@ -141,7 +141,7 @@ def test_what_comes_back_is_what_went_in(project, file, tmp_path):
 
 def test_the_head_answers_the_same_at_once(project, file):
     """To the last bit, of one picture or many."""
-    head, again = bundle.current_head(project), bundle.current_head(bundle.opened(file))
+    head, again = project.head, bundle.opened(file).head
     features = head.known + np.float32(0.01)
     for rows in (features, features[:1]):
         for one, other in zip(taught.answer(head, rows), taught.answer(again, rows), strict=True):
@@ -164,14 +164,14 @@ def test_a_project_without_pictures_or_head_can_be_kept_too(names, tmp_path):
 def test_the_head_goes_by_the_names_that_the_classes_have_now(file, tmp_path):
     project = bundle.opened(file)
     project.rename(1, "wolf")
-    assert bundle.current_head(project).class_names == ("Kätzchen 🐈", "wolf")
+    assert project.head.class_names == ("Kätzchen 🐈", "wolf")
     assert bundle.opened(bundle.packed(project, tmp_path / "x.zip")).head.class_names[1] == "wolf"
 
 
 def test_a_head_of_other_pictures_is_not_kept(file, tmp_path):
     project = bundle.opened(file)
     project.remove(0, project.classes[0].ids()[0])
-    assert bundle.current_head(project) is None
+    assert project.head is None
     members = members_of(bundle.packed(project, tmp_path / "x.zip"))
     assert bundle.HEAD not in members and told(members)["head"] is None
 

@@ -308,9 +308,8 @@ def test_the_tabs_tell_what_was_measured(monkeypatch):
     assert "The head *Pooled, 64 photos* is not sure enough of itself. On 64" in ui_transfer._text()
 
 
-def test_without_a_calibration_or_a_report_the_texts_do_without_them(monkeypatch):
-    monkeypatch.setattr(reports, "measured", lambda name: None)
-    assert "It stood on" not in ui_scratch._text() and "It is a hint" in ui_scratch._text()
+def test_without_a_calibration_the_texts_do_without_it(monkeypatch):
+    assert "It stood on" in ui_scratch._text() and "It is a hint" in ui_scratch._text()
     monkeypatch.setattr(calibration, "of", lambda entry: None)
     for text in (ui_scratch._text(), ui_transfer._text()):
         assert "How sure is it" not in text and "Unlike anything" not in text

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import layers, networks, reports, runs
+from imgrec import layers, networks, reports
 from imgrec.approaches.verdict import ClassProbability, Verdict
 from imgrec.approaches.vgg16_weights import Status
 from imgrec.reports import DogReport
@@ -338,12 +338,12 @@ def test_the_shipped_report_knows_the_networks_that_answer():
     assert 0 < report.dogs < report.photos
 
 
-def test_the_report_may_be_of_calibrated_answers(monkeypatch, tmp_path):
-    entry = {"model": "a", "recall": 0.5, "specificity": 0.75}
+def test_the_report_may_be_of_calibrated_answers(monkeypatch):
+    entry = {"model": "a", "recall": 0.5, "specificity": 0.75, "calibrated": None}
     better = {"calibrated": {"recall": 0.25, "specificity": 0.875}}
     approaches = {"scratch": {**entry, **better}, "transfer": {**entry, "model": "b"}}
-    runs.write_json(tmp_path / "dogs.json", {"n": 10, "dogs": 4, "approaches": approaches})
-    monkeypatch.setattr(reports, "REPORTS", tmp_path)
+    report = {"n": 10, "dogs": 4, "approaches": approaches}
+    monkeypatch.setattr(reports, "measured", {"dogs": report}.__getitem__)
     said, believed = (reports.dogs.__wrapped__(calibrated) for calibrated in (False, True))
     assert said == DogReport(10, 4, {"a": 0.5, "b": 0.5}, {"a": 0.25, "b": 0.25})
     assert believed == DogReport(10, 4, {"a": 0.25, "b": 0.5}, {"a": 0.125, "b": 0.25})

@@ -25,8 +25,8 @@ from imgrec.errors import CancelledError, DataError
 from imgrec.evaluation import Reliability, YesNo
 from imgrec.labelled import Item, Label, LabelledSet
 from imgrec.results import Disputed, Timing
-from imgrec.ui import results as tab
 from imgrec.ui import drop, results_cards, results_diagram, results_disputed, results_own
+from imgrec.ui import results as tab
 
 NAMES = tuple(MODULES)
 
@@ -212,9 +212,8 @@ def test_any_answers_can_be_drawn(said):
         assert 60 <= float(circle["cx"]) <= 300 and 12 <= float(circle["cy"]) <= 252
 
 
-def test_without_reports_there_is_nothing_to_draw():
-    assert results_diagram.diagrams(None, {"scratch": {"accuracy": 0.5}}) == ""
-    assert results_cards.unfamiliar(None) == ""
+def test_without_answers_there_is_nothing_to_draw():
+    assert results_diagram.diagrams(None, {}) == ""
 
 
 def test_the_sign_of_the_unfamiliar_is_reported():

@@ -6,6 +6,7 @@ import itertools
 import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from zipfile import ZipFile
@@ -309,6 +310,9 @@ def test_the_report_shows_what_was_measured_and_leads_to_the_pictures(token):
     said = text(teach_cards.honest(head))
     assert "between 30 % and 95 %, from 4 pictures" in said
     assert "Guessing would be right on 50 %" in said and "not surely better" in said
+    assert "nearly the same" not in said
+    alike = replace(head, honest=replace(head.honest, alike=4))
+    assert "4 of the 4 pictures are nearly the same" in text(teach_cards.honest(alike))
     report = teach_cards.report(project)
     assert "dog, taken for cat: 80 %" in text(report) and "cat: 55 %" in text(report)
     places = [a["data-picture"] for tag, a in Page(report).tags if "data-picture" in a]

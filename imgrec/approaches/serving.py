@@ -62,16 +62,18 @@ def ready(model: "keras.Model") -> Network:
 
     signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)]
 
-    @tf.function(input_signature=signature)
-    def compiled(batch: tf.Tensor) -> list[tf.Tensor]:
+    def forward(batch: tf.Tensor) -> list[tf.Tensor]:
         return tf.nest.flatten(model(batch, training=False))
+
+    # Compiled once, here: TensorFlow takes several networks for one that is compiled too often.
+    compiled = tf.function(forward, input_signature=signature).get_concrete_function()
 
     def in_batches(inputs: np.ndarray) -> list[np.ndarray]:
         starts = range(0, len(inputs), BATCH)
-        outputs = [compiled(inputs[start : start + BATCH]) for start in starts]
+        outputs = [compiled(tf.constant(inputs[start : start + BATCH])) for start in starts]
         return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
 
-    in_batches(np.zeros((1, *model.input_shape[1:]), "float32"))  # compiles now, not at first use
+    in_batches(np.zeros((1, *model.input_shape[1:]), "float32"))  # the first pass is a slow one
     return Network(model, in_batches)
 
 

@@ -39,7 +39,7 @@ def all_results() -> dict[str, Any]:
     Returns `{"approaches": [{"approach", "model", "stand_in", "images", "seconds", "parameters",
     "bytes", ...}], "cifar10", "imagenet", "dogs", "sample", "unfamiliar"}`: what each took to make
     and how big it is, then the reports of `scripts/evaluate.py`, each with the hash of the data,
-    the command and the machine; null where there is no report.
+    the command and the machine.
     """
     return {
         "approaches": [asdict(each) for each in results.facts()],
@@ -76,9 +76,6 @@ def build_results(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image)
 def show(timings: Timings) -> list[str]:
     """What it comes to, the sheet, how it was measured, the diagrams, the unfamiliar."""
     dogs, cifar10 = reports.measured("dogs"), reports.measured("cifar10")
-    if dogs is None:
-        missing = cards.panel("Not measured yet", "scripts/evaluate.py measures the approaches.")
-        return [missing, "", "", "", ""]
     return [
         results_cards.comes_to("Somewhat, more, most accurate", dogs),
         sheet(dogs, timings),
@@ -114,17 +111,14 @@ def time_here() -> Iterator[tuple[Any, ...]]:
     except ImgrecError as error:
         yield gr.skip(), gr.skip(), cards.failed(error)
         return
-    dogs = reports.measured("dogs")
     note = (
         f"The median of {results.ROUNDS} rounds with the first example, in which the three took "
         "turns; below it the fastest and the slowest."
     )
-    yield found, sheet(dogs, found) if dogs else gr.skip(), f'<p class="offer">{note}</p>'
+    yield found, sheet(reports.measured("dogs"), found), f'<p class="offer">{note}</p>'
 
 
 def show_disputed() -> tuple[str, str]:
     """The sample's pictures on which the approaches disagree, and what stands beside them."""
-    sample = reports.measured("sample")
-    if sample is None:
-        return cards.panel("Not measured yet", "scripts/evaluate.py dogs measures the sample."), ""
-    return tiles(labelled.of_sample(), sample), results_cards.NOTHING_ENLARGED
+    measured = reports.measured("sample")
+    return tiles(labelled.of_sample(), measured), results_cards.NOTHING_ENLARGED

@@ -224,9 +224,9 @@ def _interval(figures: Figures) -> str:
 # What it comes to
 
 
-def summary(answers: Mapping[str, Figures], n: int, dogs: int) -> str:
+def summary(answers: Mapping[str, Figures], dogs: int) -> str:
     """Who answers how well, how far that can be told, and what it is worth, in plain words."""
-    total = judged(next(iter(answers.values())), n)
+    total = judged(next(iter(answers.values())))
     ranked = sorted(answers.items(), key=lambda entry: entry[1]["accuracy"])
     asked = f"<i>Is there a dog?</i> Asked of {counted(total, 'picture')}, {dogs:,} with a dog."
     worth = unbroken(f"{_apart(ranked)} {_worth(answers, total, dogs)}")
@@ -284,7 +284,7 @@ def comes_to(title: str, measured: dict[str, Any]) -> str:
     """A panel that says what was measured, in plain words, and what could not be used."""
     answers = dog_answers(measured)
     if answers:
-        text = summary(answers, measured["n"], measured["dogs"])
+        text = summary(answers, measured["dogs"])
     else:
         text = (
             f"<p>{counted(measured['n'], 'picture')}, and no label tells whether there is a dog in "
@@ -433,7 +433,7 @@ def progress(name: str, status: Status, seconds: float) -> str:
 
 def unusable(measured: dict[str, Any]) -> str:
     """The files that could not be used, and why."""
-    count, told = measured.get("unusable_count", 0), measured.get("unusable", ())
+    count, told = measured["unusable_count"], measured["unusable"]
     if not count:
         return ""
     rows = "".join(f"<li>{escape(bad['reason'])}</li>" for bad in told)
@@ -459,10 +459,8 @@ SCORES = {
 }
 
 
-def unfamiliar(report: dict[str, Any] | None) -> str:
+def unfamiliar(report: dict[str, Any]) -> str:
     """How well the scratch network tells that a picture is unlike all it was trained on."""
-    if report is None:
-        return ""
     groups, areas = report["groups"], report["auroc"]
     bars = "".join(
         _flagged(groups[name], text) for name, text in GROUPS.items() if groups[name]["n"]

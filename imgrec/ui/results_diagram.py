@@ -24,9 +24,8 @@ def diagrams(scratch: dict[str, Any] | None, dogs: Mapping[str, dict[str, Any]])
         title = "From scratch: which of ten kinds?"
         drawn.append(diagram("scratch", title, scratch, scratch["calibrated"], "right"))
     for name, figures in dogs.items():
-        if "reliability" in figures:
-            title = f"{cards.TITLES[name]}: is there a dog?"
-            drawn.append(diagram(name, title, figures, figures["calibrated"], "dogs"))
+        title = f"{cards.TITLES[name]}: is there a dog?"
+        drawn.append(diagram(name, title, figures, figures["calibrated"], "dogs"))
     return f'{LEGEND}<div class="diagrams">{"".join(drawn)}</div>' if drawn else ""
 
 

@@ -97,8 +97,7 @@ def _sign() -> str:
     measured = calibration.of(catalogue.find(scratch.DEFAULT, "scratch"))
     if measured is None or measured.accepted is None:
         return ""
-    report = reports.measured("unfamiliar")
-    found = "" if report is None else _found(report["groups"])
+    found = _found(reports.measured("unfamiliar")["groups"])
     return f"""
 *Unlike anything it was trained on* stands on the card when the ten results, before they become
 probabilities, are weaker than for {100 * measured.accepted:.0f} % of those pictures (the *energy

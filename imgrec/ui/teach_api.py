@@ -73,9 +73,10 @@ def _uploaded(file: File) -> tuple[str, str]:
 def teach_train(token: str, augment: bool = False) -> dict[str, Any]:
     """Teaches the project's classes; `augment`: from mirrored and cropped copies too.
 
-    Returns `{"classes", "pictures", "accuracy", "low", "high", "in_words", "recall", "confusion",
-    "wrong", "unsure", "folds", "repeats", "turned_away", "seconds", "problems"}`. All of it was
-    measured on pictures that the judging heads had not seen; `low` to `high` is the accuracy's 95 %
+    Returns `{"classes", "pictures", "accuracy", "low", "high", "in_words", "caution", "recall",
+    "confusion", "wrong", "unsure", "folds", "repeats", "turned_away", "seconds", "problems"}`. All
+    of it was measured on pictures that the judging heads had not seen; `caution` says in a sentence
+    what may flatter it, if anything does; `low` to `high` is the accuracy's 95 %
     interval, `turned_away` the share of its own pictures that it calls none of these.
     """
     project = projects.get(token)
@@ -92,16 +93,12 @@ def teach_train(token: str, augment: bool = False) -> dict[str, Any]:
 def figures(project: Project, head: TaughtHead) -> dict[str, Any]:
     """What was measured of a head, as the endpoint returns it."""
     honest = head.honest
+    names = {picture.id: picture.name for each in project.classes for picture in each.pictures}
 
     def judged(each: Judged) -> dict[str, Any]:
         right, guessed = (head.class_names[place] for place in (each.right, each.guessed))
-        names = [
-            picture.name
-            for picture in project.classes[each.right].pictures
-            if picture.id == each.picture
-        ]
-        probability = each.probability
-        return {"file": names[0], "class": right, "guessed": guessed, "probability": probability}
+        name = names.get(each.picture, "")  # it may have been removed meanwhile
+        return {"file": name, "class": right, "guessed": guessed, "probability": each.probability}
 
     return {
         "classes": list(head.class_names),
@@ -110,6 +107,7 @@ def figures(project: Project, head: TaughtHead) -> dict[str, Any]:
         "low": honest.low,
         "high": honest.high,
         "in_words": honest.in_words,
+        "caution": honest.caution,
         "recall": dict(zip(head.class_names, honest.recall, strict=True)),
         "confusion": [list(row) for row in honest.confusion],
         "wrong": [judged(each) for each in honest.wrong],

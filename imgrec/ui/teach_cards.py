@@ -236,13 +236,14 @@ def honest(head: TaughtHead | None) -> str:
     found = head.honest
     low, high = 100 * found.low, 100 * found.high
     largest = max(map(sum, found.confusion)) / sum(map(sum, found.confusion))
+    caution = f"<p>{escape(found.caution)}</p>" if found.caution else ""
     return f"""
 <section class="panel taught honest" role="status">
   <h4>Right on new pictures:</h4>
   <p class="figure">{escape(found.in_words)}</p>
   <i class="interval" aria-hidden="true"><i style="left:{low:.1f}%;width:{high - low:.1f}%"></i></i>
   <p>{_how(found)} Guessing would be right on {_share(largest)}.{_no_better(found, largest)}
-  Taught in {max(head.seconds, 0.01):.2f} s.</p>
+  Taught in {max(head.seconds, 0.01):.2f} s.</p>{caution}
 </section>"""
 
 

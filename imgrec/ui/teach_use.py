@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from imgrec import bundle, explain, taught, teaching
+from imgrec import explain, taught, teaching
 from imgrec.errors import ImgrecError, TeachError
 from imgrec.explain import Question
 from imgrec.taught import TaughtHead
@@ -61,7 +61,7 @@ def head_of(token: str) -> TaughtHead:
     Raises TeachError.
     """
     project = teaching.projects.get(token)
-    head = bundle.current_head(project)
+    head = project.head
     if head is None:
         if project.stale:
             raise TeachError("The pictures have changed since it was taught; teach it again.")

@@ -36,7 +36,7 @@ LOOKING: dict[str, Any] = {**QUIET, "concurrency_limit": None}
 
 OFF = (
     "Training the scratch network is off on this public page; whoever runs it can allow it with "
-    "--allow-training. The head can be trained: it takes a second."
+    "--allow-training. The head can be trained: it takes some seconds."
 )
 
 

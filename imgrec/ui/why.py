@@ -300,9 +300,12 @@ def _heading(explanation: Explanation, target: str) -> str:
     dog = target == explain.DOG_QUESTION
     asked = "What speaks for a dog?" if dog else f"Why “{explanation.target}”?"
     who = f"{cards.TITLES.get(explanation.approach, 'Your own')} · {explanation.model}"
+    sure = cards.percent(explanation.probability)
+    # The map of a network that ships is of what it says before it is calibrated, unlike its card.
+    says = f"the network itself says {sure}" if explanation.approach in cards.TITLES else sure
     return (
         f'<h3 tabindex="-1" data-approach="{explanation.approach}">{escape(asked)}</h3>'
-        f'<p class="who">{escape(who)}: {cards.percent(explanation.probability)}</p>'
+        f'<p class="who">{escape(who)}: {says}</p>'
     )
 
 
