@@ -17,8 +17,7 @@ turn only runs the networks on the same batches, prepared before. `teaching` tea
 base before it in every epoch; both are measured on all the others. `teaching_memory`
 asks no page either: it fills as many projects as there are rounds with as many pictures as go in,
 each with augmented copies, and counts bytes; noise stands in for VGG16's features, which would take
-hours and be as large. Each writes its report to
-assets/reports; the ratio of the medians is what compares between machines.
+hours and be as large. Each writes its report to assets/reports; the ratio of the medians is what compares between machines.
 """
 
 import argparse
@@ -298,6 +297,8 @@ def taught_through_base(
     base = vgg16.base().model
     base.trainable = False
     head = networks.pooled_head(l2=recipe.l2, classes=2)
+    for weight in head.weights:  # so does the head on cached features begin
+        weight.assign(np.zeros(weight.shape))
     model = keras.Sequential([base, head])
     adam = keras.optimizers.Adam(recipe.learning_rate)
     model.compile(adam, "sparse_categorical_crossentropy")

@@ -55,7 +55,8 @@ BUILT_IN = (
 KEEP = '<h3 class="step-title keep-title">Keep it</h3>'
 KEEP_PROJECT = (
     '<p class="offer">One zip with your pictures, the classes and what was learnt: drop it into '
-    "step 1, today or next year, and all is back. Nobody else sees your pictures. Here the "
+    "step 1, today or next year, and all is back. Photos keep in it what the camera wrote into "
+    "them, such as the place. Nobody else sees your pictures. Here the "
     f"project goes {teaching.IDLE_SECONDS // 60} minutes after you leave the page, and what you "
     "uploaded after about a day.</p>"
 )
