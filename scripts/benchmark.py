@@ -14,10 +14,11 @@ comparison and for what explains it. `evaluating` asks no page: it evaluates up 
 are named by their WordNet id, with all three networks and with the pre-trained one alone, and in
 turn only runs the networks on the same batches, prepared before. `teaching` teaches the head of
 `dog or not` from 64 such photos, on features as the page does, and in turn with all of VGG16's
-base before it in every epoch; both are measured on all the others. `teaching_memory`
-asks no page either: it fills as many projects as there are rounds with as many pictures as go in,
-each with augmented copies, and counts bytes; noise stands in for VGG16's features, which would take
-hours and be as large. Each writes its report to assets/reports; the ratio of the medians is what compares between machines.
+base before it in every epoch; both are measured on all the others. `teaching_memory` asks no page
+either: it fills as many projects as there are rounds with as many pictures as go in, each with
+augmented copies, and counts bytes; noise stands in for VGG16's features, which would take hours and
+be as large. Each writes its report to assets/reports; the ratio of the medians is what compares
+between machines.
 """
 
 import argparse
