@@ -71,7 +71,8 @@ def build_own(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> 
         run,
         [files, weights, head],
         outputs,
-        **{**QUIET, "concurrency_limit": 1},
+        # A stopped test may still be ending when the next one begins.
+        **{**QUIET, "concurrency_limit": 1, "trigger_mode": "multiple"},
         concurrency_id="evaluate",
     )
     stop.click(stop_test, None, [status, stop], queue=False, **QUIET)
@@ -139,7 +140,8 @@ def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> It
             if _works.get(session) is not work:
                 break
             seconds = time.monotonic() - started
-            yield [results_cards.progress(chosen.name, step, seconds), *[gr.skip()] * 5]
+            told = results_cards.progress(chosen.name, step, seconds)
+            yield [told, gr.Button(visible=True), *[gr.skip()] * 4]
         else:
             view = _result(chosen, found[0])
     except ImgrecError as error:
