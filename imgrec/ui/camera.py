@@ -36,9 +36,9 @@ function camera(video, box, told) {
       return false;
     }
     told.textContent = '';
-    box.hidden = false;
     video.srcObject = stream;
-    await video.play();
+    await video.play();  // before that, there is nothing to take
+    box.hidden = false;
     watching = setInterval(() => video.offsetParent || close(), 1000);
     return true;
   };
