@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imgrec import archives, labelled, teaching
+from imgrec import archives, bundle, labelled, teaching
 from imgrec.errors import DataError, TeachError
 from imgrec.images import MAX_BYTES
 from imgrec.teaching import Added, Given, Project
 from imgrec.ui.drop import Upload
 
-PROJECT = "project.json"  # is in a zip that is a whole project
 UNNAMED = re.compile(r"Class \d+")  # as the project calls a class that nobody has named
 
 
@@ -36,7 +35,7 @@ def is_project(files: Sequence[Upload]) -> bool:
         return False
     name, path = files[0]
     archive = archives.opened(Path(path), teaching.shown_name(name), labelled.MAX_ZIP_FILES)
-    return PROJECT in archive.namelist()
+    return bundle.PROJECT in archive.namelist()
 
 
 def batches(files: Sequence[Upload]) -> tuple[list[Batch], str]:
