@@ -20,7 +20,7 @@ class Walk(NamedTuple):
 
     network: Literal["scratch", "vgg16"]
     rows: list[layers.Layer]
-    rectified: frozenset[str]  # the layers that end in ReLU
+    rectified: frozenset[str]  # the layers that are ReLU or end in it
     run: Forward  # as in `serving.Network`, with an output for each row
 
 
@@ -36,6 +36,11 @@ class Activation(NamedTuple):
     def is_map(self) -> bool:
         """Whether there are feature maps, not a vector."""
         return self.values.ndim == 3
+
+    @property
+    def signed(self) -> bool:
+        """Whether any value is below 0."""
+        return bool((self.values < 0).any())
 
     @property
     def zeros(self) -> float:
@@ -62,11 +67,7 @@ def _walk(key: Literal["scratch", "vgg16"], network: Network) -> Walk:
 
     model = network.model
     passed = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    rectified = [
-        layer.name
-        for layer in passed
-        if getattr(layer, "activation", None) is keras.activations.relu
-    ]
+    rectified = [layer.name for layer in passed if layers.rectifies(layer)]
     outputs = [layer.output for layer in passed]
     rows = [row for row in layers.table(model) if row.kind != "InputLayer"]
     return Walk(key, rows, frozenset(rectified), ready(keras.Model(model.inputs[0], outputs)).run)
@@ -117,5 +118,6 @@ def channel_of(activation: Activation, number: object) -> int:
 
 
 def strongest(values: np.ndarray) -> np.ndarray:
-    """The channels' numbers of (h, w, channels) or (n,), the greatest mean first."""
-    return np.argsort(-values.mean(axis=tuple(range(values.ndim - 1))), kind="stable")
+    """The channels' numbers of (h, w, channels) or (n,), the greatest mean amount first."""
+    amounts = np.abs(values).mean(axis=tuple(range(values.ndim - 1)))
+    return np.argsort(-amounts, kind="stable")

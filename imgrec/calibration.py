@@ -6,6 +6,7 @@ weights. A network without the file says what it says.
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,9 @@ class Calibration:
     ece_after: float
     n: int
     split: str  # which images, fit to be shown
-    energy_threshold: float | None = None  # what lies below is unfamiliar; None: it can't tell
+    threshold: float | None = None  # of the score; below it is unfamiliar; None: it can't tell
     accepted: float | None = None  # share of the n images that lie above it
+    score: str = "energy"  # of SCORES: by which a picture is familiar
 
     def believed(self, logits: np.ndarray) -> np.ndarray:
         """(..., classes) logits as the probabilities to believe; the order of the classes stays."""
@@ -45,8 +47,9 @@ class Calibration:
 
     def unfamiliar(self, logits: np.ndarray) -> bool | None:
         """Whether a picture with these logits (classes,) is unlike those of the training."""
-        threshold = self.energy_threshold
-        return None if threshold is None else bool(energy(logits) < threshold)
+        if self.threshold is None:
+            return None
+        return bool(SCORES[self.score](logits) < self.threshold)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -62,6 +65,16 @@ def energy(logits: np.ndarray) -> np.ndarray:
     """
     most = logits.max(axis=-1)
     return most + np.log(np.exp(logits - most[..., None]).sum(axis=-1))
+
+
+# How familiar pictures with (..., classes) logits are, the higher the more: beside the energy the
+# greatest logit (Hendrycks et al. 2022, https://arxiv.org/abs/1911.11132) and the greatest
+# probability (Hendrycks & Gimpel 2017, https://arxiv.org/abs/1610.02136).
+SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "energy": energy,
+    "maximum_logit": lambda logits: logits.max(axis=-1),
+    "maximum_probability": lambda logits: softmax(logits).max(axis=-1),
+}
 
 
 def fitted_temperature(logits: np.ndarray, right: np.ndarray) -> float:
@@ -94,10 +107,13 @@ def calibration_error(sure: np.ndarray, happened: np.ndarray) -> float:
     return reliability.figures()["ece"]
 
 
-def of_classes(logits: np.ndarray, right: np.ndarray, split: str) -> Calibration | None:
+def of_classes(
+    logits: np.ndarray, right: np.ndarray, split: str, score: str = "energy"
+) -> Calibration | None:
     """The calibration of a network that chooses a class: logits (n, classes), right classes (n,).
 
-    Sure is how probable the chosen class is. None where there are fewer than FEWEST images.
+    Sure is how probable the chosen class is; familiar is a picture by that one of SCORES. None
+    where there are fewer than FEWEST images.
     """
     if len(right) < FEWEST:
         return None
@@ -107,9 +123,9 @@ def of_classes(logits: np.ndarray, right: np.ndarray, split: str) -> Calibration
         return calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == right)
 
     temperature = fitted_temperature(logits, right)
-    threshold = float(np.quantile(energy(logits), 1 - ACCEPTED))
+    threshold = float(np.quantile(SCORES[score](logits), 1 - ACCEPTED))
     return Calibration(
-        temperature, error(1), error(temperature), len(right), split, threshold, ACCEPTED
+        temperature, error(1), error(temperature), len(right), split, threshold, ACCEPTED, score
     )
 
 
@@ -171,7 +187,7 @@ def _makes_sense(calibration: Calibration) -> bool:
     Raises TypeError or OverflowError for some that are not.
     """
     values: list[Any] = [calibration.ece_before, calibration.ece_after]
-    threshold = calibration.energy_threshold
+    threshold = calibration.threshold
     return (
         TEMPERATURES[0] <= calibration.temperature <= TEMPERATURES[1]
         and all(0 <= value <= 1 for value in values)
@@ -179,4 +195,5 @@ def _makes_sense(calibration: Calibration) -> bool:
         and calibration.n > 0
         and isinstance(calibration.split, str)
         and (threshold is None or math.isfinite(threshold))
+        and calibration.score in SCORES
     )

@@ -55,8 +55,8 @@ HAND_MADE = {
 
 @functools.cache
 def learnt() -> list[Kernel]:
-    """The filters of the scratch network's first layer. Raises ModelError."""
-    weights, biases = scratch.load(scratch.DEFAULT).model.get_layer("conv1").get_weights()
+    """The filters of the first layer of the network `classic`. Raises ModelError."""
+    weights, biases = scratch.load(scratch.CLASSIC).model.get_layer("conv1").get_weights()
     return [
         Kernel(f"Learnt filter {index + 1}", weights[..., index], float(biases[index]))
         for index in range(len(biases))
@@ -217,7 +217,7 @@ SHIFTS = [(right, down) for down in range(-REACH, REACH + 1) for right in range(
 
 
 def answers(image: Image.Image) -> Answers:
-    """The answers to a 32×32 view at each of the shifts. Raises ModelError."""
+    """What `classic` answers to a 32×32 view at each of the shifts. Raises ModelError."""
     return _answers(image.tobytes())
 
 
@@ -228,5 +228,5 @@ def _answers(content: bytes) -> Answers:
     values = scratch.preprocess(np.frombuffer(content, "uint8").reshape(side, side, 3))
     windows = sliding_window_view(_with_margin(values), (side, side, 3))[::-1, ::-1, 0]
     batch = np.ascontiguousarray(windows.reshape(-1, side, side, 3))  # (289, 32, 32, 3)
-    (probabilities,) = scratch.load(scratch.DEFAULT).run(batch)
+    (probabilities,) = scratch.load(scratch.CLASSIC).run(batch)
     return Answers(probabilities.reshape(*windows.shape[:2], -1))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from PIL import Image
 
-from imgrec import approaches, labels, taught
+from imgrec import approaches, labels, layers, taught
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
 from imgrec.approaches.serving import Forward, Network, loaded_once, ready
 from imgrec.approaches.verdict import Verdict
@@ -31,11 +31,17 @@ DOG_QUESTION = "dog?"  # the target that asks for the dog question instead of a 
 NO_CLASSES = slice(0, 0)  # what answers the dog question where it isn't asked
 TOP_K = 5  # classes that the page offers
 
+FEWEST = 7  # places along a side of a map that is shown, if the network has such a map
 PLACES = {scratch.SIZE: 16, vgg16.SIZE: 8}  # of the patch along a side, by the side of the view
 PATCH = 0.25  # of the view's side
 PATCHES_AT_ONCE = 8  # occluded views in one pass: between two, the work can be stopped
 COVERED = 0.2  # of the view in the deletion check
 CLEARLY = 0.2  # a change of less than this share of the probability is called none
+
+EARLIER = (
+    "This network’s last map has even fewer places, so an earlier one is shown. In it each place "
+    "is weighed by itself (LayerCAM)."
+)
 
 Logits = Callable[["tf.Tensor"], "tf.Tensor"]
 
@@ -48,14 +54,18 @@ class Target(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """A network, cut at its last feature map. Views are uint8 (n, side, side, 3)."""
+    """A network, cut at its last feature map that is fine enough.
+
+    Views are uint8 (n, side, side, 3).
+    """
 
     names: Sequence[str]  # of its classes
     dogs: slice  # the classes that answer the dog question
     box: Callable[[tuple[int, int]], Box]  # the part of a picture that is in the view
     run: Callable[[np.ndarray], np.ndarray]  # views to probabilities (n, classes)
-    to_map: Callable[[np.ndarray], np.ndarray]  # views to the last map (n, rows, columns, channels)
+    to_map: Callable[[np.ndarray], np.ndarray]  # views to that map (n, rows, columns, channels)
     logits: Logits  # from that map: (n, classes), before softmax or sigmoid
+    coarser: bool = False  # whether coarser maps follow it
 
 
 @dataclass(frozen=True)
@@ -226,7 +236,7 @@ def _class_target(
 
 
 def _scratch(network: Network) -> Subject:
-    to_map, logits = cut(network.model)
+    to_map, logits, coarser = cut(network.model)
     dog = labels.CIFAR10_DOG
     return Subject(
         labels.CIFAR10,
@@ -235,6 +245,7 @@ def _scratch(network: Network) -> Subject:
         lambda views: network.run(scratch.preprocess(views))[-1],
         lambda views: to_map(scratch.preprocess(views))[0],
         logits,
+        coarser,
     )
 
 
@@ -247,7 +258,7 @@ def _vgg16(network: Network) -> Subject:
 
 
 def _of_imagenet(network: Network, preprocess: Callable[[np.ndarray], np.ndarray]) -> Subject:
-    to_map, logits = cut(network.model)
+    to_map, logits, coarser = cut(network.model)
     return Subject(
         [synset.title for synset in labels.imagenet()],
         labels.IMAGENET_DOGS,
@@ -255,6 +266,7 @@ def _of_imagenet(network: Network, preprocess: Callable[[np.ndarray], np.ndarray
         lambda views: network.run(preprocess(views))[-1],
         lambda views: to_map(preprocess(views))[0],
         logits,
+        coarser,
     )
 
 
@@ -314,34 +326,36 @@ def _concatenated(*columns: "tf.Tensor") -> "tf.Tensor":
     return tf.concat(columns, axis=1)
 
 
-def last_map(model: "keras.Model") -> "keras.KerasTensor":
-    """(None, rows, columns, channels): the last feature map before pooling."""
-    import keras
+def fine_map(model: "keras.Model") -> tuple["keras.KerasTensor", bool]:
+    """The last map out of ReLU with FEWEST places a side, and whether the network has a later one.
 
-    after = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D, keras.layers.Dropout)
-    maps = (
+    The map is (None, rows, columns, channels). Without one that is fine enough it is the last.
+    """
+    maps = [
         layer.output
-        for layer in reversed(model.layers)
-        if len(layer.output.shape) == 4 and not isinstance(layer, after)
-    )
-    return next(maps)
+        for layer in model.layers
+        if len(layer.output.shape) == 4 and layers.rectifies(layer)
+    ]
+    fine = [each for each in maps if min(each.shape[1:3]) >= FEWEST]
+    chosen = (fine or maps)[-1]
+    return chosen, chosen is not maps[-1]
 
 
 @loaded_once
-def cut(model: "keras.Model") -> tuple[Forward, Logits]:
-    """The model up to its last feature map, compiled, and the logits from there on.
+def cut(model: "keras.Model") -> tuple[Forward, Logits, bool]:
+    """The model up to its `fine_map`, compiled, the logits from there on, whether a map follows it.
 
     The model's last layer must be dense; its softmax or sigmoid is left out.
     """
     import keras
 
-    last = last_map(model)
-    return ready(keras.Model(model.inputs[0], last)).run, _logits(model, last)
+    fine, coarser = fine_map(model)
+    return ready(keras.Model(model.inputs[0], fine)).run, _logits(model, fine), coarser
 
 
 @loaded_once
 def cut_transfer(base: "keras.Model", head: "keras.Model") -> tuple[Forward, "keras.Model", Logits]:
-    """As `cut`, of a head on a base's features: to the base's last map, to its features, logits."""
+    """Of a head on a base's features, as `cut`: to the base's last map, to its features, logits."""
     return *cut_base(base), _logits(head, head.inputs[0])
 
 
@@ -368,10 +382,13 @@ def _logits(model: "keras.Model", start: "keras.KerasTensor") -> Logits:
 
 
 def grad_cam(question: Question) -> np.ndarray:
-    """Float32 (rows, columns), 0 or more: how much each place of the last map speaks for it.
+    """Float32 (rows, columns), 0 or more: how much each place of the map speaks for the target.
 
-    Equations 1 and 2 of Selvaraju et al. 2017. Of several classes the score is the logit of their
-    common probability. Not scaled; not finite where the network's numbers aren't.
+    Equations 1 and 2 of Selvaraju et al. 2017. They hold for a network's last map; where coarser
+    ones follow, each place has weights of its own, as in LayerCAM (Jiang et al. 2021,
+    https://doi.org/10.1109/TIP.2021.3089943): with common ones most maps of `fast` would be empty.
+    Of several classes the score is the logit of their common probability. Not scaled; not finite
+    where the network's numbers aren't.
     """
     import tensorflow as tf
 
@@ -380,8 +397,9 @@ def grad_cam(question: Question) -> np.ndarray:
         tape.watch(maps)
         score = _score(question.subject.logits(maps)[0], question.target.classes)
     slopes = tape.gradient(score, maps)  # (1, rows, columns, channels)
-    weights = tf.reduce_mean(slopes, axis=(0, 1, 2))  # equation 1
-    return np.asarray(tf.nn.relu(tf.reduce_sum(weights * maps[0], axis=-1)))  # equation 2
+    coarser = question.subject.coarser
+    weights = tf.nn.relu(slopes[0]) if coarser else tf.reduce_mean(slopes, axis=(0, 1, 2))
+    return np.asarray(tf.nn.relu(tf.reduce_sum(weights * maps[0], axis=-1)))
 
 
 def _score(logits: "tf.Tensor", classes: slice) -> "tf.Tensor":
@@ -463,6 +481,8 @@ def explained(question: Question, method: Method, found: np.ndarray) -> Explanat
         notes = [_nothing(method, label)]
     else:
         notes = _notes(method, label, scaled, peak, deletion)
+        if method == "grad-cam" and question.subject.coarser:
+            notes.append(EARLIER)
     verdict = question.verdict
     return Explanation(
         approach=verdict.approach,

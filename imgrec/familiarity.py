@@ -1,9 +1,7 @@
 """Measuring the sign *unlike anything it was trained on*: does it tell other things from the ten?
 
-Three scores of the scratch network are compared; the higher, the more familiar. The sign is made of
-the energy (Liu et al. 2020, https://arxiv.org/abs/2010.03759). The others are the greatest logit
-(Hendrycks et al. 2022, https://arxiv.org/abs/1911.11132) and the greatest probability (Hendrycks &
-Gimpel 2017, https://arxiv.org/abs/1610.02136).
+The scores of `calibration.SCORES` are compared; the higher, the more familiar. The sign goes by the
+one that the network's calibration names.
 """
 
 import itertools
@@ -18,17 +16,11 @@ from PIL import Image
 from imgrec import labels
 from imgrec.approaches import scratch
 from imgrec.approaches.serving import load_trained
-from imgrec.calibration import energy, softmax
+from imgrec.calibration import SCORES
 from imgrec.errors import ModelError
 from imgrec.evaluation import roc_auc, wilson, without_nan
 from imgrec.labelled import Label, LabelledSet
 from imgrec.measuring import Row, Taken, judge_all
-
-SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "energy": energy,
-    "maximum_logit": lambda logits: logits.max(axis=1),
-    "maximum_probability": lambda logits: softmax(logits).max(axis=1),
-}
 
 
 def group(label: Label) -> str:
@@ -57,7 +49,7 @@ def measure(
     `measuring.measure`. Raises ModelError if the network has no such sign, DataError.
     """
     loaded = load_trained(weights, "scratch")
-    threshold = loaded.calibration.energy_threshold if loaded.calibration else None
+    threshold = loaded.calibration.threshold if loaded.calibration else None
     if loaded.calibration is None or threshold is None:
         raise ModelError(f"{weights} has no calibration; run scripts/calibrate.py {weights} first.")
 
@@ -83,22 +75,24 @@ def measure(
         name: np.array(rows).reshape(-1, len(labels.CIFAR10)) for name, rows in found.items()
     }
     pair = by_group["cifar10"], by_group["other"]
+    sign = SCORES[loaded.calibration.score]
     return {
         **taken.figures(),
         "model": f"{loaded.network.model.name} CNN",
+        "score": loaded.calibration.score,
         "threshold": threshold,
         "accepted": loaded.calibration.accepted,
-        "groups": {name: flagged(rows, threshold) for name, rows in by_group.items()},
+        "groups": {name: flagged(sign(rows), threshold) for name, rows in by_group.items()},
         "auroc": without_nan({name: auroc(score, *pair) for name, score in SCORES.items()}),
     }
 
 
-def flagged(logits: np.ndarray, threshold: float) -> dict[str, Any]:
-    """How many pictures with logits (n, 10) there are, and the share that the sign flags."""
-    count = int((energy(logits) < threshold).sum()) if len(logits) else 0
-    low, high = wilson(count, len(logits))
-    share = count / len(logits) if len(logits) else None
-    return {"n": len(logits), "flagged": share, "low": low, "high": high}
+def flagged(scores: np.ndarray, threshold: float) -> dict[str, Any]:
+    """How many pictures with scores (n,) there are, and the share that the sign flags."""
+    count = int((scores < threshold).sum())
+    low, high = wilson(count, len(scores))
+    share = count / len(scores) if len(scores) else None
+    return {"n": len(scores), "flagged": share, "low": low, "high": high}
 
 
 def auroc(

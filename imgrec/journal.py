@@ -29,7 +29,15 @@ from imgrec.recipe import Recipe
 
 Wish = Literal["pause", "stop", "finish"]
 State = Literal[
-    "starting", "training", "paused", "stopping", "finished", "stopped", "interrupted", "failed"
+    "starting",
+    "training",
+    "paused",
+    "stopping",
+    "measuring",
+    "finished",
+    "stopped",
+    "interrupted",
+    "failed",
 ]
 Event = dict[str, Any]
 
@@ -302,6 +310,8 @@ def state_of(run: Path) -> State:
         return "finished"
     last = _last_event(run)
     if is_held(run):
+        if last == "measuring":
+            return "measuring"  # whatever is wished: there is no step left to obey after
         if wish_of(run) == "stop":
             return "stopping"
         if last in ("", "stopped", "failed", "starting"):
@@ -457,6 +467,8 @@ def _sentence(event: Event, epoch: int, epochs: int) -> str:
             )
         case "stopped" | "failed":
             return event["message"]
+        case "measuring":
+            return "is measured on the test images"
         case "starting" | "paused" | "went on" | "early stop" | "best epoch":
             return str(event.get("message", event["event"]))
     return ""

@@ -48,8 +48,19 @@ def formula(shapes: Sequence[Shape]) -> str:
     return f"{' + '.join(terms)} = {sum(map(math.prod, shapes)):,}" if terms else ""
 
 
+def rectifies(layer: "keras.layers.Layer") -> bool:
+    """Whether ReLU is the layer, or its last step: nothing that comes out is below 0."""
+    import keras
+
+    if isinstance(layer, keras.layers.ReLU):
+        return True
+    return getattr(layer, "activation", None) is keras.activations.relu
+
+
 def _row(layer: "keras.layers.Layer") -> Layer:
-    kind, output_shape = type(layer).__name__, tuple(layer.output.shape[1:])
+    # A fused layer does what Keras's own does, faster.
+    kind = type(layer).__name__.removeprefix("Fused")
+    output_shape = tuple(layer.output.shape[1:])
     return Layer(
         name=layer.name,
         kind=kind,

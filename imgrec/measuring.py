@@ -89,6 +89,7 @@ def measure(
     *,
     weights: str = scratch.DEFAULT,
     head: str = transfer.DEFAULT,
+    averaged: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     on_bad: Callable[[str, str], None] = lambda file, reason: None,
     on_picture: Callable[[Row], None] = lambda row: None,
@@ -97,10 +98,10 @@ def measure(
     """How well the approaches that are asked do on the pictures, as plain JSON.
 
     What is in it is told at `Taken.figures` and `Tally.figures`. `weights` and `head` name the
-    trained scratch network and the trained head. `on_progress` gets how many of all pictures are
-    done, `on_bad` a picture that can't be used and why, in a sentence, and `on_picture` what was
-    said about each picture (`row`); all are called by this thread. Memory grows by some bytes a
-    picture.
+    trained scratch network, `averaged` as in `scratch.predict`, and the trained head. `on_progress`
+    gets how many of all pictures are done, `on_bad` a picture that can't be used and why, in a
+    sentence, and `on_picture` what was said about each picture (`row`); all are called by this
+    thread. Memory grows by some bytes a picture.
 
     Raises DataError if no picture can be used, ModelError if a network can't be loaded,
     CancelledError if `cancelled()` became true.
@@ -108,7 +109,7 @@ def measure(
     tally, taken = Tally(asked), Taken()
     answered = judge_all(
         labelled,
-        lambda images: judged(images, asked, weights, head),
+        lambda images: judged(images, asked, weights, head, averaged),
         taken,
         on_progress=on_progress,
         on_bad=on_bad,
@@ -187,7 +188,11 @@ def _read(items: Iterator[Item], cancelled: Callable[[], bool]) -> Batch:
 
 
 def judged(
-    images: Sequence[Image.Image], asked: Sequence[str], weights: str, head: str
+    images: Sequence[Image.Image],
+    asked: Sequence[str],
+    weights: str,
+    head: str,
+    averaged: bool = False,
 ) -> list[tuple[Verdict, ...]]:
     """For each picture the verdicts of the approaches that are asked, in that order.
 
@@ -195,7 +200,7 @@ def judged(
     """
     passed = vgg16.run(images) if "transfer" in asked else None
     ask: dict[str, Callable[[], list[Verdict]]] = {
-        "scratch": lambda: scratch.predict(images, TOP, weights),
+        "scratch": lambda: scratch.predict(images, TOP, weights, averaged),
         "pretrained": lambda: pretrained.predict(images, TOP, passed),
         "transfer": lambda: transfer.predict(images, TOP, passed, head),
     }

@@ -27,7 +27,7 @@ class Dense(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What the trained scratch network makes of a picture, as far as this lesson shows it."""
+    """What the network `classic` makes of a picture, as far as this lesson shows it."""
 
     saw: Image.Image  # the picture as the network saw it
     channel: int  # which feature map of the layer MAP is the strongest
@@ -51,13 +51,13 @@ class Dropped(NamedTuple):
 
 
 def look(image: Image.Image) -> Look:
-    """The picture through the scratch network, in one forward pass. Raises ModelError."""
-    walk = activations.load("scratch")
+    """The picture through the network `classic`, in one forward pass. Raises ModelError."""
+    walk = activations.load("scratch", scratch.CLASSIC)
     saw = scratch.view(image)
     outputs = walk.run(scratch.preprocess(np.asarray(saw)[np.newaxis]))
     by_name = {row.name: output[0] for row, output in zip(walk.rows, outputs, strict=True)}
     channel = int(activations.strongest(by_name[MAP])[0])
-    last = scratch.load(scratch.DEFAULT).model.get_layer(LAST)
+    last = scratch.load(scratch.CLASSIC).model.get_layer(LAST)
     dense = Dense(by_name[HIDDEN], *(np.asarray(weight) for weight in last.weights))
     rows = {row.name: row for row in walk.rows}
     return Look(saw, channel, by_name[MAP][..., channel], dense, rows)

@@ -6,10 +6,12 @@ from typing import Any
 
 from imgrec import runs
 from imgrec.paths import MODELS, REPORTS
+from imgrec.recipe import CIFAR10_TRAINING_IMAGES, Recipe
 
 # What `scripts/evaluate.py` measured: each approach on its own task, all on the dog question with
-# photos and with the CIFAR-10 images that ship, and the sign *unlike anything it was trained on*.
-MEASURED = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar")
+# photos and with the CIFAR-10 images that ship, the sign *unlike anything it was trained on*, and
+# the scratch networks on photos from elsewhere.
+MEASURED = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar", "outside")
 
 
 @cache
@@ -51,16 +53,32 @@ def dogs(calibrated: bool = False) -> DogReport:
 class ScratchReport:
     """How a scratch network was trained and what it reached on the test images."""
 
+    title: str
+    images: int  # that it learnt from
     epochs: int
-    test_accuracy: float
+    seconds: float
     test_images: int
+    test_accuracy: float
+    test_accuracy_views: float | None  # over test-time views, where that was measured
 
 
 def scratch(name: str) -> ScratchReport:
     """The report of a shipped scratch network."""
-    report = runs.read_json(MODELS / name / "report.json")
-    epochs = len(runs.read_json(MODELS / name / "history.json")["loss"])
-    return ScratchReport(epochs, report["test_accuracy"], report["test_images"])
+    config, report, history = (
+        runs.read_json(MODELS / name / f"{file}.json") for file in ("config", "report", "history")
+    )
+    right, minutes = report["test_accuracy"], report["seconds"] / 60
+    recipe = Recipe.of(config)
+    kept = CIFAR10_TRAINING_IMAGES - recipe.validation_images
+    return ScratchReport(
+        title=f"{name}: {100 * right:.1f} % right after {minutes:.0f} minutes",
+        images=min(kept, recipe.limit or kept),
+        epochs=len(history["loss"]),
+        seconds=report["seconds"],
+        test_images=report["test_images"],
+        test_accuracy=right,
+        test_accuracy_views=report.get("test_accuracy_views"),
+    )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from imgrec.errors import DataError
 from imgrec.images import open_image
 from imgrec.labelled import Item, Label, LabelledSet
 from imgrec.paths import MODELS
-from imgrec.recipe import CIFAR10_TRAINING_IMAGES, Recipe
 
 IMAGENET_IMAGES = 1_281_167  # of ILSVRC-2012, to learn from (Russakovsky et al. 2015, table 2)
 # "On a system equipped with four NVIDIA Titan Black GPUs, training a single net took 2–3 weeks"
@@ -53,14 +52,13 @@ def facts() -> tuple[Facts, ...]:
 
 def _scratch() -> Facts:
     entry = catalogue.find(scratch.DEFAULT, "scratch")
-    recipe, parameters = Recipe.of(entry.config), entry.report["parameters"]
-    kept = CIFAR10_TRAINING_IMAGES - recipe.validation_images
+    parameters = entry.report["parameters"]
     return Facts(
         approach="scratch",
         model=f"{entry.network} CNN",
         stand_in=False,
         learnt_from="CIFAR-10, small pictures of ten kinds",
-        images=min(kept, recipe.limit or kept),
+        images=reports.scratch(scratch.DEFAULT).images,
         seconds=entry.seconds,
         trained=machine(entry.report["environment"]),
         parameters=parameters,

@@ -4,6 +4,8 @@ It is `scripts/train_scratch.py`, as a person would run it. Its standard input i
 process holds open: however this process ends, the pipe closes, and the training ends with it.
 """
 
+import dataclasses
+import logging
 import subprocess
 import sys
 import threading
@@ -21,6 +23,8 @@ from imgrec.recipe import Recipe
 SCRIPT = ROOT / "scripts" / "train_scratch.py"
 START_SECONDS = 60  # for a process to take hold of its run
 LAST_LINES = 20  # of what the process printed, to explain its end
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,9 +56,10 @@ class Trainer:
         self._run = ""
         self._lock = threading.Lock()
 
-    def start(self, recipe: Recipe, name: str = "") -> str:
+    def start(self, recipe: Recipe, name: str = "", fit: bool = True) -> str:
         """Starts a run, under a fresh name if none is given, and returns its name.
 
+        With `fit` the recipe is the one `fitting` this processor, and the configuration says so.
         Raises ImgrecError if that is not allowed, CIFAR-10 is not here, or a run is going on.
         """
         with self._lock:
@@ -62,7 +67,7 @@ class Trainer:
             room_for_one_more(self.permissions.limits)
             moment = time.strftime("%Y%m%d-%H%M%S")
             name = catalogue.check_name(name or catalogue.fresh_name(f"{recipe.network}-{moment}"))
-            journal.open_run(runs_dir() / name, recipe)
+            journal.open_run(runs_dir() / name, fitting(recipe) if fit else recipe)
             self._spawn(name)
         return name
 
@@ -164,6 +169,21 @@ class Trainer:
         for line in lines:
             if line.strip():
                 self._said.append(line.strip())
+
+
+def fitting(recipe: Recipe) -> Recipe:
+    """The recipe, in float32 if it is in bfloat16 and this processor gains nothing by that.
+
+    What it gains is timed on the network classic, which takes some seconds, once.
+    """
+    if not recipe.mixed_precision:
+        return recipe
+    from imgrec.training import gains_by_bfloat16  # loads TensorFlow
+
+    if gains_by_bfloat16():
+        return recipe
+    logger.info("This processor gains nothing by bfloat16, so the network learns in float32.")
+    return dataclasses.replace(recipe, mixed_precision=False)
 
 
 def room_for_one_more(limits: Limits | None) -> None:

@@ -2,37 +2,34 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from imgrec import calibration, labels, networks, runs
+from imgrec import calibration, labels, networks, runs, views, whitening
 from imgrec.approaches.scratch import preprocess
 from imgrec.approaches.serving import Logits, ready_with_logits
+from imgrec.augmentation import Augmentation
 from imgrec.calibration import Calibration
 from imgrec.datasets import Cifar10
 from imgrec.errors import DataError, ModelError
 from imgrec.journal import Journal, Step, draw_strip, open_run, unusable, wish_of
-from imgrec.recipe import CIFAR10_TRAINING_IMAGES, Recipe
+from imgrec.muon import FilterMuon
+from imgrec.recipe import CIFAR10_TRAINING_IMAGES, USUAL, Recipe
 from imgrec.tensorboard import ScalarLog
 
 EVALUATION_BATCH = 500
-SHIFT = 4  # pixels, at most, each way (He et al. 2015, https://arxiv.org/abs/1512.03385, 4.2)
 WARM_UP = 0.1  # of all steps, with the schedule of that name
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 
 class Batches(keras.utils.PyDataset):
-    """Preprocessed batches of uint8 images and one-hot labels, in the given order.
-
-    With `augment`, a seed, each image is mirrored or not and shifted; the batch's number and the
-    seed alone decide how.
-    """
+    """Preprocessed batches of uint8 images and one-hot labels, in the given order."""
 
     def __init__(
         self,
@@ -40,11 +37,11 @@ class Batches(keras.utils.PyDataset):
         y: np.ndarray,
         order: np.ndarray,
         batch_size: int,
-        augment: tuple[int, ...] | None = None,
+        augmentation: Augmentation | None = None,
     ):
         super().__init__()
         self.x, self.y, self.order, self.batch_size = x, y, order, batch_size
-        self.augment = augment
+        self.augmentation = augmentation
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
@@ -52,23 +49,10 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         images = self.x[chosen]
-        if self.augment is not None:
-            images = augmented(images, np.random.default_rng((*self.augment, index)))
+        if self.augmentation is not None:
+            images = self.augmentation.of_batch(images, chosen, index)
         one_hot = np.eye(len(labels.CIFAR10), dtype="float32")[self.y[chosen]]
         return preprocess(images), one_hot
-
-
-def augmented(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """uint8 (n, 32, 32, 3), half of them mirrored, each shifted by up to `SHIFT` pixels each way.
-
-    What is shifted in is black, as in He et al. 2015, section 4.2.
-    """
-    n, height, width, _ = images.shape
-    mirrored = np.where(random.random((n, 1, 1, 1)) < 0.5, images[:, :, ::-1], images)
-    padded = np.pad(mirrored, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)))
-    top, left = random.integers(0, 2 * SHIFT + 1, (2, n, 1))
-    rows, columns = top + np.arange(height), left + np.arange(width)
-    return padded[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 @dataclass
@@ -96,23 +80,47 @@ def train_scratch(
     *,
     seconds: float | None = None,
     tensorboard: bool = False,
+    several: bool = True,
 ) -> dict[str, Any]:
     """Trains a scratch network into the directory `run` and returns its report.
 
     A run that was interrupted goes on after its last whole epoch. The order of the images, their
     augmentation and the dropout masks depend on the seed and the epoch alone, so that it ends as an
     unbroken run does. The test images are used once, after the last epoch, on the weights that are
-    kept. What happens is written into the run's journal, whose wishes are obeyed; with
-    `tensorboard`, also into TensorBoard's files beside it.
+    kept, with one look and, unless `several` is false, with several (`imgrec.views`). What happens
+    is written into the run's journal, whose wishes are obeyed; with `tensorboard`, also into
+    TensorBoard's files beside it.
 
     Raises DataError if the recipe leaves no images, ModelError if `run` holds a finished run, one
     of another recipe, a damaged checkpoint, or can't be written; StopTrainingError if a stop is
     wished or the training has taken `seconds`.
     """
+    for _ in epoch_by_epoch(
+        recipe, data, run, on_step, seconds=seconds, tensorboard=tensorboard, several=several
+    ):
+        pass
+    return runs.read_json(run / "report.json")
+
+
+def epoch_by_epoch(
+    recipe: Recipe,
+    data: Cifar10,
+    run: Path,
+    on_step: Callable[[Step], None] = lambda step: None,
+    *,
+    seconds: float | None = None,
+    tensorboard: bool = False,
+    several: bool = True,
+) -> Iterator[int]:
+    """Trains as `train_scratch` does, and pauses after each epoch: yields how many are done.
+
+    The epoch is in the checkpoint and the history then. The first one takes the set-up along; what
+    follows the last one measures and writes the report.
+    """
     training, validation = split(len(data.x_train), recipe)
     open_run(run, recipe)
     steps = -(-len(training) // recipe.batch_size)
-    model = _compiled(recipe, steps)
+    model = _compiled(recipe, steps, data.x_train)
     done = _restore(model, run / "checkpoint.npz")
     try:
         strip = validation[draw_strip(run, data.x_train[validation], data.y_train[validation])]
@@ -133,7 +141,9 @@ def train_scratch(
             _checkpoint(model, done, run)
             if log:
                 log.write(done.epochs, {name: done.history[name][-1] for name in CURVES[:-1]})
-        report = _finish(model, recipe, data, done, run)
+            yield done.epochs
+        journal.write("measuring")
+        report = _finish(model, recipe, data, done, run, several)
         journal.write(
             "finished",
             epoch=done.epochs,
@@ -142,7 +152,6 @@ def train_scratch(
         )
     except OSError as error:
         raise unusable(run, error) from error
-    return report
 
 
 def split(images: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
@@ -183,9 +192,9 @@ def _train_epoch(
     journal.epoch_starts()
     _seed_dropout(model, recipe.seed, epoch)
     order = np.random.default_rng((recipe.seed, epoch)).permutation(training)
-    augment = (recipe.seed, epoch) if recipe.augmentation else None
+    augmentation = Augmentation.of(recipe, epoch)
     history = model.fit(
-        Batches(data.x_train, data.y_train, order, recipe.batch_size, augment),
+        Batches(data.x_train, data.y_train, order, recipe.batch_size, augmentation),
         validation_data=Batches(data.x_train, data.y_train, validation, EVALUATION_BATCH),
         shuffle=False,
         verbose=0,
@@ -199,8 +208,11 @@ def _train_epoch(
         done.best = networks.get_weights(model)
 
 
-def _compiled(recipe: Recipe, steps: int) -> keras.Model:
-    """The network with fresh weights, ready to be trained for `steps` steps an epoch."""
+def _compiled(recipe: Recipe, steps: int, images: np.ndarray) -> keras.Model:
+    """The network with fresh weights, ready to be trained for `steps` steps an epoch.
+
+    Of the `images`, uint8 (n, 32, 32, 3), some set the first layer where the recipe wants it.
+    """
     keras.utils.set_random_seed(recipe.seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16" if recipe.mixed_precision else "float32")
@@ -208,9 +220,12 @@ def _compiled(recipe: Recipe, steps: int) -> keras.Model:
         model = networks.SCRATCH[recipe.network](dropout=recipe.dropout)
     finally:
         keras.config.set_dtype_policy(policy)
+    if recipe.whitening:
+        some = model.get_layer("normalize")(preprocess(images[: whitening.IMAGES]))
+        whitening.whiten(model.get_layer("whiten"), np.asarray(some, "float32"))
     model.compile(
         optimizer=_optimizer(recipe, steps),
-        loss="categorical_crossentropy",
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
     )
     model.optimizer.build(model.trainable_variables)
@@ -227,6 +242,8 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
             return keras.optimizers.AdamW(rate, name="adamw")
         case "rmsprop":
             return keras.optimizers.RMSprop(rate, name="rmsprop")
+        case "muon":
+            return FilterMuon(rate, name="muon")
     return keras.optimizers.Adam(rate, name="adam")
 
 
@@ -241,6 +258,8 @@ def _learning_rate(
         case "warm-up and cosine":
             warm_up = max(1, round(WARM_UP * steps))
             return cosine(0.0, max(1, steps - warm_up), warmup_target=rate, warmup_steps=warm_up)
+        case "linear":
+            return keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
     return rate
 
 
@@ -289,25 +308,39 @@ def _part(arrays: dict[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
 
 
 def _finish(
-    model: keras.Model, recipe: Recipe, data: Cifar10, done: _Training, run: Path
+    model: keras.Model,
+    recipe: Recipe,
+    data: Cifar10,
+    done: _Training,
+    run: Path,
+    several: bool,
 ) -> dict[str, Any]:
-    """Measures the weights that are kept, and writes the model directory."""
+    """Measures the weights that are kept, as they will be served, and writes the directory."""
     kept = done.best_epoch if recipe.restore_best else done.epochs
-    if recipe.restore_best:
-        networks.set_weights(model, done.best)
-    order = np.arange(len(data.x_test))
-    test = Batches(data.x_test, data.y_test, order, EVALUATION_BATCH)
-    test_loss, test_accuracy = model.evaluate(test, verbose=0)
-    _, logits = ready_with_logits(model)
+    weights = done.best if recipe.restore_best else networks.get_weights(model)
+    if recipe.mixed_precision:  # bfloat16 has fewer digits than half precision: nothing is lost
+        weights = {path: array.astype("float16") for path, array in weights.items()}
+    served = networks.SCRATCH[recipe.network](dropout=recipe.dropout)
+    networks.set_weights(served, weights)
+    _, logits = ready_with_logits(served)
+    right = data.y_test.astype(int)
+    said = _said(logits, data.x_test)
+    losses = keras.losses.sparse_categorical_crossentropy(right, said, from_logits=True)
+    measured = {
+        "test_loss": round(float(np.mean(losses)), 6),
+        "test_accuracy": _accuracy(said, right),
+    }
+    if several:
+        of_views = _said(partial(views.averaged, logits), data.x_test)
+        measured["test_accuracy_views"] = _accuracy(of_views, right)
     believed = calibrated(logits, recipe, data)
     runs.save(
         run,
         config=runs.read_json(run / "config.json"),
-        weights=networks.get_weights(model),
+        weights=weights,
         history=done.history,
         report={
-            "test_loss": round(test_loss, 6),
-            "test_accuracy": round(test_accuracy, 6),
+            **measured,
             "test_images": len(data.x_test),
             "epochs": done.epochs,
             "kept_epoch": kept,
@@ -330,12 +363,24 @@ def calibrated(logits: Logits, recipe: Recipe, data: Cifar10) -> Calibration | N
     None if they are too few.
     """
     _, validation = split(len(data.x_train), recipe)
-    said = [
-        logits(preprocess(data.x_train[validation[start : start + EVALUATION_BATCH]]))
-        for start in range(0, len(validation), EVALUATION_BATCH)
-    ]
+    said = _said(logits, data.x_train[validation])
     right = data.y_train[validation].astype(int)
-    return calibration.of_classes(np.concatenate(said), right, "the validation images")
+    # Smoothed labels draw the logits of all images to one size (Müller et al. 2019,
+    # https://arxiv.org/abs/1906.02629): `scripts/evaluate.py unfamiliar` compares the scores.
+    score = "maximum_probability" if recipe.label_smoothing else "energy"
+    return calibration.of_classes(said, right, "the validation images", score)
+
+
+def _said(logits: Logits, images: np.ndarray) -> np.ndarray:
+    """Logits (n, 10) of images uint8 (n, 32, 32, 3)."""
+    starts = range(0, len(images), EVALUATION_BATCH)
+    return np.concatenate(
+        [logits(preprocess(images[start : start + EVALUATION_BATCH])) for start in starts]
+    )
+
+
+def _accuracy(said: np.ndarray, right: np.ndarray) -> float:
+    return round(float((said.argmax(axis=1) == right).mean()), 6)
 
 
 class _Follower(keras.callbacks.Callback):
@@ -366,7 +411,8 @@ class _Follower(keras.callbacks.Callback):
         self.journal.obey()
 
 
-TIMED_STEPS = 5
+TIMED_STEPS = 3
+TIMED_IMAGES = 500  # at most in a step: beyond, its time grows nearly as their number
 WORTHWHILE = 0.9  # of the time in float32
 
 
@@ -376,38 +422,49 @@ def estimated_seconds(recipe: Recipe) -> float:
     The first call for a network, batch size, optimizer and precision takes some seconds.
     """
     training, validation = split(CIFAR10_TRAINING_IMAGES, recipe)
-    # What the time of a step does not depend on is set to one value: then the cache knows it.
-    alike = replace(Recipe(recipe.network), batch_size=recipe.batch_size)
-    alike = replace(alike, optimizer=recipe.optimizer, mixed_precision=recipe.mixed_precision)
-    a_step, a_validation_image = _timed(alike)
-    steps = -(-len(training) // recipe.batch_size)
-    return recipe.epochs * (steps * a_step + len(validation) * a_validation_image)
+    a_training_image, a_validation_image = _timed(
+        recipe.network, recipe.optimizer, recipe.batch_size, recipe.mixed_precision
+    )
+    an_epoch = len(training) * a_training_image + len(validation) * a_validation_image
+    return recipe.epochs * an_epoch
 
 
 def gains_by_bfloat16() -> bool:
     """Whether this processor trains the classic network noticeably faster in bfloat16, measured."""
-    (float32, _), (bfloat16, _) = (_timed(Recipe(mixed_precision=mixed)) for mixed in (False, True))
+    usual = USUAL["classic"]
+    (float32, _), (bfloat16, _) = (
+        _timed(usual.network, usual.optimizer, usual.batch_size, mixed) for mixed in (False, True)
+    )
     return bfloat16 < WORTHWHILE * float32
 
 
 @lru_cache(maxsize=64)
-def _timed(recipe: Recipe) -> tuple[float, float]:
-    """Seconds of a training step, and of the validation of one image; medians of a few."""
-    model = _compiled(recipe, steps=1)
+def _timed(
+    network: str, optimizer: str, batch_size: int, mixed_precision: bool
+) -> tuple[float, float]:
+    """Seconds for an image in a training step, and in validation; medians of a few steps."""
+    recipe = replace(
+        USUAL[network],
+        optimizer=optimizer,
+        batch_size=min(batch_size, TIMED_IMAGES),
+        mixed_precision=mixed_precision,
+    )
     random = np.random.default_rng(0)
-    size = max(recipe.batch_size, EVALUATION_BATCH)
-    images = random.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)
-    classes = random.integers(0, len(labels.CIFAR10), size, dtype=np.uint8)
+    images = random.integers(0, 256, (EVALUATION_BATCH, 32, 32, 3), dtype=np.uint8)
+    classes = random.integers(0, len(labels.CIFAR10), EVALUATION_BATCH, dtype=np.uint8)
+    model = _compiled(recipe, 1, images)
 
-    def seconds(work: Callable[..., object], batch: int) -> float:
-        batches = Batches(images, classes, np.arange(batch), batch)
+    def seconds(
+        work: Callable[..., object], batch: int, augmentation: Augmentation | None = None
+    ) -> float:
+        batches = Batches(images, classes, np.arange(batch), batch, augmentation)
         work(*batches[0])  # compiles
         times = []
         for _ in range(TIMED_STEPS):
             started = time.perf_counter()
             work(*batches[0])
             times.append(time.perf_counter() - started)
-        return float(np.median(times))
+        return float(np.median(times)) / batch
 
-    step = seconds(model.train_on_batch, recipe.batch_size)
-    return step, seconds(model.test_on_batch, EVALUATION_BATCH) / EVALUATION_BATCH
+    step = seconds(model.train_on_batch, recipe.batch_size, Augmentation.of(recipe, 0))
+    return step, seconds(model.test_on_batch, EVALUATION_BATCH)

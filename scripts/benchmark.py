@@ -1,4 +1,4 @@
-"""Measures the page and the evaluation, each beside what it is compared with, on one machine.
+"""Measures the page, evaluation and training, each beside what it is compared with, on one machine.
 
     python scripts/benchmark.py startup          # beside an empty gradio page
     python scripts/benchmark.py while_training   # answers while a training runs, beside alone
@@ -6,6 +6,7 @@
     python scripts/benchmark.py evaluating --photos DIR    # beside the bare forward passes
     python scripts/benchmark.py teaching --photos DIR      # beside every epoch through the base
     python scripts/benchmark.py teaching_memory  # full projects of many visitors, beside none
+    python scripts/benchmark.py training [--runs DIR]      # fast beside classic, above an hour
 
 `startup` starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the
 time until the page answers over HTTP. `while_training` asks the running page to compare a picture,
@@ -17,8 +18,12 @@ turn only runs the networks on the same batches, prepared before. `teaching` tea
 base before it in every epoch; both are measured on all the others. `teaching_memory` asks no page
 either: it fills as many projects as there are rounds with as many pictures as go in, each with
 augmented copies, and counts bytes; noise stands in for VGG16's features, which would take hours and
-be as large. Each writes its report to assets/reports; the ratio of the medians is what compares
-between machines.
+be as large. `training` trains the scratch networks by their own recipes, an epoch of one and an
+epoch of the other in turn, so that a busy moment of the machine meets both; each one's time is
+that of its own epochs, with their validation, and its first takes the set-up along. Three epochs of
+`classic` in bfloat16 lie between them. One that was killed goes on, with the same --runs, after the
+last whole epoch. Each writes its report to assets/reports; the ratio of the medians, or of the
+times, is what compares between machines.
 """
 
 import argparse
@@ -35,7 +40,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -53,10 +58,12 @@ from tqdm import tqdm
 from imgrec import approaches, datasets, labelled, measuring, pictures, runs, taught
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
 from imgrec.approaches.serving import BATCH
+from imgrec.datasets import Cifar10
+from imgrec.errors import ImgrecError
 from imgrec.evaluation import wilson
 from imgrec.images import open_image
 from imgrec.paths import IMAGES, REPORTS, ROOT
-from imgrec.recipe import HEAD_RECIPES
+from imgrec.recipe import HEAD_RECIPES, USUAL, Recipe
 from imgrec.teaching import MOST_PICTURES, Project, Settings, projects
 
 EMPTY = "import gradio as gr\nwith gr.Blocks() as d: pass\nd.launch(server_port={port}, quiet=True)"
@@ -70,6 +77,12 @@ EXPLANATIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "why_transfer": ("/explain", ("transfer",)),
     "layers_scratch": ("/feature_maps", ("scratch", "conv1")),
     "layers_vgg16": ("/feature_maps", ("vgg16", "block1_conv1")),
+}
+# Who trains beside whom; of `classic` in bfloat16 only the time is wanted: a few epochs tell it.
+RACE = {
+    "classic": USUAL["classic"],
+    "fast": USUAL["fast"],
+    "classic_bfloat16": dataclasses.replace(USUAL["classic"], mixed_precision=True, epochs=3),
 }
 
 
@@ -412,6 +425,91 @@ def resident() -> int:
     return pages * mmap.PAGESIZE
 
 
+def training(folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE) -> dict[str, Any]:
+    """Seconds and accuracies of the networks, trained side by side into the folder, and ratios."""
+    total = sum(recipe.epochs for recipe in recipes.values())
+    with tqdm(total=total, unit="epoch") as bar:
+
+        def show(name: str, laps: Laps) -> None:
+            bar.update(sum(len(each) for each in laps.values()) - bar.n)
+            bar.write(f"{name}, epoch {len(laps[name])}: {laps[name][-1]:.1f} s")
+
+        sittings, laps = race(recipes, data, folder, show)
+    classic, fast = (trained(folder / name, laps[name]) for name in ("classic", "fast"))
+    few, epochs = laps["classic_bfloat16"], recipes["classic"].epochs
+    bfloat16 = few[0] + (epochs - 1) * statistics.mean(few[1:])
+    return {
+        "classic": classic,
+        "fast": fast,
+        "classic_bfloat16": {
+            "epochs_timed": len(few),
+            f"seconds_for_{epochs}": round(bfloat16, 1),
+        },
+        "ratio": round(fast["seconds"] / classic["seconds"], 3),
+        "ratio_bfloat16": round(fast["seconds"] / bfloat16, 3),
+        "sittings": sittings,
+        "data_sha256": data.sha256(),
+    }
+
+
+Laps = dict[str, list[float]]  # seconds of each epoch, by name
+
+
+def race(
+    recipes: Mapping[str, Recipe],
+    data: Cifar10,
+    folder: Path,
+    on_epoch: Callable[[str, Laps], None] = lambda name, laps: None,
+) -> tuple[int, Laps]:
+    """Trains all the recipes to their ends, an epoch in turn, each into a run of the folder.
+
+    Whoever has done the smallest share of its epochs is next. Returns how many sittings it took,
+    for each one after the first pays for its set-up again, and the seconds of the epochs.
+    """
+    from imgrec.training import epoch_by_epoch  # loads TensorFlow
+
+    notes = folder / "laps.json"
+    before = runs.read_json(notes) if notes.exists() else {}
+    sittings: int = before.get("sittings", 0) + 1
+    laps: Laps = {name: before.get(name, []) for name in recipes}
+    for name in recipes:  # it may have been killed between an epoch and its note
+        laps[name] += told(folder / name, "seconds")[len(laps[name]) :]
+    trainings = {
+        name: epoch_by_epoch(recipe, data, folder / name)
+        for name, recipe in recipes.items()
+        if not (folder / name / "report.json").exists()
+    }
+    while trainings:
+        name = min(trainings, key=lambda name: len(laps[name]) / recipes[name].epochs)
+        started = time.perf_counter()
+        if next(trainings[name], None) is None:
+            del trainings[name]
+            continue
+        laps[name].append(round(time.perf_counter() - started, 3))
+        runs.write_json(notes, {"sittings": sittings, **laps})
+        on_epoch(name, laps)
+    return sittings, laps
+
+
+def told(run: Path, curve: str) -> list[float]:
+    """A curve of a run's history, as far as it has come."""
+    file = run / "history.json"
+    return runs.read_json(file)[curve] if file.exists() else []
+
+
+def trained(run: Path, laps: Sequence[float]) -> dict[str, Any]:
+    """What a finished run reached, and when."""
+    report = runs.read_json(run / "report.json")
+    figures = ("test_accuracy", "test_accuracy_views", "parameters")
+    return {
+        "epochs": report["epochs"],
+        "seconds": round(sum(laps), 1),
+        **{name: report[name] for name in figures if name in report},
+        "val_accuracy": told(run, "val_accuracy"),
+        "elapsed": [round(seconds, 1) for seconds in itertools.accumulate(laps)],
+    }
+
+
 MEASURES: dict[str, tuple[Callable[..., dict[str, Any]], int]] = {
     "startup": (startup, 5),
     "while_training": (while_training, 20),
@@ -425,21 +523,29 @@ WITH_PHOTOS = ("evaluating", "teaching")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=list(MEASURES))
+    parser.add_argument("what", choices=[*MEASURES, "training"])
     parser.add_argument("--rounds", type=int, help="measurements of each kind")
     parser.add_argument("--json", type=Path, help="default: the report in assets/reports")
     parser.add_argument("--photos", type=Path, help="named by their WordNet id")
+    parser.add_argument("--runs", type=Path, help="where the trainings are kept, to go on with")
     options = parser.parse_args()
-    measure, usual = MEASURES[options.what]
-    rounds = options.rounds or usual
-    command = f"scripts/benchmark.py {options.what} --rounds {rounds}"
-    if options.what in WITH_PHOTOS:
-        if options.photos is None:
-            parser.error(f"{options.what} wants --photos DIR")
-        report = measure(rounds, options.photos)
-        command += " --photos DIR"
-    else:
-        report = measure(rounds)
+    command = f"scripts/benchmark.py {options.what}"
+    try:
+        if options.what == "training":
+            folder = options.runs or Path(tempfile.mkdtemp(prefix="imgrec-training-"))
+            print(f"The runs are in {folder}.", file=sys.stderr)
+            report = training(folder, datasets.load_cifar10())
+        else:
+            measure, usual = MEASURES[options.what]
+            rounds = options.rounds or usual
+            command += f" --rounds {rounds}"
+            more = [options.photos] if options.what in WITH_PHOTOS else []
+            if None in more:
+                parser.error(f"{options.what} wants --photos DIR")
+            command += " --photos DIR" * len(more)
+            report = measure(rounds, *more)
+    except ImgrecError as error:
+        sys.exit(str(error))
     runs.write_json(
         options.json or REPORTS / f"{options.what}.json",
         {**report, "command": command, "environment": runs.environment()},

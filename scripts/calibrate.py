@@ -1,6 +1,6 @@
 """Measures how far a trained network is to be believed, and writes it beside the network's weights.
 
-    python scripts/calibrate.py classic
+    python scripts/calibrate.py fast
     python scripts/calibrate.py dog_pooled_1000 --photos DIR
 
 Training does this at its end; this is for networks that were trained before it did. A scratch

@@ -2,9 +2,11 @@
 
     python scripts/evaluate.py cifar10                   # scratch, on CIFAR-10's test images
     python scripts/evaluate.py cifar10 --data DIR        # a folder a class, or an .npz with x and y
+    python scripts/evaluate.py cifar10 --views           # looking six times at each picture
     python scripts/evaluate.py imagenet --data DIR|CSV   # pre-trained: top-1 and top-5
     python scripts/evaluate.py dogs --data DIR|CSV       # all three: is there a dog in it?
     python scripts/evaluate.py unfamiliar --data DIR|CSV # scratch: what it flags as unlike its own
+    python scripts/evaluate.py outside --data DIR|CSV    # scratch: the ten kinds in other photos
 
 Photos are named by their WordNet id, or lie in folders that are; for `dogs` two folders will do,
 one of them named dog. A CSV has the columns file and label: a path, from --root or the CSV's
@@ -27,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from imgrec import familiarity, labelled, measuring, runs
+from imgrec import familiarity, labelled, measuring, outside, runs, views
 from imgrec.approaches import scratch, transfer
 from imgrec.errors import DataError, ImgrecError
 
@@ -50,22 +52,28 @@ def parse_arguments() -> argparse.Namespace:
     for_imagenet = add("imagenet", parents=[common, root], help="the pre-trained one")
     for_dogs = add("dogs", parents=[common, root], help="all three on one question")
     for_unfamiliar = add("unfamiliar", parents=[common, root], help="what the scratch one flags")
+    for_outside = add("outside", parents=[common, root], help="the scratch networks on photos")
     for_cifar10.add_argument("--data", type=Path, help="default: CIFAR-10's 10,000 test images")
+    for_cifar10.add_argument(
+        "--views", action="store_true", help=f"average over {views.COUNT} views of each picture"
+    )
     for_imagenet.add_argument("--data", type=Path, required=True)
     for_dogs.add_argument("--data", type=Path, help="default: the 100 CIFAR-10 images that ship")
     for_unfamiliar.add_argument("--data", type=Path, required=True, help="as for imagenet")
+    for_outside.add_argument("--data", type=Path, required=True, help="as for imagenet")
     for_unfamiliar.add_argument("--cifar10", type=Path, help="as --data of cifar10")
     for question in (for_cifar10, for_dogs, for_unfamiliar):
         question.add_argument("--weights", default=scratch.DEFAULT, help="a scratch network's name")
     for_dogs.add_argument("--head", default=transfer.DEFAULT, help="a transfer head's name")
-    parser.set_defaults(root=None, weights=scratch.DEFAULT, head=transfer.DEFAULT)
+    parser.set_defaults(root=None, weights=scratch.DEFAULT, head=transfer.DEFAULT, views=False)
     return parser.parse_args()
 
 
 def cifar10(options: argparse.Namespace, **listeners: Any) -> Report:
     """The scratch network on its own task."""
-    images = test_images(options.data)
-    return own(measuring.measure(images, ("scratch",), weights=options.weights, **listeners))
+    chosen = {"weights": options.weights, "averaged": options.views}
+    measured = measuring.measure(test_images(options.data), ("scratch",), **chosen, **listeners)
+    return {**own(measured), "views": options.views}
 
 
 def imagenet(options: argparse.Namespace, **listeners: Any) -> Report:
@@ -87,6 +95,11 @@ def unfamiliar(options: argparse.Namespace, **listeners: Any) -> Report:
     """The sign *unlike anything it was trained on*."""
     familiar = test_images(options.cifar10)
     return familiarity.measure(familiar, photos(options), options.weights, **listeners)
+
+
+def from_elsewhere(options: argparse.Namespace, **listeners: Any) -> Report:
+    """The scratch networks that ship, side by side on photos of the ten kinds."""
+    return outside.measure(photos(options), **listeners)
 
 
 def own(measured: Report) -> Report:
@@ -185,6 +198,7 @@ def command(options: argparse.Namespace) -> str:
     words += ["--data", "DATA"] if options.data else []
     words += ["--root", "DIR"] if options.root else []
     words += ["--weights", options.weights] if options.weights != scratch.DEFAULT else []
+    words += ["--views"] if options.views else []
     words += ["--head", options.head] if options.head != transfer.DEFAULT else []
     return " ".join(words)
 
@@ -208,8 +222,9 @@ def cifar10_lines(report: Report) -> list[str]:
         f"{entry['class']} for {entry['taken_for']} ({entry['count']:,})"
         for entry in report["confusions"]
     ]
+    looks = f", {views.COUNT} views of each" if report["views"] else ""
     return [
-        f"{report['model']}: {percent(report['accuracy'], 2)} right ({interval(report)}), "
+        f"{report['model']}{looks}: {percent(report['accuracy'], 2)} right ({interval(report)}), "
         f"calibration error {report['ece']:.4f}{better}",
         "",
         *table([["class", "images", "precision", "recall"], *rows]),
@@ -282,6 +297,18 @@ def unfamiliar_lines(report: Report) -> list[str]:
     ]
 
 
+def outside_lines(report: Report) -> list[str]:
+    """A row a network: with one look, and with several."""
+    rows = [
+        [
+            name,
+            *(f"{percent(figures['accuracy'])} ({interval(figures)})" for figures in of.values()),
+        ]
+        for name, of in report["networks"].items()
+    ]
+    return table([["network", "one look (95 %)", f"{views.COUNT} looks (95 %)"], *rows])
+
+
 def named(entry: Report) -> str:
     """The network's name, and whether it stands in for another."""
     return entry["model"] + (" (stand-in)" if entry["stand_in"] else "")
@@ -321,6 +348,7 @@ QUESTIONS = {
     "imagenet": Question(imagenet, imagenet_lines),
     "dogs": Question(dogs, dogs_lines),
     "unfamiliar": Question(unfamiliar, unfamiliar_lines),
+    "outside": Question(from_elsewhere, outside_lines),
 }
 
 

@@ -2,6 +2,7 @@
 
     python scripts/predict.py photo.jpg --approach all --top 3
     python scripts/predict.py *.png --json > answers.json
+    python scripts/predict.py *.png --approach scratch --views   # looking six times at each
 
 A picture that can't be used is reported in one line on stderr; the others go on, and the exit code
 is 1 at the end.
@@ -17,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from PIL import Image
 
-from imgrec import approaches
+from imgrec import approaches, views
 from imgrec.approaches.serving import BATCH
 from imgrec.approaches.verdict import Verdict, answer
 from imgrec.errors import ImageError, ImgrecError
@@ -30,7 +31,15 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--approach", default="all", choices=[*approaches.NAMES, "all"])
     parser.add_argument("--top", type=_positive, default=5, help="how many classes (default: 5)")
     parser.add_argument("--json", action="store_true", help="print a list of objects")
-    return parser.parse_args()
+    parser.add_argument(
+        "--views",
+        action="store_true",
+        help=f"the scratch network answers for {views.COUNT} views of each picture, averaged",
+    )
+    options = parser.parse_args()
+    if options.views and options.approach not in ("scratch", "all"):
+        parser.error("--views is for the approach scratch")
+    return options
 
 
 def _positive(text: str) -> int:
@@ -50,14 +59,16 @@ def opened(files: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
 
 
 def verdicts(
-    files: Sequence[str], approach: str, top: int
+    files: Sequence[str], approach: str, top: int, averaged: bool = False
 ) -> Iterator[tuple[str, Sequence[Verdict]]]:
     """Each usable file with its verdicts, a batch of pictures in memory at a time."""
     for start in range(0, len(files), BATCH):
         batch = list(opened(files[start : start + BATCH]))
         if batch:
             names, pictures = zip(*batch, strict=True)
-            yield from zip(names, approaches.predict(pictures, approach, top), strict=True)
+            yield from zip(
+                names, approaches.predict(pictures, approach, top, averaged), strict=True
+            )
 
 
 def as_text(file: str, answers: Sequence[Verdict]) -> str:
@@ -65,6 +76,7 @@ def as_text(file: str, answers: Sequence[Verdict]) -> str:
     lines = [file]
     for verdict in answers:
         note = " (stand-in)" if verdict.stand_in else ""
+        note += f", {verdict.looks} looks" if verdict.looks > 1 else ""
         lines.append(f"  {verdict.approach}: {verdict.model}{note}, dog {verdict.dog:.1%}")
         lines += [f"    {entry.probability:6.1%}  {entry.label}" for entry in verdict.classes]
     return "\n".join(lines)
@@ -74,7 +86,8 @@ def main() -> int:
     options = parse_arguments()
     answered = []
     try:
-        for file, answers in verdicts(options.images, options.approach, options.top):
+        asked = verdicts(options.images, options.approach, options.top, options.views)
+        for file, answers in asked:
             answered.append(answer(file, answers))
             if not options.json:
                 print(as_text(file, answers))

@@ -22,6 +22,10 @@ DOG = open_image(IMAGES / "examples" / "cifar10_dog.png")
 BLANK = Image.new("RGB", (1, 1))
 
 
+def walk_of(weights: str = "classic") -> Walk:
+    return activations.load("scratch", weights)
+
+
 @pytest.mark.parametrize(
     ("network", "layer"),
     [
@@ -29,6 +33,9 @@ BLANK = Image.new("RGB", (1, 1))
         ("scratch", "pool2"),
         ("scratch", "dropout2"),
         ("scratch", "dense1"),
+        ("fast", "whiten"),
+        ("fast", "block2_norm1"),
+        ("fast", "pool"),
         ("vgg16", "block1_conv1"),
         ("vgg16", "block3_pool"),
         ("vgg16", "block5_conv3"),
@@ -37,11 +44,13 @@ BLANK = Image.new("RGB", (1, 1))
 def test_a_layers_activations_are_those_of_kerass_submodel(network, layer):
     approach, whole = {
         "scratch": (scratch, scratch.load("classic")),
+        "fast": (scratch, scratch.load("fast")),
         "vgg16": (vgg16, vgg16.base()),
     }[network]
+    walk = activations.load("vgg16") if network == "vgg16" else walk_of(whole.model.name)
     pixels = approach.preprocess(np.asarray(approach.view(DOG))[np.newaxis])
     model = keras.Model(whole.model.inputs[0], whole.model.get_layer(layer).output)
-    found = activations.activation(activations.load(network), layer, DOG)
+    found = activations.activation(walk, layer, DOG)
     expected = np.asarray(model(pixels, training=False))[0]
     np.testing.assert_allclose(found.values, expected, rtol=1e-4, atol=1e-3)
     assert found.row.name == layer and found.row.output_shape == found.values.shape
@@ -63,11 +72,16 @@ def test_the_last_layer_says_what_the_network_says():
 
 
 def test_the_input_is_no_layer_and_what_ends_in_relu_is_known():
-    walk, base = activations.load("scratch"), activations.load("vgg16")
+    walk, base = walk_of(), activations.load("vgg16")
     assert [row.name for row in walk.rows] == [row.name for row in scratch.architecture("classic")]
     assert len(base.rows) == 18 and base.rows[0].name == "block1_conv1"
     assert walk.rectified == {"conv1", "conv2", "conv3", "conv4", "dense1"}
     assert activations.first_convolution(walk) == "conv1"
+    fast = walk_of("fast")
+    blocks = [(block, part) for block in (1, 2, 3) for part in (1, 2)]
+    assert fast.rectified == {"whiten", *(f"block{block}_relu{part}" for block, part in blocks)}
+    assert activations.first_convolution(fast) == "whiten"
+    assert all(row.kind in street_view.DOES for row in (*walk.rows, *fast.rows, *base.rows))
 
 
 def test_vgg16_with_its_top_gives_the_classes_of_imagenet(keras_vgg16):
@@ -95,7 +109,7 @@ def test_an_unknown_network_is_refused(network):
 @pytest.mark.parametrize("layer", ["", "conv9", None, ["conv1"], 3])
 def test_an_unknown_layer_is_refused_with_those_that_there_are(layer):
     with pytest.raises(ModelError, match=r"From scratch has no layer .* conv1, conv2, pool1"):
-        activations.activation(activations.load("scratch"), layer, DOG)
+        activations.activation(walk_of(), layer, DOG)
 
 
 def made(values: np.ndarray, name: str = "made", kind: str = "Conv2D") -> Activation:
@@ -119,6 +133,7 @@ def test_the_strongest_have_the_greatest_mean_and_equals_keep_their_order():
     values[..., 2], values[0, 0, 1] = 1, 9
     assert activations.strongest(values).tolist() == [1, 2, 0, 3]
     assert activations.strongest(np.array([1, 3, 2])).tolist() == [1, 2, 0]
+    assert activations.strongest(np.array([1, -3, 2])).tolist() == [1, 2, 0]
 
 
 # As HTML
@@ -132,6 +147,23 @@ def test_the_place_of_the_greatest_value_is_told(spot, words):
     values[spot] = 2.5
     assert street_view.place(values[..., 0]) == words
     assert f"to 2.5 (bright), which is at the {words};" in street_view.enlarged(made(values), 0)
+
+
+def test_values_below_zero_are_told_and_coloured_from_the_middle():
+    values = np.array([[[-2.0, 1.0]], [[0.0, 1.0]]], "float32")
+    shown = made(values, "norm", "BatchNormalization")
+    assert "Channel 0 (red above 0, blue below, white 0), from −2 to 0" in street_view.enlarged(
+        shown, 0
+    )
+    assert [street_view._map(shown, 0).getpixel((0, row)) for row in (0, 1)] == [
+        (5, 48, 97),
+        (247, 246, 246),
+    ]
+    walk = Walk("scratch", [shown.row], frozenset(), lambda inputs: [inputs])
+    assert "25 %; 25 % of the values are below 0" in street_view.facts(walk, shown)
+    gallery = street_view.gallery(shown, 0, by_number=False)
+    assert "red above 0" in gallery and "mean distance from 0" in gallery
+    assert "channel 0: mean −1, maximum 0" in gallery
 
 
 @settings(max_examples=30, deadline=None)

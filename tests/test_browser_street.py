@@ -2,12 +2,15 @@
 
 import re
 
+import numpy as np
 from conftest import DESKTOP, assert_no_sideways_scrolling, choose_lesson, opened
 from playwright.sync_api import Locator, Page, expect
 
 from imgrec import activations
 from imgrec.images import open_image
+from imgrec.layers import Layer
 from imgrec.paths import IMAGES
+from imgrec.ui import street_view
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -15,9 +18,14 @@ DOG = IMAGES / "examples" / "cifar10_dog.png"
 def walk_in(page: Page) -> None:
     """Opens the lesson and waits until it has answered."""
     choose_lesson(page, "Layer by layer")
-    expect(pressed(page)).to_contain_text("conv1")
+    expect(pressed(page)).to_contain_text("whiten")
     expect(tiles(page)).to_have_count(24)
     page.wait_for_timeout(1500)  # the picture that is brought along may be answered for once more
+
+
+def rows() -> dict[str, Layer]:
+    """The layers of the network that the lesson begins with, by name."""
+    return {row.name: row for row in activations.load("scratch").rows}
 
 
 def house(page: Page, layer: str) -> Locator:
@@ -40,8 +48,9 @@ def caption(page: Page) -> Locator:
 def test_a_walk_down_the_street_of_the_scratch_network(page):
     walk_in(page)
     facts = page.locator(".layer:visible")
-    expect(facts).to_contain_text("3·3·3·32 + 32 = 896")
-    expect(page.locator(".street .house")).to_have_count(12)
+    expect(facts).to_contain_text("2·2·3·24 + 24 = 312")
+    layers = rows()
+    expect(page.locator(".street .house")).to_have_count(len(layers))
     tile = tiles(page).nth(3)
     tile.click()
     expect(tile).to_have_attribute("aria-pressed", "true")
@@ -49,11 +58,14 @@ def test_a_walk_down_the_street_of_the_scratch_network(page):
     number = tile.get_attribute("data-press")
     expect(page.get_by_label("Channel", exact=True)).to_have_value(number)
     expect(caption(page)).to_contain_text(f"Channel {number}, from 0 (dark)")
-    house(page, "conv4").click()
-    expect(facts).to_contain_text("3·3·64·64 + 64 = 36,928")
+    house(page, "block1_norm1").click()
+    expect(facts).to_contain_text(layers["block1_norm1"].formula)
+    expect(facts).to_contain_text("of the values are below 0")
+    expect(caption(page)).to_contain_text("red above 0, blue below")
     expect(pressed(page)).to_have_count(1)
-    house(page, "flatten").click()
-    expect(caption(page)).to_contain_text("All 2,304 values")
+    house(page, "pool").click()
+    (values,) = layers["pool"].output_shape
+    expect(caption(page)).to_contain_text(f"All {values:,} values")
     expect(tiles(page)).to_have_count(0)
     house(page, "predictions").click()
     expect(page.locator(".pair:visible .bar")).to_have_count(10)
@@ -64,26 +76,28 @@ def test_a_walk_down_the_street_of_the_scratch_network(page):
 
 def test_by_keyboard_with_another_picture_and_vgg16(page):
     walk_in(page)
-    house(page, "conv1").focus()
+    house(page, "whiten").focus()
     page.keyboard.press("Tab")
-    expect(house(page, "conv2")).to_be_focused()
+    expect(house(page, "block1_conv1")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.locator(".layer:visible")).to_contain_text("3·3·32·32 + 32 = 9,248")
-    expect(house(page, "conv2")).to_be_focused()
+    convolution = rows()["block1_conv1"]
+    last = convolution.output_shape[-1] - 1
+    expect(page.locator(".layer:visible")).to_contain_text(convolution.formula)
+    expect(house(page, "block1_conv1")).to_be_focused()
     page.get_by_label("By number").check()
     channel = page.get_by_label("Channel", exact=True)
-    channel.fill("31")
-    expect(page.locator(".maps [aria-pressed=true]")).to_have_attribute("data-press", "31")
-    channel.fill("32")
-    expect(page.locator(".panel.error:visible")).to_contain_text("from 0 to 31")
+    channel.fill(f"{last}")
+    expect(page.locator(".maps [aria-pressed=true]")).to_have_attribute("data-press", f"{last}")
+    channel.fill(f"{last + 1}")
+    expect(page.locator(".panel.error:visible")).to_contain_text(f"from 0 to {last}")
     channel.fill("5")
-    expect(caption(page)).to_contain_text("Channel 5, from")
+    expect(caption(page)).to_contain_text("Channel 5 (")
     before = caption(page).inner_text()
     page.locator("#how-examples button.gallery-item").nth(4).click()
     expect(caption(page)).not_to_have_text(before)  # the same channel, of the other picture
-    found = activations.activation(activations.load("scratch"), "conv2", open_image(DOG))
-    most = found.values[..., 5].max()
-    expect(caption(page)).to_contain_text(f"Channel 5, from 0 (dark) to {most:.3g} (bright)")
+    found = activations.activation(activations.load("scratch"), "block1_conv1", open_image(DOG))
+    least, most = (street_view.number(end(found.values[..., 5])) for end in (np.min, np.max))
+    expect(caption(page)).to_contain_text(f"from {least} to {most}")
 
     page.get_by_label("VGG16", exact=True).check()
     expect(page.locator(".street .house")).to_have_count(18)

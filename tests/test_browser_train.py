@@ -9,6 +9,7 @@ import tarfile
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from imgrec import catalogue, datasets, journal
 from imgrec.paths import runs_dir
-from imgrec.recipe import Recipe
+from imgrec.recipe import USUAL, Recipe
 from imgrec.trainer import Permissions, trainer
 
 LONG = Recipe(epochs=50, limit=1500, validation_images=100, batch_size=32)
@@ -68,6 +69,11 @@ def set_number(page: Page, label: str, value: int) -> None:
     field = page.get_by_label(f"number input for {label}").locator("visible=true").first
     field.fill(str(value))
     field.press("Tab")
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    page.get_by_label(label, exact=True).locator("visible=true").first.click()
+    page.get_by_role("option", name=option, exact=True).click()
 
 
 def line_points(page: Page) -> int:
@@ -124,6 +130,8 @@ def test_from_nothing_to_new_weights_that_answer(
     expect(offer).to_be_hidden(timeout=TRAINING)
     assert datasets.has_cifar10()
 
+    choose(tab, "Network", "classic")
+    expect(tab.get_by_label("number input for Epochs").first).to_have_value("30")
     set_number(tab, "Epochs", 1)
     set_number(tab, "Training images", 10000)  # so many that a fast machine needs some looks too
     tab.get_by_text("More settings").click()
@@ -190,11 +198,39 @@ def test_a_page_closed_in_the_middle_of_an_epoch_changes_nothing(app, browser):
     assert journal.state_of(runs_dir() / run) == "training"
 
 
-def test_start_pressed_twice_starts_one_run(desktop):
+def test_a_network_fills_in_its_own_recipe_and_shows_the_settings_that_it_has(tab):
+    epochs = tab.get_by_label("number input for Epochs").locator("visible=true").first
+    images = tab.get_by_label("number input for Training images").locator("visible=true")
+    tab.get_by_text("More settings").click()
+    shift = tab.get_by_label("number input for Shifted by").locator("visible=true")
+    whitening = tab.get_by_label("Whitening").locator("visible=true")
+    for network, settings in (("classic", 0), ("fast", 1)):
+        choose(tab, "Network", network)
+        usual = USUAL[network]
+        expect(epochs).to_have_value(str(usual.epochs))
+        expect(images).to_have_value(str(50_000 - usual.validation_images))
+        recipe = tab.get_by_label("Recipe", exact=True).locator("visible=true").first
+        expect(recipe).to_have_value(f"The {network} recipe")
+        for there in (shift, whitening):
+            expect(there).to_have_count(settings)
+    assert_no_sideways_scrolling(tab)
+    choose(tab, "Recipe", "A quick look: 3 epochs, 10,000 images")
+    expect(epochs).to_have_value("3")
+    expect(images).to_have_value("10000")
+    expect(tab.get_by_label("Network", exact=True).locator("visible=true").first).to_have_value(
+        "classic"
+    )
+
+
+def test_start_pressed_twice_starts_one_run(desktop, monkeypatch):
+    monkeypatch.setattr("imgrec.training.gains_by_bfloat16", lambda: False)
     set_number(desktop, "Training images", 1000)
     start = desktop.get_by_role("button", name="Start", exact=True)
     expect(start).to_be_enabled()
     start.dblclick()
+    until(lambda: not catalogue.entries()[0].shipped)
+    recipe = Recipe.of(catalogue.entries()[0].config)  # also of the settings that nobody has opened
+    assert recipe == replace(USUAL["fast"], limit=1000, mixed_precision=False)
     expect(state(desktop)).to_have_text("is learning", timeout=TRAINING)
     assert len([entry for entry in catalogue.entries() if not entry.shipped]) == 1
     press(desktop, "Stop")

@@ -128,7 +128,7 @@ def test_the_figures_by_hand():
     asked = calibration.of_question(scipy.special.logit(sure), hits, "these")
     assert asked.ece_before == pytest.approx(measured.ece_before)
     assert asked.temperature == pytest.approx(measured.temperature)
-    assert asked.energy_threshold is None and asked.unfamiliar(logits[0]) is None
+    assert asked.threshold is None and asked.unfamiliar(logits[0]) is None
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.2, 20))
@@ -165,7 +165,7 @@ def test_a_calibration_comes_back_and_nothing_else_is_touched(run):
     content = runs.read_json(run / calibration.FILE)
     assert set(content) == {
         *("weights_sha256", "temperature", "ece_before", "ece_after", "n", "split", "accepted"),
-        *("energy_threshold", "environment"),
+        *("threshold", "score", "environment"),
     }
     after = {path.name: path.read_bytes() for path in run.iterdir()}
     assert after.keys() - before.keys() == {calibration.FILE}
@@ -182,9 +182,10 @@ def test_a_calibration_comes_back_and_nothing_else_is_touched(run):
             for value in (math.nan, math.inf, 0, -1, "2", None, 1e-9, 10**400)
         ),
         *({"ece_before": value} for value in (math.nan, 1.5, None, "0")),
-        *({"energy_threshold": value} for value in (math.nan, -math.inf, "1", [1])),
+        *({"threshold": value} for value in (math.nan, -math.inf, "1", [1])),
         *({"n": value} for value in (0, -5, 2.5, "many")),
         {"split": 7},
+        *({"score": value} for value in ("mood", None, 3)),
     ],
     ids=str,
 )
@@ -211,7 +212,8 @@ def test_what_the_network_says_stays_and_what_to_believe_is_beside_it():
     (raw,) = loaded.network.run(scratch.preprocess(images[::9]))
     warm = raw ** (1 / loaded.calibration.temperature)  # softmax(z / T), from softmax(z)
     warm /= warm.sum(axis=1, keepdims=True)
-    for said, believed, verdict in zip(raw, warm, scratch.predict(pictures, 10), strict=True):
+    verdicts = scratch.predict(pictures, 10, "classic")
+    for said, believed, verdict in zip(raw, warm, verdicts, strict=True):
         places = [entry.index for entry in verdict.classes]
         np.testing.assert_allclose(
             [e.probability for e in verdict.classes], said[places], atol=1e-5
@@ -240,9 +242,10 @@ def test_the_heads_likelihood_is_calibrated_too():
 
 
 def test_a_picture_without_anything_in_it_is_unfamiliar_and_most_test_images_are_not():
-    (verdict,) = scratch.predict([GREY])
+    (verdict,) = scratch.predict([GREY], name="classic")
     assert verdict.unfamiliar is True
-    verdicts = scratch.predict([Image.fromarray(image) for image in cifar10_sample()[0]])
+    pictures = [Image.fromarray(image) for image in cifar10_sample()[0]]
+    verdicts = scratch.predict(pictures, name="classic")
     assert sum(verdict.unfamiliar for verdict in verdicts) <= 15  # about one in twenty
 
 
@@ -265,7 +268,7 @@ def test_each_network_that_ships_is_calibrated(name):
     measured = calibration.of(catalogue.find(name))
     kind = catalogue.find(name).kind
     assert measured is not None
-    assert (measured.energy_threshold is not None) == (kind == "scratch")
+    assert (measured.threshold is not None) == (kind == "scratch")
     assert measured.ece_after < measured.ece_before < 0.5
 
 
@@ -275,7 +278,7 @@ def test_the_shipped_calibration_is_that_of_the_validation_images(cifar10):
     again = training.calibrated(logits, Recipe.of(entry.config), cifar10)
     shipped = calibration.of(entry)
     assert (again.n, again.split) == (shipped.n, shipped.split) == (5000, shipped.split)
-    for name in ("temperature", "ece_before", "ece_after", "energy_threshold"):
+    for name in ("temperature", "ece_before", "ece_after", "threshold"):
         assert getattr(again, name) == pytest.approx(getattr(shipped, name), abs=2e-3), name
 
 
@@ -289,7 +292,7 @@ def test_it_holds_for_images_that_it_was_not_measured_on(cifar10):
         return calibration.calibration_error(probabilities.max(axis=1), hits)
 
     assert error(measured.believed(logits)) < error(softmax(logits)) / 2
-    unfamiliar = (energy(logits) < measured.energy_threshold).mean()
+    unfamiliar = (energy(logits) < measured.threshold).mean()
     assert unfamiliar == pytest.approx(1 - measured.accepted, abs=0.02)
 
 
@@ -298,10 +301,14 @@ def test_it_holds_for_images_that_it_was_not_measured_on(cifar10):
 
 def test_the_tabs_tell_what_was_measured(monkeypatch):
     groups = {"other": {"n": 719, "flagged": 0.254}, "cifar10": {"n": 10_000, "flagged": 0.05}}
-    monkeypatch.setattr(reports, "measured", lambda name: {"groups": groups})
+    both = {name: {"one": {"accuracy": 0.5}} for name in (scratch.DEFAULT, scratch.CLASSIC)}
+    made_up = {"unfamiliar": {"groups": groups}, "outside": {"n": 214, "networks": both}}
+    monkeypatch.setattr(reports, "measured", made_up.__getitem__)
     said = " ".join(ui_scratch._text().split())
-    measured = calibration.of(catalogue.find("classic"))
-    assert "This network is too sure of itself. On 5,000 pictures (the validation images)" in said
+    measured = calibration.of(catalogue.find(scratch.DEFAULT))
+    mistake = "too sure" if measured.temperature > 1 else "not sure enough"
+    pictures = f"On {measured.n:,} pictures (the validation images)"
+    assert f"This network is {mistake} of itself. {pictures}" in said
     assert f"**{100 * measured.ece_before:.1f} percentage points** apart" in said
     assert f"the gap is **{100 * measured.ece_after:.1f}**" in said
     assert "It stood on **25 %** of 719 photos of other things, and on 5 % of 10,000" in said
@@ -361,7 +368,7 @@ def test_a_scratch_network_is_calibrated_on_its_validation_images(runs_dir, monk
     _, validation = training.split(100, Recipe.of(config))
     logits = load_trained("mine", "scratch").logits(scratch.preprocess(x[validation]))
     assert found.temperature == pytest.approx(fitted_temperature(logits, y[validation]), rel=1e-3)
-    assert found.energy_threshold == pytest.approx(np.quantile(energy(logits), 0.05), rel=1e-3)
+    assert found.threshold == pytest.approx(np.quantile(energy(logits), 0.05), rel=1e-3)
 
 
 def test_other_photos_than_those_of_the_training_are_refused(run, photos, monkeypatch, capsys):

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgrec import layers, networks, reports
+from imgrec.approaches import scratch
 from imgrec.approaches.verdict import ClassProbability, Verdict
 from imgrec.approaches.vgg16_weights import Status
 from imgrec.reports import DogReport
-from imgrec.ui import cards
+from imgrec.ui import cards, choosers
+from imgrec.ui import scratch as scratch_tab
 
 HOSTILE = """<script>alert("1")</script><img src=x onerror='alert(2)'>&"""
 REPORT = DogReport(
@@ -137,13 +139,39 @@ def test_a_number_of_parameters_reads_like_this(number, expected):
     assert cards.count(number) == expected
 
 
+# Which network answers
+
+
+def test_the_networks_that_ship_are_offered_with_what_they_reach_the_default_first():
+    offered = choosers._networks()
+    assert [name for _, name in offered[:2]] == [scratch.DEFAULT, scratch.CLASSIC]
+    for title, name in offered[:2]:
+        report = reports.scratch(name)
+        right, minutes = report.test_accuracy, report.seconds / 60
+        assert title == f"{name}: {100 * right:.1f} % right after {minutes:.0f} minutes"
+    gone = choosers.scratch_offered("no such run")
+    assert gone.value == scratch.DEFAULT and gone.choices == offered
+
+
+def test_the_text_of_the_tab_has_the_figures_of_the_reports():
+    report, said = reports.scratch(scratch.DEFAULT), scratch_tab._text()
+    assert f"from {report.images:,} small pictures" in said
+    assert f"**{report.seconds / 60:.0f} minutes**" in said
+    for right in (report.test_accuracy, report.test_accuracy_views):
+        assert f"**{100 * right:.1f} %**" in said
+    silent = dataclasses.replace(report, test_accuracy_views=None)
+    assert scratch_tab._looks(silent) == ""
+
+
 # Cards
 
 
 def test_a_card_says_who_what_and_how_long():
     said = text(cards.card(verdict(dog=0.75), top=5))
     assert said.startswith("From scratch classic CNN · CIFAR-10 · 1.25 M parameters")
-    assert "saw 32 × 32 pixels" in said
+    assert "saw 32 × 32 pixels dog" in said
+    several = dataclasses.replace(verdict(), looks=6)
+    assert "saw 32 × 32 pixels, 6 looks" in text(cards.card(several, top=5))
     assert said.endswith(
         "dog 75 % cat 25 % As the network says it: this one was never calibrated. "
         "Dog: 75 % 12 ms Why?"

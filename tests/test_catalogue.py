@@ -18,7 +18,8 @@ from imgrec.journal import Journal, Point
 from imgrec.paths import MODELS
 from imgrec.recipe import HEAD_RECIPES, Recipe
 
-SHIPPED = ["classic", "dog_flatten_1000", "dog_flatten_64", "dog_pooled_1000", "dog_pooled_64"]
+HEADS = ["dog_flatten_1000", "dog_flatten_64", "dog_pooled_1000", "dog_pooled_64"]
+SHIPPED = ["classic", *HEADS, "fast"]
 HISTORY = {
     "loss": [2.0, 1.5],
     "accuracy": [0.25, 0.5],
@@ -159,8 +160,8 @@ def test_what_can_be_used_is_finished_and_knows_the_right_classes(runs_dir):
     unfinished(runs_dir / "begun")
     finished(runs_dir / "dogs", "transfer")
     finished(runs_dir / "cats", "transfer", {"classes": ["cat"]})
-    assert names(catalogue.finished("scratch")) == ["classic", "mine"]
-    assert names(catalogue.finished("transfer")) == [*SHIPPED[1:], "dogs"]
+    assert names(catalogue.finished("scratch")) == ["classic", "fast", "mine"]
+    assert names(catalogue.finished("transfer")) == [*HEADS, "dogs"]
 
 
 # Names

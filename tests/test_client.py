@@ -23,7 +23,7 @@ from imgrec.ui.cards import percent
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 VERDICT_KEYS = {
     *("approach", "model", "stand_in", "classes", "dog", "dog_calibrated", "unfamiliar"),
-    "milliseconds",
+    *("looks", "milliseconds"),
 }
 
 
@@ -102,6 +102,15 @@ def test_a_cifar_10_image_gives_what_the_network_gives_on_the_raw_array(client, 
         np.testing.assert_allclose([said[name] for name in scratch.labels.CIFAR10], row, atol=1e-5)
 
 
+def test_it_looks_six_times_if_it_is_asked_to(client):
+    (verdict,) = ask(client, "/scratch", DOG, 5, "fast", "calibrated", True)["verdicts"]
+    (expected,) = scratch.predict([open_image(DOG)], 5, "fast", averaged=True)
+    assert verdict["looks"] == expected.looks == 6
+    assert verdict["dog"] == pytest.approx(expected.dog, abs=1e-5)
+    (once,) = ask(client, "/scratch", DOG, 5, "fast")["verdicts"]
+    assert once["looks"] == 1 and once["dog"] != pytest.approx(expected.dog, abs=1e-5)
+
+
 @pytest.mark.parametrize("top", [1, 10])
 def test_as_many_classes_come_back_as_were_asked_for(client, top):
     (verdict,) = ask(client, "/pretrained", DOG, top)["verdicts"]
@@ -124,11 +133,14 @@ def test_another_head_can_be_asked(client, head):
         ("/transfer", ("no such head",)),
         ("/compare", ("classic", "dog_pooled_64", "certain")),
         ("/scratch", (3, "classic", None)),
+        ("/scratch", (3, "fast", "raw", "six")),
+        ("/scratch", (3, "fast", "raw", 1)),
+        ("/scratch", (3, "fast", "raw", None)),
         ("/transfer", ("dog_pooled_64", ["raw"])),
     ],
 )
 def test_settings_that_do_not_exist_are_refused(client, endpoint, more):
-    with pytest.raises(AppError, match=r"can't be shown|choose one of|choose calibrated or raw"):
+    with pytest.raises(AppError, match=r"can't be shown|choose (one of|calibrated or raw|true)"):
         ask(client, endpoint, DOG, *more)
 
 
@@ -258,7 +270,7 @@ def wait_for(client: Client, run: str, state: str) -> dict:
 
 
 def test_a_scratch_network_is_trained_and_asked_while_it_trains(client, trains):
-    settings = {"epochs": 2, "limit": 960, "validation_images": 100}
+    settings = {"network": "classic", "epochs": 2, "limit": 960, "validation_images": 100}
     run = client.predict(settings, "by program", api_name="/train_scratch")
     assert run == "by program"
     with pytest.raises(AppError, match="by program is being trained"):

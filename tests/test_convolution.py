@@ -71,7 +71,7 @@ def test_nine_products_and_the_bias_add_up_to_the_map_at_any_place(case, data):
 def test_the_maps_of_the_learnt_filters_are_the_networks_own(dog):
     import keras
 
-    model = scratch.load(scratch.DEFAULT).model
+    model = scratch.load(scratch.CLASSIC).model
     first = keras.Model(model.inputs, model.get_layer("conv1").output)
     pixels = convolution.pixels(dog, 3)
     expected = np.asarray(first([pixels[None]]))[0]  # (32, 32, 32), after ReLU
@@ -154,7 +154,7 @@ def test_the_answers_are_the_networks_own_in_the_middle_and_at_any_shift(dog):
     assert answers.probabilities.shape == (17, 17, 10)
     for right, down in ((0, 0), (8, -8), (-3, 5)):
         moved = Image.fromarray(convolution.shifted(np.asarray(dog), right, down))
-        (verdict,) = scratch.predict([moved], 10)
+        (verdict,) = scratch.predict([moved], 10, scratch.CLASSIC)
         label, probability = answers.says(right, down)
         assert label == verdict.classes[0].label
         assert probability == pytest.approx(verdict.classes[0].probability, abs=1e-5)

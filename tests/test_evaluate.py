@@ -74,7 +74,7 @@ def test_cifar10_on_folders_of_images(evaluate, classes, tmp_path, capsys):
     options = ("cifar10", "--data", classes)
     assert evaluate(*options, "--json", everything, "--report", summary) == 0
     printed = capsys.readouterr()
-    assert "12 pictures, 1 left out" in printed.out and "classic CNN" in printed.out
+    assert "12 pictures, 1 left out" in printed.out and "fast CNN: " in printed.out
     assert "left out: cat/broken.png is not a picture" in printed.err
     report = read(everything)
     pictures = report.pop("pictures")
@@ -101,6 +101,16 @@ def test_cifar10_on_folders_of_images(evaluate, classes, tmp_path, capsys):
     assert report["ece"] == pytest.approx(sum(gaps) / 12, abs=1e-5)
     (row,) = pictures[0]["verdicts"]
     assert row["classes"][0]["probability"] == pytest.approx(confident[0], abs=1e-5)
+
+    assert report["views"] is False
+    assert evaluate(*options, "--views", "--report", summary) == 0
+    assert "fast CNN, 6 views of each: " in capsys.readouterr().out
+    averaged = scratch.predict([open_image(classes / file) for file in files], averaged=True)
+    guessed = np.array([verdict.classes[0].index for verdict in averaged])
+    found = read(summary)
+    assert found["views"] is True and found["command"].endswith("--data DATA --views")
+    assert found["accuracy"] == metrics.accuracy_score(right, guessed)
+    assert found["ece"] != report["ece"]
 
     evaluate(*options, "--json", tmp_path / "again.json")
     assert (tmp_path / "again.json").read_bytes() == everything.read_bytes()
@@ -241,5 +251,5 @@ def test_it_runs_from_anywhere(classes, tmp_path):
         env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("12 pictures, 1 left out\nclassic CNN: ")
+    assert done.stdout.startswith("12 pictures, 1 left out\nfast CNN: ")
     assert read(tmp_path / "report.json")["n"] == 12

@@ -65,7 +65,8 @@ def red_detector(pooling: str) -> keras.Model:
 
 def subject(model: keras.Model, names=("nothing", "red", "blue")) -> Subject:
     network = ready(model)
-    to_map, logits = explain.cut(model)
+    to_map, logits, coarser = explain.cut(model)
+    assert not coarser
     return Subject(
         names,
         slice(1, 3),
@@ -191,14 +192,50 @@ def assert_same_map(found: np.ndarray, expected: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("target", ["dog", "cat", "dog?"])
-def test_scratch_is_explained_as_one_tape_would(dog, target):
-    asked = explain.ask(dog, "scratch", target)
+def test_classic_is_explained_as_one_tape_would(dog, target):
+    asked = explain.ask(dog, "scratch", target, "classic")
     place = labels.CIFAR10.index(target.rstrip("?"))
     model = scratch.load("classic").model
     inputs = scratch.preprocess(asked.view)
     expected = whole_model_grad_cam(model, inputs, "conv4", lambda logits: logits[0, place])
     assert_same_map(explain.grad_cam(asked), expected)
     assert asked.probability == pytest.approx(model.predict(inputs, verbose=0)[0, place], abs=1e-5)
+
+
+@pytest.mark.parametrize("target", ["dog", "cat"])
+def test_fast_is_explained_on_a_finer_map_with_weights_of_each_place(dog, target):
+    asked = explain.ask(dog, "scratch", target, "fast")
+    model, place = scratch.load("fast").model, labels.CIFAR10.index(target)
+    maps_and_answer = keras.Model(
+        model.inputs[0], [model.get_layer("block2_relu2").output, model.layers[-1].input]
+    )
+    answer = model.layers[-1]
+    with tf.GradientTape() as tape:
+        maps, before = maps_and_answer(scratch.preprocess(asked.view), training=False)
+        logit = (before @ answer.kernel + answer.bias)[0, place]
+    slopes = tape.gradient(logit, maps).numpy()[0]
+    expected = np.maximum((np.maximum(slopes, 0) * maps.numpy()[0]).sum(axis=-1), 0)
+    assert expected.shape == (7, 7)
+    assert_same_map(explain.grad_cam(asked), expected)
+    assert explain.EARLIER in explain.explain(asked).notes
+    assert explain.EARLIER not in explain.explain(asked, "occlusion").notes
+
+
+def test_the_map_is_the_last_fine_one_out_of_relu():
+    def network(side: int) -> keras.Model:
+        return keras.Sequential(
+            [
+                keras.Input((side, side, 1)),
+                keras.layers.Conv2D(1, 3, activation="relu", name="first"),
+                keras.layers.MaxPooling2D(2),
+                keras.layers.Conv2D(1, 3, name="signed"),
+                keras.layers.ReLU(name="last"),
+            ]
+        )
+
+    for side, name, coarser in ((12, "first", True), (8, "last", False), (20, "last", False)):
+        chosen, followed = explain.fine_map(model := network(side))
+        assert chosen is model.get_layer(name).output and followed is coarser
 
 
 @pytest.mark.parametrize("target", ["", "beagle", "dog?"])

@@ -102,7 +102,7 @@ def test_without_other_things_there_is_no_roc_auc(network):
 def test_a_network_without_the_sign_is_refused(network):
     some = set_of((Label(cifar10=1), 1, 0))
     network.calibration = None
-    with pytest.raises(ModelError, match=r"classic has no calibration; run scripts/calibrate\.py"):
+    with pytest.raises(ModelError, match=r"fast has no calibration; run scripts/calibrate\.py"):
         familiarity.measure(some, some)
 
 

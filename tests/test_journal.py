@@ -487,6 +487,8 @@ LIVING = [  # what happened last, what is wished, the state
     ([started(), {"event": "paused"}, {"event": "went on"}], None, "training"),
     ([started(), point(1, 1, 1.0)], "stop", "stopping"),
     ([started(), {"event": "paused"}], "stop", "stopping"),
+    ([started(), epoch(2.0), {"event": "measuring"}], None, "measuring"),
+    ([started(), epoch(2.0), {"event": "measuring"}], "stop", "measuring"),  # too late
 ]
 
 
@@ -505,6 +507,7 @@ def test_the_state_of_a_run_that_is_held(run, told, wish, state):
         ([], "interrupted"),
         ([started(), point(1, 1, 1.0)], "interrupted"),
         ([started(), {"event": "paused"}], "interrupted"),
+        ([started(), epoch(2.0), {"event": "measuring"}], "interrupted"),
         ([started(), {"event": "stopped", "message": ""}], "stopped"),
         ([started(), {"event": "failed", "message": "x" * 3000}], "failed"),
         ([{"event": "stopped", "message": ""}, {"event": "starting"}], "interrupted"),

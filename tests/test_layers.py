@@ -26,13 +26,14 @@ def evaluated(formula: str) -> tuple[int, int]:
 @pytest.mark.parametrize(
     ("architecture", "total"),
     [
-        (scratch.architecture, 1_250_858),
+        (lambda: scratch.architecture("classic"), 1_250_858),
+        (lambda: scratch.architecture("fast"), scratch.load("fast").model.count_params()),
         (vgg16.architecture, 138_357_544),
         (lambda: layers.table(pretrained.load_stand_in().model), 4_694_024),
         (transfer.architecture, vgg16.BASE_PARAMETERS + 513),
         (lambda: transfer.architecture("dog_flatten_64"), vgg16.BASE_PARAMETERS + 6_423_041),
     ],
-    ids=["classic", "vgg16", "efficientnet_lite0", "pooled", "flatten"],
+    ids=["classic", "fast", "vgg16", "efficientnet_lite0", "pooled", "flatten"],
 )
 def test_the_formulas_give_each_layers_parameters_and_sum_to_the_models(architecture, total):
     rows = architecture()
@@ -46,6 +47,10 @@ def test_formulas_are_written_as_in_the_books():
     assert by_name["conv2"].formula == "3·3·32·32 + 32 = 9,248"
     assert by_name["dense1"].formula == "2304·512 + 512 = 1,180,160"
     assert by_name["pool1"].formula == ""
+    fast = {row.name: row for row in layers.table(networks.fast())}
+    norm = fast["block1_norm1"]
+    maps = norm.output_shape[-1]
+    assert (norm.kind, norm.formula) == ("BatchNormalization", f"3·{maps} = {3 * maps}")
     lite = {row.name: row for row in layers.table(networks.efficientnet_lite0())}
     assert lite["stem"].formula == "3·3·3·32 = 864"
     assert lite["stem_norm"].formula == "4·32 = 128"

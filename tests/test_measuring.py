@@ -50,7 +50,7 @@ class Answers:
         self.asked: list[tuple[str, int]] = []  # an approach, and how many pictures at a time
         self.names = tuple(tables)
 
-        def judged(images, asked, weights, head):
+        def judged(images, asked, weights, head, averaged):
             def row(image):
                 place = image.getpixel((0, 0))[0]
                 return tuple(verdict(name, **tables[name][place]) for name in asked)
@@ -281,7 +281,7 @@ def test_the_next_batch_is_read_beside_the_forward_pass_and_no_more(monkeypatch)
         for number in range(96):
             yield Item("a.png", Label(dog=False), lambda i=number: (read.append(i), PIXEL)[1])
 
-    def judged(images, asked, weights, head):
+    def judged(images, asked, weights, head, averaged):
         patience = time.monotonic() + 10
         while len(read) < min(32 * (len(read_meanwhile) + 2), 96) and time.monotonic() < patience:
             time.sleep(0.01)
@@ -344,6 +344,7 @@ def test_it_says_what_the_approaches_say(monkeypatch):
 def test_one_approach_alone_says_the_same(name):
     images = [measuring.open_image(numbered(60))]
     ((alone,),) = measuring.judged(images, (name,), "classic", "dog_pooled_64")
-    together = dict(zip(approaches.NAMES, approaches.compare(images)[0], strict=True))
+    (verdicts,) = approaches.compare(images, weights="classic")
+    together = dict(zip(approaches.NAMES, verdicts, strict=True))
     assert alone.dog == pytest.approx(together[name].dog, abs=1e-6)
     assert alone.classes[0].label == together[name].classes[0].label

@@ -1,7 +1,9 @@
 """The network definitions: shapes and parameters layer by layer, weights by name, the pooling."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -34,6 +36,13 @@ CLASSIC = [
     ("predictions", (10,), dense(512, 10)),
 ]
 
+# Of `fast`, as Jordan 2024 (airbench94) has them, the normalisation's four weights less its scale.
+FAST_CONVOLUTIONS = [  # the block, its inputs, its filters, and the side before and after its pool
+    ("block1", 24, 96, 31, 15),
+    ("block2", 96, 320, 15, 7),
+    ("block3", 320, 320, 7, 3),
+]
+
 # Simonyan & Zisserman 2015, table 1, D: filters of each convolution, block by block.
 VGG16_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
@@ -45,6 +54,7 @@ NETWORKS = {
 }
 PARAMETERS = {
     "classic": 1_250_858,
+    "fast": 3_152_898,
     "pooled": 513,
     "flatten": 6_423_041,
     "efficientnet_lite0": 4_694_024,
@@ -85,6 +95,63 @@ def test_classic_has_each_layers_shape_and_parameters(built):
 def test_classic_drops_out_as_much_as_the_first_version(built):
     rates = {layer.name: layer.rate for layer in built["classic"].layers if "drop" in layer.name}
     assert rates == {"dropout1": 0.25, "dropout2": 0.25, "dropout3": 0.5}
+
+
+def test_fast_has_each_layers_shape_and_parameters(built):
+    expected = [("normalize", (32, 32, 3), 0), ("whiten", (31, 31, 24), conv(2, 3, 24))]
+    for block, inputs, filters, before, after in FAST_CONVOLUTIONS:
+        expected += [
+            (f"{block}_conv1", (before, before, filters), 9 * inputs * filters),
+            (f"{block}_pool", (after, after, filters), 0),
+            (f"{block}_norm1", (after, after, filters), 3 * filters),
+            (f"{block}_relu1", (after, after, filters), 0),
+            (f"{block}_conv2", (after, after, filters), 9 * filters * filters),
+            (f"{block}_norm2", (after, after, filters), 3 * filters),
+            (f"{block}_relu2", (after, after, filters), 0),
+        ]
+    expected += [("pool", (320,), 0), ("dropout", (320,), 0), ("scale", (320,), 0)]
+    expected += [("predictions", (10,), dense(320, 10))]
+    rows = layers.table(built["fast"])
+    assert [(row.name, row.output_shape, row.parameters) for row in rows] == expected
+
+
+def test_fast_takes_pixels_and_normalises_them_itself(built):
+    """Its first layer's mean and deviation are the training images' to a thousandth."""
+    white = np.asarray(built["fast"].layers[0](np.ones((1, 32, 32, 3), "float32")))
+    np.testing.assert_allclose(
+        white[0, 0, 0],
+        (1 - np.array(networks.CIFAR10_MEAN)) / networks.CIFAR10_DEVIATION,
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_fused_normalisation_does_what_keras_does(policy):
+    """Outputs, gradients, and moving averages, in training and in use."""
+    random = np.random.default_rng(0)
+    inputs = tf.constant(3 + 2 * random.normal(size=(64, 5, 5, 8)), "float32")
+    weights = tf.constant(random.normal(size=inputs.shape), "float32")
+    fused = networks.FusedBatchNormalization(dtype=policy)
+    plain = keras.layers.BatchNormalization(
+        momentum=fused.momentum, epsilon=fused.epsilon, scale=False, dtype=policy
+    )
+    found = []
+    for layer in (fused, plain):
+        layer.build(inputs.shape)
+        layer.beta.assign(np.linspace(-1, 1, 8))
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = tf.cast(layer(inputs, training=True), "float32")
+            loss = tf.reduce_sum(outputs * weights)
+        slopes = tape.gradient(loss, [inputs, layer.beta.value])
+        in_use = tf.cast(layer(inputs, training=False), "float32")
+        found.append([outputs, *slopes, layer.moving_mean, layer.moving_variance, in_use])
+    assert fused.compute_dtype == plain.compute_dtype
+    tolerance = 2e-3 if policy == "float32" else 5e-2  # it divides by n - 1, Keras by n
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(
+            np.asarray(one), np.asarray(other), atol=tolerance, rtol=tolerance
+        )
 
 
 @pytest.mark.parametrize("dropout", [0, 0.3, 0.9])

@@ -72,7 +72,7 @@ def test_at_rate_0_nothing_happens(look):
 
 
 def test_the_last_layer_gives_the_networks_own_answer(look):
-    network = scratch.load(scratch.DEFAULT)
+    network = scratch.load(scratch.CLASSIC)
     pixels = scratch.preprocess(np.asarray(scratch.view(open_image(DOG)))[np.newaxis])
     np.testing.assert_allclose(look.last.probabilities, network.run(pixels)[0][0], atol=1e-5)
     first = keras.Model(network.model.inputs[0], network.model.get_layer(parts.MAP).output)
@@ -83,7 +83,7 @@ def test_the_last_layer_gives_the_networks_own_answer(look):
 
 
 def test_the_contributions_and_the_bias_are_the_logit(look):
-    model = scratch.load(scratch.DEFAULT).model
+    model = scratch.load(scratch.CLASSIC).model
     before = keras.Model(model.inputs[0], model.get_layer(parts.HIDDEN).output)
     pixels = scratch.preprocess(np.asarray(scratch.view(open_image(DOG)))[np.newaxis])
     kernel, bias = model.get_layer(parts.LAST).get_weights()

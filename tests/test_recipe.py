@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from imgrec import runs
 from imgrec.errors import ImgrecError, ModelError
 from imgrec.paths import MODELS
-from imgrec.recipe import HEAD_RECIPES, RECIPES, HeadRecipe, Recipe, differences
+from imgrec.recipe import HEAD_RECIPES, NETWORKS, RECIPES, HeadRecipe, Recipe, differences
+from imgrec.recipe import USUAL as USUAL_OF
 
 SEED = (0, 2**32 - 1)
 WHOLE = {  # bounds of each setting
@@ -19,13 +20,16 @@ WHOLE = {  # bounds of each setting
     "validation_images": (1, 49_999),
     "limit": (1, 50_000),
     "patience": (0, 1000),
+    "shift": (0, 16),
+    "cutout": (0, 24),
     "seed": SEED,
 }
-REAL = {"learning_rate": (1e-7, 10), "dropout": (0, 0.9)}
+REAL = {"learning_rate": (1e-7, 10), "dropout": (0, 0.9), "label_smoothing": (0, 0.9)}
 CHOICES = {
-    "network": ["classic"],
-    "optimizer": ["adam", "adamw", "sgd", "rmsprop"],
-    "schedule": ["constant", "cosine", "warm-up and cosine"],
+    "network": ["fast", "classic"],
+    "optimizer": ["adam", "adamw", "sgd", "rmsprop", "muon"],
+    "schedule": ["constant", "cosine", "warm-up and cosine", "linear"],
+    "flip": ["random", "alternating"],
 }
 HEAD_WHOLE = {"epochs": (1, 1000), "batch_size": (1, 10_000), "hidden": (0, 1024), "seed": SEED}
 HEAD_REAL = {"learning_rate": (1e-7, 10), "l2": (0, 1), "apart": (0, 0.5)}
@@ -148,7 +152,14 @@ def test_a_recipe_does_not_differ_from_itself(recipe):
     assert differences(recipe, recipe) == {}
 
 
-def test_the_first_recipe_to_begin_from_is_the_projects():
-    assert next(iter(RECIPES.values())) == Recipe()
+def test_each_networks_own_recipe_comes_first():
+    assert list(RECIPES.values())[: len(NETWORKS)] == list(USUAL_OF.values())
+    assert tuple(USUAL_OF) == NETWORKS and USUAL_OF["classic"] == Recipe()
+    assert all(recipe.network == name for name, recipe in USUAL_OF.items())
+
+
+def test_only_fast_can_be_whitened():
+    with pytest.raises(ImgrecError, match="Whitening is for the network fast"):
+        Recipe(whitening=True)
     assert all(name == recipe.head for name, recipe in HEAD_RECIPES.items())
     assert HEAD_RECIPES["pooled"].options == {"hidden": 0, "l2": 1e-4}

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_cards import HOSTILE, Page, text, three
 
-from imgrec import datasets, labelled, measuring, reports, results
-from imgrec.approaches import MODULES
+from imgrec import catalogue, datasets, labelled, measuring, reports, results
+from imgrec.approaches import MODULES, scratch
 from imgrec.background import Background, Status
 from imgrec.errors import CancelledError, DataError
 from imgrec.evaluation import Reliability, YesNo
@@ -220,6 +220,7 @@ def test_the_sign_of_the_unfamiliar_is_reported():
     group = {"n": 4, "flagged": 0.25, "low": 0, "high": 1}
     report = {
         "accepted": 0.95,
+        "score": "energy",
         "groups": {"cifar10": group, "ten_kinds": group | {"n": 0}, "unclear": group,
                    "other": group | {"flagged": 0.5}},
         "auroc": {"energy": 0.789, "maximum_logit": None, "maximum_probability": 0.7},
@@ -227,7 +228,7 @@ def test_the_sign_of_the_unfamiliar_is_reported():
     html = results_cards.unfamiliar(report)
     assert Page(html).widths() == [25, 25, 50]
     assert "4 photos of other things 50.0 %" in text(html)
-    assert "energy: 0.789; the greatest probability: 0.700." in text(html)
+    assert "the sign’s own measure: 0.789; the greatest probability: 0.700." in text(html)
 
 
 # Pictures on which they disagree
@@ -465,7 +466,8 @@ def test_nothing_of_a_test_is_left_behind():
 def test_results_gives_the_reports_and_the_facts(client):
     answer = client.predict(api_name="/results")
     assert [each["approach"] for each in answer["approaches"]] == list(NAMES)
-    assert answer["approaches"][0]["parameters"] == 1_250_858
+    report = catalogue.find(scratch.DEFAULT).report
+    assert answer["approaches"][0]["parameters"] == report["parameters"]
     assert set(answer) == {"approaches", *reports.MEASURED}
     assert answer["dogs"]["n"] == reports.measured("dogs")["n"]
     assert answer["sample"]["n"] == 100

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from imgrec import labels, layers, networks, runs
+from imgrec import labels, layers, networks, runs, views
 from imgrec.approaches import scratch
+from imgrec.approaches.serving import load_trained
+from imgrec.calibration import softmax
 from imgrec.datasets import cifar10_sample
 from imgrec.errors import ModelError
 from imgrec.images import open_image
@@ -60,7 +62,8 @@ def test_a_png_gives_the_probabilities_of_the_raw_array(classic):
     x, _ = cifar10_sample()
     chosen = x[::7]
     expected = classic.model.predict(chosen.astype("float32") / 255, verbose=0)
-    verdicts = scratch.predict([open_image(png(image)) for image in chosen], top_k=10)
+    pictures = [open_image(png(image)) for image in chosen]
+    verdicts = scratch.predict(pictures, top_k=10, name="classic")
     for verdict, row in zip(verdicts, expected, strict=True):
         found = {entry.label: entry.probability for entry in verdict.classes}
         assert [found[name] for name in labels.CIFAR10] == pytest.approx(row.tolist(), abs=1e-5)
@@ -69,11 +72,11 @@ def test_a_png_gives_the_probabilities_of_the_raw_array(classic):
 
 
 def test_a_verdict_says_who_speaks_and_how_long_it_took(classic):
-    (verdict,) = scratch.predict([Image.new("RGB", (300, 200), "gray")])
+    (verdict,) = scratch.predict([Image.new("RGB", (300, 200), "gray")], name="classic")
     assert verdict.approach == "scratch" and verdict.model == "classic CNN"
     assert verdict.parameters == 1_250_858 and not verdict.stand_in
     assert len(verdict.classes) == 5
-    assert verdict.saw.size == (32, 32)
+    assert verdict.saw.size == (32, 32) and verdict.looks == 1
     assert 0 < verdict.milliseconds < 60_000
 
 
@@ -84,6 +87,19 @@ def test_a_verdict_does_not_depend_on_the_pictures_beside_it(classic):
     for picture, verdict in zip(pictures, together, strict=True):
         (alone,) = scratch.predict([picture])
         assert alone.dog == pytest.approx(verdict.dog, abs=1e-5)
+
+
+def test_several_looks_are_the_mean_over_the_views_and_calibrated_as_one(classic):
+    x, _ = cifar10_sample()
+    pictures = [Image.fromarray(image) for image in x[:3]]
+    loaded = load_trained("classic", "scratch")
+    logits = views.averaged(loaded.logits, scratch.preprocess(x[:3]))
+    found = scratch.predict(pictures, 10, "classic", averaged=True)
+    for verdict, row, once in zip(found, logits, scratch.predict(pictures), strict=True):
+        assert (verdict.looks, once.looks) == (views.COUNT, 1)
+        assert verdict.dog == pytest.approx(softmax(row)[5], abs=1e-5)
+        believed = softmax(row / loaded.calibration.temperature)
+        assert verdict.dog_calibrated == pytest.approx(believed[5], abs=1e-5)
 
 
 def test_preprocessing_is_a_division_by_255():
@@ -117,7 +133,7 @@ def test_the_view_is_the_central_square(width, height):
 
 def test_the_choice_is_of_scratch_networks_only(runs_dir):
     names = scratch.trained()
-    assert scratch.DEFAULT in names and len(names) == len(set(names))
+    assert {scratch.DEFAULT, scratch.CLASSIC} <= set(names) and len(names) == len(set(names))
     for name in names:
         assert runs.load(MODELS / name).config["network"] in networks.SCRATCH
 
@@ -171,7 +187,7 @@ def test_a_run_can_be_used_and_is_named_in_its_verdicts(classic, runs_dir):
     save(runs_dir / "mine")
     picture = Image.fromarray(cifar10_sample()[0][0])
     (verdict,) = scratch.predict([picture], name="mine")
-    (shipped,) = scratch.predict([picture])
+    (shipped,) = scratch.predict([picture], name="classic")
     assert verdict.model == "classic CNN, run mine" and verdict.dog == shipped.dog
 
 
@@ -185,4 +201,5 @@ def test_a_run_that_was_trained_anew_is_loaded_anew(runs_dir):
 
 
 def test_the_layer_table_is_the_models(classic):
+    assert scratch.architecture() == layers.table(scratch.load("fast").model)
     assert scratch.architecture("classic") == layers.table(classic.model)

@@ -9,21 +9,23 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import script_module
 from PIL import Image
 
 from imgrec import bundle, journal, runs, taught, teaching
 from imgrec.approaches import transfer
 from imgrec.datasets import SAMPLE_FILE
 from imgrec.paths import IMAGES, ROOT
-from imgrec.recipe import Recipe
+from imgrec.recipe import USUAL, Recipe
 
 VERDICT_KEYS = [
     *("approach", "model", "stand_in", "classes", "dog", "dog_calibrated", "unfamiliar"),
-    "milliseconds",
+    *("looks", "milliseconds"),
 ]
 CLASS_KEYS = ["label", "probability", "calibrated"]
 # TensorFlow, CUDA and absl log to stderr whatever one does.
@@ -102,9 +104,14 @@ def test_predict_of_one_approach_prints_as_many_classes_as_asked_for(script, cap
     printed = capsys.readouterr()
     file, heading, *classes = printed.out.splitlines()
     assert file == str(dog) and printed.err == ""
-    assert re.fullmatch(r"  scratch: classic CNN, dog \d+\.\d%", heading)
+    assert re.fullmatch(r"  scratch: fast CNN, dog \d+\.\d%", heading)
     assert len(classes) == 3
     assert re.fullmatch(r" +\d+\.\d%  dog", classes[0])
+    assert script("predict.py", dog, "--approach", "scratch", "--top", 1, "--views") == 0
+    assert "  scratch: fast CNN, 6 looks, dog " in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        script("predict.py", dog, "--approach", "transfer", "--views")
+    assert "--views is for the approach scratch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -265,6 +272,55 @@ def test_train_scratch_has_a_flag_for_every_setting():
         assert re.search(rf"--{name.replace('_', '-')}\b", stdout), name
 
 
+EVERYTHING_OFF = {
+    "optimizer": "sgd",
+    "schedule": "constant",
+    "label_smoothing": 0.0,
+    "augmentation": False,
+    "flip": "random",
+    "shift": 0,
+    "cutout": 0,
+    "whitening": False,
+    "mixed_precision": False,
+}
+
+
+def as_flags(settings: dict[str, object]) -> list[str]:
+    return [
+        f"--{'' if value else 'no-'}{name}" if isinstance(value, bool) else f"--{name}={value}"
+        for name, value in ((name.replace("_", "-"), value) for name, value in settings.items())
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "gains", "recipe"),
+    [
+        ([], True, Recipe()),
+        (["--network=fast"], True, USUAL["fast"]),
+        (["--network=fast"], False, replace(USUAL["fast"], mixed_precision=False)),
+        (["--network=fast", "--mixed-precision"], False, USUAL["fast"]),
+        (
+            ["--network=fast", "--epochs=3", *as_flags(EVERYTHING_OFF)],
+            True,
+            replace(USUAL["fast"], epochs=3, **EVERYTHING_OFF),
+        ),
+        (
+            ["--network=classic", "--whitening", "--no-whitening", "--restore-best"],
+            True,
+            Recipe(restore_best=True),
+        ),
+    ],
+)
+def test_train_scratch_takes_the_networks_own_recipe_and_changes_what_is_told(
+    monkeypatch, tmp_path, flags, gains, recipe
+):
+    monkeypatch.setattr("imgrec.training.gains_by_bfloat16", lambda: gains)
+    monkeypatch.setattr(sys, "argv", ["train_scratch.py", *flags])
+    train_scratch = script_module("train_scratch")
+    _, settings = train_scratch.parse_arguments()
+    assert train_scratch.chosen(tmp_path / "new", settings, resume=False) == recipe
+
+
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
@@ -274,6 +330,7 @@ def test_train_scratch_has_a_flag_for_every_setting():
         (("--run", "old", "--resume", "--epochs", "4"), "old was started with another recipe"),
         (("--run", "done", "--resume"), "The run done has already finished"),
         (("--run", "new", "--epochs", "0"), "Epochs: choose a whole number from 1 to 1,000."),
+        (("--run", "new", "--whitening"), "Whitening is for the network fast"),
     ],
 )
 def test_train_scratch_refuses_in_one_sentence(tmp_path, options, complaint):

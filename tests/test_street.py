@@ -27,7 +27,7 @@ def ask(client: Client, *more):
 
 
 @pytest.mark.parametrize(
-    ("network", "layer", "channel"), [("scratch", "conv2", 7), ("vgg16", "block4_pool", 511)]
+    ("network", "layer", "channel"), [("scratch", "block1_conv1", 7), ("vgg16", "block4_pool", 511)]
 )
 def test_a_feature_map_comes_back_as_the_network_made_it(client, network, layer, channel):
     answer, html = ask(client, network, layer, channel)
@@ -47,18 +47,23 @@ def test_a_feature_map_comes_back_as_the_network_made_it(client, network, layer,
     np.testing.assert_allclose([entry["max"] for entry in answer["channels"]], maxima, **close)
     np.testing.assert_allclose(answer["map"], values[..., channel], **close)
     assert answer["vector"] is None and answer["classes"] == []
-    assert f"Channel {channel}, from" in html
+    assert f"Channel {channel}" in html
 
 
 def test_without_settings_the_first_convolution_answers_and_no_single_map(client):
     answer, html = ask(client)
-    assert (answer["network"], answer["layer"], answer["map"]) == ("scratch", "conv1", None)
-    assert len(answer["channels"]) == 32
-    assert "3·3·3·32 + 32 = 896" in html
+    assert (answer["network"], answer["layer"], answer["map"]) == ("scratch", "whiten", None)
+    assert len(answer["channels"]) == 24
+    assert "2·2·3·24 + 24 = 312" in html
+    answer, html = ask(client, "scratch", "", -1, "classic")
+    assert answer["layer"] == "conv1" and "3·3·3·32 + 32 = 896" in html
+    answer, html = ask(client, "scratch", "block1_norm2", 3)
+    assert answer["kind"] == "BatchNormalization" and "of the values are below 0" in html
+    assert "red above 0" in html and answer["zeros"] == pytest.approx(0, abs=0.01)
 
 
 def test_a_layer_without_maps_gives_its_vector_and_the_last_one_its_classes(client):
-    answer, _ = ask(client, "scratch", "flatten")
+    answer, _ = ask(client, "scratch", "flatten", -1, "classic")
     assert len(answer["vector"]) == 2304 and answer["channels"] == answer["classes"] == []
     answer, _ = ask(client, "scratch", "predictions")
     (verdict,) = scratch.predict([open_image(DOG)], top_k=10)
@@ -72,14 +77,15 @@ def test_a_layer_without_maps_gives_its_vector_and_the_last_one_its_classes(clie
     ("settings", "sentence"),
     [
         (("resnet",), "choose one of scratch, vgg16"),
-        (("scratch", "conv9"), "choose one of conv1, conv2, pool1"),
+        (("scratch", "conv9"), "choose one of normalize, whiten, block1_conv1"),
+        (("scratch", "whiten", 3, "classic"), "choose one of conv1, conv2, pool1"),
         (("vgg16", "conv1"), "VGG16 has no layer of that name; choose one of block1_conv1"),
-        (("scratch", ["conv1"]), "choose one of conv1"),
-        (("scratch", "conv1", 32), "from 0 to 31"),
-        (("scratch", "conv1", 1.5), "from 0 to 31"),
-        (("scratch", "conv1", "NaN"), "from 0 to 31"),
-        (("scratch", "conv1", None), "from 0 to 31"),
-        (("scratch", "dense1", 3), "gives a vector"),
+        (("scratch", ["whiten"]), "choose one of normalize"),
+        (("scratch", "whiten", 24), "from 0 to 23"),
+        (("scratch", "whiten", 1.5), "from 0 to 23"),
+        (("scratch", "whiten", "NaN"), "from 0 to 23"),
+        (("scratch", "whiten", None), "from 0 to 23"),
+        (("scratch", "pool", 3), "gives a vector"),
         (("scratch", "conv1", 3, "../classic"), "There is no trained network"),
         (("scratch", "conv1", 3, ["classic"]), "There is no trained network"),
     ],

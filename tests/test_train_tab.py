@@ -13,9 +13,9 @@ from imgrec import catalogue, journal, runs
 from imgrec.background import Status
 from imgrec.errors import ImgrecError
 from imgrec.journal import Guess, Point, Watched
-from imgrec.recipe import HEAD_RECIPES, RECIPES, HeadRecipe, Recipe
+from imgrec.recipe import HEAD_RECIPES, NETWORKS, RECIPES, USUAL, HeadRecipe, Recipe
 from imgrec.trainer import Permissions, trainer
-from imgrec.ui import curves, train, train_cards, train_settings
+from imgrec.ui import curves, train, train_actions, train_cards, train_settings
 from imgrec.ui.choosers import Choosers
 from imgrec.ui.train_view import Picks, View, look
 
@@ -124,11 +124,26 @@ def test_the_table_has_a_row_for_each_run_and_for_what_ships(folder):
     unfinished(folder, "second", Recipe(epochs=4, limit=2000, augmentation=True))
     html = train_cards.runs_table(catalogue.entries())
     assert "4 epochs, augmentation, 2,000 images" in html
-    assert html.count("<tr>") == 1 + 2 + 5
+    shipped = [entry.name for entry in catalogue.entries() if entry.shipped]
+    assert html.count("<tr>") == 1 + 2 + len(shipped)
     row = re.search(r"<tr><td>first</td>.*?</tr>", html).group()
     assert "42.0 %" in row and "45.0 %" in row and "2 min" in row and "finished" in row
     assert "interrupted" in re.search(r"<tr><td>second</td>.*?</tr>", html).group()
-    assert "as it comes" in re.search(r"<tr><td>classic</td>.*?</tr>", html).group()
+    for network in NETWORKS:
+        assert "as it comes" in re.search(rf"<tr><td>{network}</td>.*?</tr>", html).group()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "as it comes"),
+        ({"mixed_precision": False}, "no mixed precision"),
+        ({"epochs": 1, "cutout": 5, "limit": 2000}, "1 epoch, cutout 5, 2,000 images"),
+    ],
+)
+def test_a_recipe_is_told_by_what_differs_from_its_networks_own(folder, changes, told):
+    entry = finished(folder, recipe=dataclasses.replace(USUAL["fast"], **changes))
+    assert train_cards.recipe_in_short(entry) == told
 
 
 @pytest.mark.parametrize("recipe", [{"steps": 3}, {"epochs": 0}])
@@ -179,11 +194,28 @@ def test_several_runs_have_lines_of_their_own_and_a_legend(folder):
     assert len(set(curves.COLOURS.values())) == 2 * curves.MOST_RUNS
 
 
+def test_whose_loss_cannot_be_compared_is_said():
+    fast, classic = (catalogue.find(name) for name in ("fast", "classic"))
+    assert "the loss of fast is of smoothed labels" in curves.legend([classic, fast], "epochs")
+    for alone in ([fast], [classic]):
+        assert "smoothed" not in curves.legend(alone, "epochs")
+
+
 @pytest.mark.parametrize("names", [[], ["one"], ["one", "two"]])
 def test_every_line_is_always_there_so_that_a_plot_changes_only_in_its_data(folder, names):
     data = curves.frame([finished(folder, name) for name in names], "epochs")
     assert set(data["line"]) == {*curves.COLOURS, curves.EXTENT}
     assert [str(kind) for kind in data.dtypes.iloc[:3]] == ["float64"] * 3
+
+
+def test_over_minutes_each_shipped_network_ends_when_it_was_trained():
+    entries = [catalogue.find(name) for name in ("fast", "classic")]
+    data = curves.frame(entries, "minutes")
+    drawn = lines(data)
+    ends = [drawn[f"validation {number}"][-1][0] for number in (0, 1)]
+    assert ends == pytest.approx([sum(e.history["seconds"]) / 60 for e in entries])
+    end = data[data["line"] == curves.EXTENT]["x"].max()
+    assert max(ends) <= end <= 2.5 * max(ends)
 
 
 @pytest.mark.parametrize(("over", "end"), [("epochs", 4), ("minutes", 2)])
@@ -234,19 +266,99 @@ def test_a_recipe_comes_back_from_its_settings(recipe):
     assert train_settings.scratch_recipe(*as_a_browser_sends_them) == recipe
 
 
+def choices(label: str) -> list[object]:
+    """What a dropdown of the settings offers."""
+    with gr.Blocks():
+        controls = train_settings.build_scratch_settings()
+    (dropdown,) = (c for c in controls if c.label == label)
+    return [value for _, value in dropdown.choices]
+
+
+def test_every_recipe_can_be_chosen_on_the_page():
+    batch_sizes = choices("Batch size")
+    for recipe in RECIPES.values():
+        assert recipe.batch_size in batch_sizes
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_images_go_up_to_all_that_the_network_does_not_keep_apart(network):
+    filled = dict(
+        zip(train_settings.SCRATCH_FIELDS, train_settings._filled(USUAL[network]), strict=True)
+    )
+    most = 50_000 - USUAL[network].validation_images
+    assert filled["limit"].maximum == filled["limit"].value == most
+    assert filled["whitening"].visible == (network == "fast")
+    values = train_settings.scratch_values(USUAL[network])
+    place = train_settings.SCRATCH_FIELDS.index("limit")
+    values[place] = most - 1000
+    assert train_settings.scratch_recipe(*values).limit == most - 1000
+    values[place] = most
+    assert train_settings.scratch_recipe(*values).limit is None
+
+
 @pytest.mark.parametrize("recipe", HEAD_RECIPES.values(), ids=list(HEAD_RECIPES))
 def test_a_head_recipe_comes_back_from_its_settings(recipe):
     assert train_settings.head_recipe(*train_settings.head_values(recipe)) == recipe
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("epochs", None), ("epochs", 2.5), ("seed", -1), ("learning_rate", "much")]
+    ("name", "value"),
+    [
+        *[("epochs", None), ("epochs", 2.5), ("seed", -1), ("learning_rate", "much")],
+        *[("label_smoothing", float("nan")), ("cutout", "x"), ("shift", 99)],
+    ],
 )
 def test_a_setting_that_makes_no_sense_is_refused_in_a_sentence(name, value):
     values = train_settings.scratch_values(Recipe())
     values[train_settings.SCRATCH_FIELDS.index(name)] = value
     with pytest.raises(ImgrecError, match=f"{name.replace('_', ' ').capitalize()}: choose"):
         train_settings.scratch_recipe(*values)
+
+
+@pytest.mark.parametrize("network", ["none", None, [], {"fast": 1}, 3])
+def test_a_network_that_there_is_not_is_refused_in_a_sentence(network):
+    _, *rest = train_settings.scratch_values(Recipe())
+    with pytest.raises(ImgrecError, match="There is no network"):
+        train_settings.scratch_recipe(network, *rest)
+
+
+@pytest.mark.parametrize(
+    ("settings", "recipe"),
+    [
+        ({"epochs": 3}, Recipe(epochs=3)),
+        ({"network": "fast"}, USUAL["fast"]),
+        (
+            {"network": "fast", "whitening": False, "cutout": 0},
+            dataclasses.replace(USUAL["fast"], whitening=False, cutout=0),
+        ),
+    ],
+)
+def test_a_program_names_what_differs_from_the_networks_own_recipe(monkeypatch, settings, recipe):
+    started = []
+    monkeypatch.setattr(
+        trainer, "start", lambda recipe, name, fit: started.append((recipe, fit)) or name
+    )
+    assert train_actions.train_scratch(settings, "mine") == "mine"
+    assert train_actions.train_scratch({**settings, "mixed_precision": True}, "mine") == "mine"
+    assert started == [
+        (recipe, True),
+        (dataclasses.replace(recipe, mixed_precision=True), False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"network": ["fast"]}, "There is no network"),
+        ({"whitening": True}, "Whitening is for the network fast"),
+        ({"network": "fast", "flip": "sideways"}, "There is no flip sideways"),
+        (None, "A recipe is an object"),
+        ("fast", "A recipe is an object"),
+    ],
+)
+def test_a_program_is_told_what_is_wrong_with_its_recipe(settings, reason):
+    with pytest.raises(gr.Error, match=reason):
+        train_actions.train_scratch(settings)
 
 
 def test_every_setting_of_a_recipe_is_on_the_page():
@@ -283,7 +395,11 @@ def test_the_first_look_fills_every_part_and_the_second_none(folder):
 
 def test_without_a_run_what_ships_is_shown(folder):
     state, changed = seen(folder, {})
-    assert state["run"] == "classic" and "has finished" in changed["status"]
+    assert state["run"] == "fast" and "has finished" in changed["status"]
+    assert changed["shown"].value == ["fast", "classic"] and changed["chosen"].value == "fast"
+    assert set(lines(changed["accuracy"])) == {
+        *("training 0", "validation 0", "training 1", "validation 1")
+    }
 
 
 def test_a_new_run_comes_to_the_front(folder):
@@ -312,6 +428,16 @@ def test_a_run_that_is_trained_is_followed_though_another_is_newer(folder):
         assert changed["pause"].interactive is trainer.permissions.train
         assert not changed["start"].interactive
         assert not changed["rename"].interactive and not changed["delete"].interactive
+
+
+def test_a_run_that_is_measured_is_followed_but_obeys_no_more(folder):
+    entry = unfinished(folder)
+    journal.Journal(entry.folder).write("measuring")
+    with journal.hold(entry.folder):
+        _, changed = seen(folder, {})
+    assert "is being measured" in changed["status"] and "test images" in changed["status"]
+    for name in ("start", "pause", "stop", "finish"):
+        assert not changed[name].interactive, name
 
 
 def test_a_deleted_run_gives_way(folder):

@@ -1,6 +1,7 @@
 """The page's training process: one at a time, obeying, taken up after a kill, never left behind."""
 
 import contextlib
+import dataclasses
 import os
 import random
 import shutil
@@ -21,7 +22,7 @@ from imgrec.datasets import cifar10_sample
 from imgrec.errors import DataError, ImgrecError, ModelError
 from imgrec.journal import EVENTS, Watched
 from imgrec.paths import ROOT
-from imgrec.recipe import Recipe
+from imgrec.recipe import USUAL, Recipe
 from imgrec.trainer import Limits, Permissions, Trainer
 
 RECIPE = Recipe(epochs=2, limit=320, validation_images=100)  # five steps an epoch
@@ -123,6 +124,7 @@ def whole(shared, runs_dir) -> Whole:
 
 def test_a_started_run_ends_as_a_network_that_can_be_used(whole, trainer):
     assert whole.seen.state == "finished" and whole.seen.epoch == 2
+    assert whole.seen.log[0].endswith("starting, to compute in float32")
     assert trainer.problem("whole") == "" and "whole" in scratch.trained()
     (probabilities,) = scratch.load("whole").run(scratch.preprocess(cifar10_sample()[0]))
     assert probabilities.shape == (100, 10)
@@ -194,6 +196,26 @@ def test_a_damaged_checkpoint_fails_that_run_alone(killed, trainer, runs_dir):
 
 
 # Stopped
+
+
+@pytest.mark.parametrize(
+    ("recipe", "fit", "gains", "precise"),
+    [
+        (USUAL["fast"], True, lambda: True, False),
+        (USUAL["fast"], True, lambda: False, True),
+        (USUAL["fast"], False, lambda: False, False),
+        (USUAL["classic"], True, lambda: pytest.fail("there is nothing to time"), True),
+    ],
+)
+def test_the_configuration_tells_the_precision_that_fits_the_processor(
+    trainer, runs_dir, monkeypatch, recipe, fit, gains, precise
+):
+    monkeypatch.setattr("imgrec.training.gains_by_bfloat16", gains)
+    monkeypatch.setattr(trainer, "_spawn", lambda name: None)
+    run = runs_dir / trainer.start(recipe, "fitting", fit=fit)
+    done = Recipe.of(runs.read_json(run / "config.json"))
+    shutil.rmtree(run)
+    assert done == dataclasses.replace(recipe, mixed_precision=not precise)
 
 
 def test_of_two_starts_at_once_one_wins_and_can_be_stopped_before_its_first_step(trainer, runs_dir):

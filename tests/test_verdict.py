@@ -77,6 +77,7 @@ def test_the_json_has_exactly_these_keys_and_plain_values():
         "dog": 0.75,
         "dog_calibrated": None,
         "unfamiliar": None,
+        "looks": 1,
         "milliseconds": 12.35,
     }
     assert json.loads(json.dumps(answer)) == answer

@@ -47,7 +47,7 @@ class Images(HTMLParser):
 @pytest.mark.parametrize(
     ("approach", "target", "rows", "said"),
     [
-        ("scratch", "", 13, "dog"),
+        ("scratch", "", 7, "dog"),
         ("pretrained", "dog?", 7, "a dog"),
         ("transfer", "dog", 14, "dog"),
     ],

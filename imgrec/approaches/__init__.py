@@ -12,11 +12,16 @@ NAMES = tuple(MODULES)
 
 
 def predict(
-    images: Sequence[Image.Image], approach: str = "all", top_k: int = 5
+    images: Sequence[Image.Image], approach: str = "all", top_k: int = 5, averaged: bool = False
 ) -> list[tuple[Verdict, ...]]:
-    """For each RGB picture the verdict of one approach, or of all in the order of `NAMES`."""
+    """For each RGB picture the verdict of one approach, or of all in the order of `NAMES`.
+
+    Where `averaged`, the scratch network looks several times, as in `scratch.predict`.
+    """
     if approach == "all":
-        return compare(images, top_k)
+        return compare(images, top_k, averaged=averaged)
+    if approach == "scratch":
+        return [(verdict,) for verdict in scratch.predict(images, top_k, averaged=averaged)]
     return [(verdict,) for verdict in MODULES[approach].predict(images, top_k)]
 
 
@@ -25,16 +30,17 @@ def compare(
     top_k: int = 5,
     weights: str = scratch.DEFAULT,
     head: str = transfer.DEFAULT,
+    averaged: bool = False,
 ) -> list[tuple[Verdict, ...]]:
     """For each RGB picture the verdicts of all three, in the order of `NAMES`.
 
-    `weights` and `head` name the trained scratch network and the trained head. VGG16's
-    convolutional base runs once for the two approaches that stand on it.
+    `weights` and `head` name the trained scratch network, `averaged` as in `scratch.predict`, and
+    the trained head. VGG16's convolutional base runs once for the two approaches that stand on it.
     """
     passed = vgg16.run(images)
     return list(
         zip(
-            scratch.predict(images, top_k, weights),
+            scratch.predict(images, top_k, weights, averaged),
             pretrained.predict(images, top_k, passed),
             transfer.predict(images, top_k, passed, head),
             strict=True,

@@ -33,6 +33,7 @@ class Verdict:
     saw: Image.Image  # the picture as the network saw it
     dog_calibrated: float | None = None  # `dog` as it should be believed, where that was measured
     unfamiliar: bool | None = None  # unlike all it was trained on; None where it can't tell
+    looks: int = 1  # at the picture, mirrored and shifted, whose mean the answer is
 
     def believed(self) -> "Verdict":
         """The same with calibrated probabilities in place of what the network says, if it has any.
@@ -65,6 +66,7 @@ class Verdict:
             "dog": self.dog,
             "dog_calibrated": self.dog_calibrated,
             "unfamiliar": self.unfamiliar,
+            "looks": self.looks,
             "milliseconds": round(self.milliseconds, 2),
         }
 

@@ -99,12 +99,14 @@ def build_tab(
     names: Names,
     again: Sequence[gr.State] = (),
     calibrates: bool = False,
+    more: Callable[[], Iterable[gr.components.Component]] = tuple,
 ) -> list[Any]:
     """Lays out one approach's tab and returns its controls.
 
     `handler(source, *controls)` answers, as the endpoint `/name`, whenever the picture or a control
     changes, or a state in `again` does; where the approach `calibrates`, it is also told which
-    probabilities to show, and answers when they are chosen. `layers(*controls)` is the layer table;
+    probabilities to show, and answers when they are chosen. `more` are controls that come behind
+    all these and matter to the answer alone. `layers(*controls)` is the layer table;
     `names(*controls)` which trained network the card's *Why?* explains (see `build_why`). Choosing
     the tab brings the picture of the first tab along.
     """
@@ -113,6 +115,7 @@ def build_tab(
             shown = picture()
             chosen: list[Any] = list(controls())
             switch = [probabilities_switch()] if calibrates else []
+            last: list[Any] = list(more())
         with gr.Column(scale=2, min_width=320):
             verdict = pressable(EMPTY)
             with gr.Accordion("The answer as JSON", open=False):
@@ -125,7 +128,7 @@ def build_tab(
             gr.Markdown("### Layers")
             table = gr.HTML(cards.panel("Layers", "The network is loading."))
 
-    inputs = [shown, *chosen, *switch]
+    inputs = [shown, *chosen, *switch, *last]
     triggers = [part.change for part in (*inputs, *again)]
     listen(triggers, handler, inputs, [as_json, verdict], lambda reason: ({}, reason), name)
     bring_along(tab, shared, shown)

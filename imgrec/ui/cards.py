@@ -49,6 +49,7 @@ def card(verdict: Verdict, top: int, calibrated: bool = True) -> str:
     who = f"{verdict.model} · {verdict.trained_on} · {count(verdict.parameters)} parameters"
     thumbnail = to_png_data_uri(verdict.saw, THUMBNAIL_SIDE)
     width, height = verdict.saw.size
+    looks = f", {verdict.looks} looks" if verdict.looks > 1 else ""
     winner = verdict.classes[0]
     return f"""
 <article class="card {verdict.approach}" aria-label="{title}">
@@ -57,7 +58,7 @@ def card(verdict: Verdict, top: int, calibrated: bool = True) -> str:
   <div class="saw">
     <img src="{thumbnail}" alt="The picture as this network saw it">
     <div><p class="winner">{escape(winner.label)}</p>
-    <p class="who">saw {width} × {height} pixels</p></div>
+    <p class="who">saw {width} × {height} pixels{looks}</p></div>
   </div>
   <div class="bars">{bars(shown.classes[:top])}{sureness(verdict, calibrated)}</div>
   <footer>

@@ -17,14 +17,24 @@ class Choosers(NamedTuple):
 
 
 def scratch_chooser() -> gr.Dropdown:
-    """The trained scratch networks."""
-    return gr.Dropdown(scratch.trained(), value=scratch.DEFAULT, label="Trained weights")
+    """The trained scratch networks; those that ship by a title, the default first."""
+    return gr.Dropdown(_networks(), value=scratch.DEFAULT, label="Trained weights")
 
 
 def scratch_offered(chosen: str) -> gr.Dropdown:
     """The trained scratch networks there are now; what was deleted gives way to the default."""
-    names = scratch.trained()
-    return gr.Dropdown(names, value=chosen if chosen in names else scratch.DEFAULT)
+    networks = _networks()
+    known = {name for _, name in networks}
+    return gr.Dropdown(networks, value=chosen if chosen in known else scratch.DEFAULT)
+
+
+def _networks() -> list[tuple[str, str]]:
+    entries = catalogue.finished("scratch")
+    entries.sort(key=lambda entry: entry.name != scratch.DEFAULT)
+    return [
+        (reports.scratch(entry.name).title if entry.shipped else entry.name, entry.name)
+        for entry in entries
+    ]
 
 
 def transfer_chooser() -> gr.Dropdown:
@@ -67,7 +77,7 @@ def keep_fresh(triggers: Sequence[Any], choosers: Choosers) -> None:
 def use(run: str, choosers: Choosers) -> list[Any]:
     """Updates of all dropdowns: the run is chosen in its own ones. Raises ModelError."""
     entry = catalogue.find(run)
-    own = scratch.trained() if entry.kind == "scratch" else _heads()
+    own = _networks() if entry.kind == "scratch" else _heads()
     return [
         gr.Dropdown(own, value=run) if kind == entry.kind else gr.skip()
         for kind, dropdowns in zip(("scratch", "transfer"), choosers, strict=True)

@@ -47,11 +47,12 @@ def compare(
 
     `weights` names the trained scratch network, `head` the trained transfer head. Returns
     `{"file", "verdicts": [{"approach", "model", "stand_in", "classes": [{"label", "probability",
-    "calibrated"}], "dog", "dog_calibrated", "unfamiliar", "milliseconds"}]}` with the top 5 classes
-    of each. `probability` and `dog` are what the network says, `calibrated` and `dog_calibrated`
-    how far to believe it, or null where that was not measured; `unfamiliar` is true for a picture
-    unlike all that the network was trained on, null where it can't tell. Then two pieces of the
-    page: the dog question and the cards, with the `probabilities`: calibrated or raw.
+    "calibrated"}], "dog", "dog_calibrated", "unfamiliar", "looks", "milliseconds"}]}` with the top
+    5 classes of each. `probability` and `dog` are what the network says, `calibrated` and
+    `dog_calibrated` how far to believe it, or null where that was not measured; `unfamiliar` is
+    true for a picture unlike all that the network was trained on, null where it can't tell; `looks`
+    is at how many views of the picture it looked. Then two pieces of the page: the dog question and
+    the cards, with the `probabilities`: calibrated or raw.
     """
     calibrated = wants_calibrated(probabilities)
     if source is None:

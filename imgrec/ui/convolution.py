@@ -31,7 +31,8 @@ INTRO = """
 A **kernel** is nine numbers. It is laid over 3 × 3 pixels: each pixel is multiplied by the number
 on it, and the nine products are added up. The sum is one point of a new picture, the **feature
 map**. Then the kernel moves on by one pixel. That is a *convolution*. People made the first
-kernels below for looking at edges or blurring; the network found the others by itself, in training.
+kernels below for looking at edges or blurring; the network *classic* found the others by itself, in
+training.
 """
 
 
@@ -181,7 +182,7 @@ def _choice(chosen: object) -> str:
     return (
         f'<div data-group class="kernels"><h4>Made by people; they look at the grey picture</h4>'
         f'<div class="made">{hand_made}{own}</div>'
-        f"<h4>Learnt by the network; they look at red, green and blue</h4>"
+        f"<h4>Learnt by the network classic; they look at red, green and blue</h4>"
         f'<div class="learnt">{learnt}</div></div>'
     )
 

@@ -105,13 +105,13 @@ def _end(entries: Sequence[Entry], over: str) -> float:
 
 
 def rounded_up(value: float) -> float:
-    """The next of 0.1, 0.2, 0.5, 1, 2, 5, 10 …: an axis that ends there seldom changes."""
-    ends = (mantissa * 10.0**power for power in range(-1, 9) for mantissa in (1, 2, 5))
+    """The next of 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 2 …: an axis that ends there seldom changes."""
+    ends = (mantissa * 10.0**power for power in range(-1, 9) for mantissa in (1, 2, 3, 4, 6, 8))
     return next((end for end in ends if end >= value), value)
 
 
 def legend(entries: Sequence[Entry], over: str) -> str:
-    """Which line is which, and what they are drawn over."""
+    """Which line is which, what they are drawn over, and whose losses are no one else's measure."""
     keys = "".join(
         f'<span><i style="background:{COLOURS[line]}"></i>'
         f"{escape(entries[int(line[-1])].name)}, {line[:-2]}</span>"
@@ -121,4 +121,9 @@ def legend(entries: Sequence[Entry], over: str) -> str:
     more = len(entries) - MOST_RUNS
     note = f"<span>and {more} more: choose at most {MOST_RUNS}</span>" if more > 0 else ""
     what = "epochs" if over == "epochs" else "minutes of training"
+    smoothed = [e.name for e in entries[:MOST_RUNS] if e.config["recipe"].get("label_smoothing")]
+    if smoothed and len(entries) > 1:
+        note += (
+            f"<span>the loss of {escape(', '.join(smoothed))} is of smoothed labels: higher</span>"
+        )
     return f'<p class="legend">{keys}{note}<span>over {what}</span></p>'

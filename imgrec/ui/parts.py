@@ -28,7 +28,7 @@ POOLING = """
 
 A feature map says *where* in the picture a pattern was found. **Max pooling** lays windows side by
 side over it and keeps only the greatest value of each. The map gets smaller; what was found stays,
-where exactly it was is forgotten.
+where exactly it was is forgotten. All three parts are looked at in the network *classic*.
 """
 DROPOUT = """
 ### Dropout

@@ -453,7 +453,7 @@ GROUPS = {
     "other": "photos of other things",
 }
 SCORES = {
-    "energy": "the sign’s own measure, the energy",
+    "energy": "the energy of all ten results",
     "maximum_logit": "the greatest of the ten results",
     "maximum_probability": "the greatest probability",
 }
@@ -466,7 +466,9 @@ def unfamiliar(report: dict[str, Any]) -> str:
         _flagged(groups[name], text) for name, text in GROUPS.items() if groups[name]["n"]
     )
     scores = "; ".join(
-        f"{text}: {areas[name]:.3f}" for name, text in SCORES.items() if areas[name] is not None
+        f"{text}{', the sign’s own measure' if name == report['score'] else ''}: {areas[name]:.3f}"
+        for name, text in SCORES.items()
+        if areas[name] is not None
     )
     accepted = unbroken(f"{100 * report['accepted']:.0f} %")
     return (

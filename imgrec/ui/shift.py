@@ -18,8 +18,9 @@ from imgrec.ui.picture import Source, opened
 from imgrec.ui.pressable import pressable, pressed
 
 INTRO = f"""
-A cat that sits a little further left is still a cat. See how far the network agrees. Shift the
-picture by up to {REACH} of its {scratch.SIZE} pixels; behind it the edge’s pixels are repeated.
+A cat that sits a little further left is still a cat. See how far the network {scratch.CLASSIC}
+agrees. Shift the picture by up to {REACH} of its {scratch.SIZE} pixels; behind it the edge’s pixels
+are repeated.
 """
 # Dark around light, so that the marked cell is seen on any ground. It is a style of its own, for
 # the grid must stay as it is: rendered anew it would lose the focus.
@@ -219,7 +220,7 @@ def _summary(answers: Answers) -> str:
 
 def _why() -> str:
     """Why a shift can change the answer, with the numbers of the network."""
-    model = scratch.load(scratch.DEFAULT).model
+    model = scratch.load(scratch.CLASSIC).model
     height, width, channels = model.get_layer("pool2").output.shape[1:]
     neurons = model.get_layer("dense1").units
     return (

@@ -47,25 +47,25 @@ def _only(facts: str, large: str = "") -> View:
 def feature_maps(
     source: Source,
     network: str = "scratch",
-    layer: str = "conv1",
+    layer: str = "",
     channel: float = NO_CHANNEL,
     weights: str = scratch.DEFAULT,
 ) -> tuple[dict[str, Any], str]:
     """What a layer of a network makes of one picture.
 
     `network` is "scratch" or "vgg16", `weights` names the trained scratch network, `layer` the
-    layer; `channel` asks for one feature map, -1 for none. Returns `{"file", "network", "layer",
-    "kind", "shape", "parameters", "formula", "multiply_accumulates", "zeros", "channels":
-    [{"channel", "mean", "max"}], "map", "vector", "classes": [{"label", "probability"}]}`, then a
-    piece of the page. `zeros` is the share of values that are 0; `map` holds the rows of the chosen
-    feature map, or is null; `vector` holds the values of a layer without maps, or is null;
-    `classes` is filled where the layer says classes.
+    layer, empty for the first convolution; `channel` asks for one feature map, -1 for none. Returns
+    `{"file", "network", "layer", "kind", "shape", "parameters", "formula", "multiply_accumulates",
+    "zeros", "channels": [{"channel", "mean", "max"}], "map", "vector", "classes": [{"label",
+    "probability"}]}`, then a piece of the page. `zeros` is the share of values that are 0; `map`
+    holds the rows of the chosen feature map, or is null; `vector` holds the values of a layer
+    without maps, or is null; `classes` is filled where the layer says classes.
     """
     if source is None:
         return {}, maps.EMPTY
     image, name = opened(source)
     walk = activations.load(network, weights)
-    found = activations.activation(walk, layer, image)
+    found = activations.activation(walk, layer or activations.first_convolution(walk), image)
     chosen = None if channel == NO_CHANNEL else activations.channel_of(found, channel)
     html = street_view.facts(walk, found) + _large(found, chosen)
     return {"file": name, "network": network} | _as_json(found, chosen), html
@@ -215,7 +215,7 @@ def build_street(tab: gr.Tab, shown: gr.Image) -> None:
 
 def _offer(shown: gr.Image, network: gr.Radio, weights: gr.Dropdown) -> None:
     """Offers the endpoint; the page itself asks its own listeners, which have less to send."""
-    layer = gr.Textbox("conv1", label="Layer", visible=False)
+    layer = gr.Textbox("", label="Layer", visible=False)
     channel = gr.Number(NO_CHANNEL, label="Channel", visible=False)
     gr.on(
         [],

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from imgrec.activations import Activation, Walk, strongest
-from imgrec.heat import coloured, stretched
+from imgrec.heat import coloured, coloured_signed, stretched
 from imgrec.images import to_png_data_uri
 from imgrec.layers import Layer
 from imgrec.ui import cards
@@ -23,15 +23,27 @@ PLACES = (
 )
 
 DOES = {
+    "Normalization": "Takes the mean of all training images away from each colour, and divides by "
+    "how far from it the values usually are. So the numbers that come out lie around 0.",
     "Conv2D": "Slides small filters over everything that comes in. Each looks for one pattern and "
-    "draws a map: bright where it found the pattern, dark where it did not.",
+    "draws a map: its values are great where it found the pattern, and small where it did not.",
+    "BatchNormalization": "Moves and stretches the values of each map as if they had, over many "
+    "pictures, a mean of 0 and all the same spread. Then it adds a number that it learned. So no "
+    "map drowns the others, and the network learns faster.",
+    "ReLU": "Turns whatever is below 0 into 0 and leaves the rest as it is: only patterns that "
+    "were found go on.",
     "MaxPooling2D": "Keeps only the largest value of each small square of every map. The maps "
     "shrink, and it matters less where exactly a pattern was.",
+    "GlobalMaxPooling2D": "Keeps only the largest value of each whole map: how clearly a pattern "
+    "was found. Where it was is forgotten.",
     "Dropout": "While the network trained, this layer silenced some values at random, so that the "
     "network could not learn pictures by heart. Now it lets all of them through unchanged.",
+    "Rescaling": "Multiplies every value by one fixed number. That only matters in training: the "
+    "last layer learns more slowly.",
     "Flatten": "Puts the values of all maps into one long row. None is changed.",
     "Dense": "Each of its neurons weighs every value that comes in and adds them all up.",
 }
+SIGNED_COLOURS = "red above 0, blue below, white 0"
 PROBABLE = (
     "Each neuron stands for one class: it weighs every value that comes in and adds them up. "
     "Softmax turns the sums into probabilities that add up to 1."
@@ -64,8 +76,10 @@ def facts(walk: Walk, activation: Activation) -> str:
     row = activation.row
     does = PROBABLE if activation.classes else DOES.get(row.kind, "")
     zeros = share(activation.zeros)
-    if row.name in walk.rectified:
+    if row.name in walk.rectified and row.kind != "ReLU":
         zeros += ": its last step, ReLU, turns whatever is below 0 into 0"
+    if activation.signed:
+        zeros += f"; {share(float((activation.values < 0).mean()))} of the values are below 0"
     entries = {
         "Comes out": _output(row),
         "Parameters": row.formula or "none: there is nothing to learn here",
@@ -98,14 +112,14 @@ def share(part: float) -> str:
 
 
 def number(value: float) -> str:
-    """A value of a map, short: `1,234`, `2.41`, `almost 0`."""
+    """A value of a map, short: `1,234`, `−2.41`, `almost 0`."""
     if 0 < abs(value) < 0.001:
         return "almost 0"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
 
 
 def described(activation: Activation, channel: int) -> str:
-    """A feature map in words: `channel 17: mean 0.31, maximum 2.4`."""
+    """A feature map in words: `channel 17: mean −0.31, maximum 2.4`."""
     values = activation.values[..., channel]
     return f"channel {channel}: mean {number(values.mean())}, maximum {number(values.max())}"
 
@@ -119,11 +133,15 @@ def gallery(activation: Activation, chosen: int, by_number: bool) -> str:
         which = f"Channels {shown[0]} to {shown[-1]}"
     else:
         shown = strongest(activation.values)[:TILES].tolist()
-        which = f"The {len(shown)} strongest (by their mean)"
+        amount = "mean distance from 0" if activation.signed else "mean"
+        which = f"The {len(shown)} strongest (by their {amount})"
     tiles = "".join(_tile(activation, channel, channel == chosen) for channel in shown)
+    colours = "each from its least value (dark) to its greatest (bright)"
+    if activation.signed:
+        colours = f"{SIGNED_COLOURS}, full colour the farthest from 0 in its map"
     return (
-        f'<p class="offer">{which} of {channels} feature maps: each from its least value (dark) to '
-        f'its greatest (bright). Press one to enlarge it.</p><div class="maps" data-group '
+        f'<p class="offer">{which} of {channels} feature maps: {colours}. '
+        f'Press one to enlarge it.</p><div class="maps" data-group '
         f'role="group" aria-label="Feature maps">{tiles}</div>'
     )
 
@@ -138,15 +156,17 @@ def _tile(activation: Activation, channel: int, chosen: bool) -> str:
 
 
 def _map(activation: Activation, channel: int) -> Image.Image:
-    return coloured(stretched(activation.values[..., channel]))
+    values = activation.values[..., channel]
+    return coloured_signed(values) if activation.signed else coloured(stretched(values))
 
 
 def enlarged(activation: Activation, channel: int) -> str:
     """The feature map beside the picture as the network saw it."""
     values = activation.values[..., channel]
-    told = (
-        f"Channel {channel}, from {number(values.min())} (dark) to {number(values.max())} (bright)"
-    )
+    least, greatest = number(values.min()), number(values.max())
+    told = f"Channel {channel}, from {least} (dark) to {greatest} (bright)"
+    if activation.signed:
+        told = f"Channel {channel} ({SIGNED_COLOURS}), from {least} to {greatest}"
     if values.min() < values.max():
         told += f", which is at the {place(values)}; mean {number(values.mean())}"
     figure = _figure(_map(activation, channel), f"{told}.")

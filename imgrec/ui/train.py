@@ -9,7 +9,7 @@ from imgrec import catalogue, datasets, journal
 from imgrec.errors import ImgrecError
 from imgrec.head_trainer import head_trainer
 from imgrec.paths import runs_dir
-from imgrec.trainer import trainer
+from imgrec.trainer import fitting, trainer
 from imgrec.ui import cards, curves, train_actions, train_cards
 from imgrec.ui.choosers import Choosers, use
 from imgrec.ui.failures import reported, sentence
@@ -217,7 +217,7 @@ def estimate(*values: Any) -> str:
     if not datasets.has_cifar10() or not trainer.permissions.train:
         return "" if trainer.permissions.train else _offer(OFF)
     try:
-        recipe = scratch_recipe(*values)
+        recipe = fitting(scratch_recipe(*values))
         from imgrec.training import estimated_seconds  # loads TensorFlow
 
         seconds = estimated_seconds(recipe)

@@ -1,5 +1,6 @@
 """What can be done with trainings and runs, by a button or by a program."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from imgrec import catalogue, datasets, journal
 from imgrec import runs as runs_on_disk
 from imgrec.errors import DataError, ImgrecError
 from imgrec.head_trainer import SHIPPED, head_trainer
-from imgrec.recipe import HEAD_RECIPES, HeadRecipe, Recipe
+from imgrec.recipe import HEAD_RECIPES, USUAL, Recipe
 from imgrec.trainer import trainer
 from imgrec.ui.failures import reported
 
@@ -20,12 +21,16 @@ ACTIONS = ("pause", "continue", "stop", "finish", "resume", "measure")
 def train_scratch(recipe: dict[str, Any], name: str = "") -> str:
     """Starts to train a scratch network on CIFAR-10, which must be here already.
 
-    `recipe` holds settings that are other than the usual ones, such as `{"epochs": 3, "limit":
-    10000}`: network, epochs, batch_size, learning_rate, optimizer, schedule, dropout, augmentation,
-    validation_images, limit (training images), patience, restore_best, mixed_precision, seed.
+    `recipe` holds the network, `classic` if none is named, and settings that are other than those
+    of that network's own recipe, such as `{"network": "fast", "epochs": 3, "limit": 10000}`:
+    epochs, batch_size, learning_rate, optimizer, schedule, dropout, label_smoothing, augmentation,
+    flip, shift and cutout (of the augmentation, in pixels), whitening (of `fast`),
+    validation_images, limit (training images), patience, restore_best, mixed_precision (bfloat16;
+    the own recipe of `fast` has it where the processor gains by it), seed.
     Returns the run's name for `/train_status`.
     """
-    return trainer.start(_made(Recipe(), recipe), name)
+    made = _made(USUAL, "network", Recipe.network, recipe)
+    return trainer.start(made, name, fit="mixed_precision" not in recipe)
 
 
 @reported
@@ -36,20 +41,22 @@ def train_head(recipe: dict[str, Any], photos: str = SHIPPED, name: str = "") ->
     (neurons), l2 (weight decay), apart (share of the photos for validation), seed. Returns the
     run's name for `/train_status`.
     """
-    usual = HEAD_RECIPES.get(recipe.get("head", "pooled"), HEAD_RECIPES["pooled"])
-    return head_trainer.start(_made(usual, recipe), photos, name)
+    return head_trainer.start(_made(HEAD_RECIPES, "head", "pooled", recipe), photos, name)
 
 
-def _made(usual: Any, settings: dict[str, Any]) -> Any:
-    """The recipe with these settings. Raises ImgrecError for one that does not exist."""
-    kind: type[Recipe] | type[HeadRecipe] = type(usual)
-    unknown = sorted(set(settings) - set(kind.__dataclass_fields__))
+def _made(recipes: dict[str, Any], choice: str, default: str, settings: dict[str, Any]) -> Any:
+    """The recipe, of those by the setting `choice`, with these settings.
+
+    Raises ImgrecError for a setting that does not exist or makes no sense.
+    """
+    if not isinstance(settings, dict):  # a program may send anything
+        raise ImgrecError('A recipe is an object with settings, such as {"epochs": 3}.')
+    usual = recipes.get(str(settings.get(choice, default)), recipes[default])
+    fields = usual.__dataclass_fields__
+    unknown = sorted(set(settings) - set(fields))
     if unknown:
-        raise ImgrecError(
-            f"There is no setting {unknown[0]!r}; choose from "
-            f"{', '.join(kind.__dataclass_fields__)}."
-        )
-    return kind(**{**vars(usual), **settings})
+        raise ImgrecError(f"There is no setting {unknown[0]!r}; choose from {', '.join(fields)}.")
+    return replace(usual, **settings)
 
 
 @reported

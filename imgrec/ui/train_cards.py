@@ -10,7 +10,7 @@ from imgrec.background import Status
 from imgrec.catalogue import Entry
 from imgrec.errors import ImgrecError
 from imgrec.journal import Guess, Watched
-from imgrec.recipe import HEAD_RECIPES, HeadRecipe, Recipe, differences
+from imgrec.recipe import HEAD_RECIPES, USUAL, HeadRecipe, Recipe, differences
 from imgrec.ui import cards
 
 STATES = {
@@ -18,12 +18,13 @@ STATES = {
     "training": "is learning",
     "paused": "is paused",
     "stopping": "is stopping",
+    "measuring": "is being measured",
     "finished": "has finished",
     "stopped": "was stopped",
     "interrupted": "was interrupted",
     "failed": "failed",
 }
-LIVE = ("starting", "training", "paused", "stopping")
+LIVE = ("starting", "training", "paused", "stopping", "measuring")
 
 
 def duration(seconds: float) -> str:
@@ -82,6 +83,8 @@ def _summary(entry: Entry, watched: Watched) -> str:
             kept = {0: "No whole epoch is kept", 1: "One whole epoch is kept"}
             usual = f"{entry.epochs} whole epochs are kept"
             return f"{known}{kept.get(entry.epochs, usual)}: resume it under Runs."
+        case "measuring":
+            return f"{known}It looks at the test images, for the first time: a minute or so."
         case "paused":
             return f"{known}It waits where it is, and goes on when you say so."
     left = watched.seconds_left
@@ -139,7 +142,7 @@ def recipe_in_short(entry: Entry) -> str:
     try:
         if entry.kind == "scratch":
             recipe: Recipe | HeadRecipe = Recipe.of(entry.config)
-            usual: Recipe | HeadRecipe = Recipe(entry.network)
+            usual: Recipe | HeadRecipe = USUAL[entry.network]
         else:
             recipe = HeadRecipe(**entry.config["recipe"])
             usual = HEAD_RECIPES[entry.network]
@@ -150,12 +153,14 @@ def recipe_in_short(entry: Entry) -> str:
 
 
 def _in_words(name: str, value: object) -> str:
-    """A setting as the table tells it: `3 epochs`, `10,000 images`, `augmentation`."""
+    """A setting as the table tells it: `3 epochs`, `10,000 images`, `no augmentation`."""
     counted = {"epochs": "epoch", "limit": "image", "hidden": "hidden neuron"}
     if name in counted:
         return f"{value:,} {counted[name]}{'' if value == 1 else 's'}"
     words = {"l2": "weight decay", "apart": "kept apart"}.get(name, name.replace("_", " "))
-    return words if value is True else f"{words} {value}"
+    if isinstance(value, bool):
+        return words if value else f"no {words}"
+    return f"{words} {value}"
 
 
 def runs_table(entries: Sequence[Entry]) -> str:

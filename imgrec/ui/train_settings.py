@@ -9,47 +9,48 @@ import gradio as gr
 from imgrec.head_trainer import head_trainer
 from imgrec.recipe import (
     CIFAR10_TRAINING_IMAGES,
+    FLIPS,
     HEAD_RECIPES,
     HEADS,
     NETWORKS,
     OPTIMIZERS,
     RECIPES,
     SCHEDULES,
+    USUAL,
     HeadRecipe,
     Recipe,
 )
 
-ALL_IMAGES = CIFAR10_TRAINING_IMAGES - Recipe.validation_images
 SCRATCH_FIELDS = tuple(name for name in Recipe.__dataclass_fields__ if name != "validation_images")
 HEAD_FIELDS = ("head", "epochs", "learning_rate", "hidden", "l2", "apart", "seed")
-
+BATCH_SIZES = (16, 32, 64, 128, 256, 512, 1000, 2000)
+FLIP_TITLES = {"random": "Any half", "alternating": "One half, then the other"}
+assert set(FLIP_TITLES) == set(FLIPS)
 
 Controls = list[gr.components.Component]
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build_scratch_settings() -> Controls:
     """The scratch network's settings, in the order of `SCRATCH_FIELDS`, then the run's name."""
-    usual = Recipe()
-    preset = gr.Dropdown(list(RECIPES), label="Recipe", info="Fills in the settings below.")
+    first, usual = next(iter(RECIPES.items()))
+    most = all_images(usual.network)
+    preset = gr.Dropdown(
+        list(RECIPES), value=first, label="Recipe", info="Fills in the settings below."
+    )
     with gr.Row():
-        network = gr.Dropdown(list(NETWORKS), value=usual.network, label="Network")
-        epochs = gr.Slider(1, 100, usual.epochs, step=1, label="Epochs")
-    images = gr.Slider(1000, ALL_IMAGES, ALL_IMAGES, step=1000, label="Training images")
-    with gr.Accordion("More settings", open=False):
-        with gr.Row():
-            batch_size = gr.Dropdown(
-                [16, 32, 64, 128, 256, 512], value=usual.batch_size, label="Batch size"
-            )
-            rate = gr.Number(usual.learning_rate, label="Learning rate", step=1e-4)
-        with gr.Row():
-            optimizer = gr.Dropdown(list(OPTIMIZERS), value=usual.optimizer, label="Optimizer")
-            schedule = gr.Dropdown(
-                list(SCHEDULES), value=usual.schedule, label="Learning rate schedule"
-            )
-        dropout = gr.Slider(0, 0.9, usual.dropout, step=0.05, label="Dropout")
-        augmentation = gr.Checkbox(
-            usual.augmentation, label="Augmentation: mirror and shift the images"
+        network = gr.Dropdown(
+            list(NETWORKS),
+            value=usual.network,
+            label="Network",
+            info="Fills in its own recipe.",
+            min_width=140,
         )
+        epochs = gr.Slider(1, 100, usual.epochs, step=1, label="Epochs", min_width=200)
+    images = gr.Slider(1000, most, usual.limit or most, step=1000, label="Training images")
+    with gr.Accordion("More settings", open=False):
+        learning = _learning_settings(usual)
+        pictures = _picture_settings(usual)
         patience = gr.Slider(
             0, 20, usual.patience, step=1, label="Early stopping: patience (0: never)"
         )
@@ -64,44 +65,129 @@ def build_scratch_settings() -> Controls:
         with gr.Row():
             seed = gr.Number(usual.seed, label="Seed", precision=0, minimum=0)
             name = gr.Textbox(label="Name of the run", placeholder="network and time")
-    controls: Controls = [
+    by_name = learning | pictures
+    by_name |= {"network": network, "epochs": epochs, "limit": images, "patience": patience}
+    by_name |= {"restore_best": restore_best, "mixed_precision": precision, "seed": seed}
+    settings = [by_name[field] for field in SCRATCH_FIELDS]
+    preset.input(lambda chosen: _filled(RECIPES[chosen]), preset, settings, **QUIET)
+    network.input(
+        lambda chosen: [_title(USUAL[chosen]), *_filled(USUAL[chosen])],
         network,
-        epochs,
-        batch_size,
-        rate,
-        optimizer,
-        schedule,
-        dropout,
-        augmentation,
-        images,
-        patience,
-        restore_best,
-        precision,
-        seed,
-        name,
-    ]
-    preset.input(
-        lambda chosen: scratch_values(RECIPES[chosen]),
-        preset,
-        controls[:-1],
-        show_progress="hidden",
-        api_visibility="private",
+        [preset, *settings],
+        **QUIET,
     )
-    return controls
+    return [*settings, name]
+
+
+def _learning_settings(usual: Recipe) -> dict[str, gr.components.Component]:
+    """How the network learns, by the names of `SCRATCH_FIELDS`."""
+    fast, classic = USUAL["fast"], USUAL["classic"]
+    with gr.Row():
+        optimizer = gr.Dropdown(
+            list(OPTIMIZERS),
+            value=usual.optimizer,
+            label="Optimizer",
+            info="Muon turns all filters of a layer equally fast.",
+        )
+        rate = gr.Number(
+            usual.learning_rate,
+            label="Learning rate",
+            step=1e-4,
+            info=f"Muon wants about {fast.learning_rate:g}, Adam about {classic.learning_rate:g}.",
+        )
+    with gr.Row():
+        schedule = gr.Dropdown(
+            list(SCHEDULES),
+            value=usual.schedule,
+            label="Learning rate schedule",
+            info="Linear: it falls evenly to 0 at the end.",
+        )
+        batch_size = gr.Dropdown(
+            list(BATCH_SIZES),
+            value=usual.batch_size,
+            label="Batch size",
+            info="Images that it learns from in one step.",
+        )
+    dropout = gr.Slider(0, 0.9, usual.dropout, step=0.05, label="Dropout")
+    smoothing = gr.Slider(0, 0.5, usual.label_smoothing, step=0.05, label="Label smoothing")
+    return {
+        "optimizer": optimizer,
+        "learning_rate": rate,
+        "schedule": schedule,
+        "batch_size": batch_size,
+        "dropout": dropout,
+        "label_smoothing": smoothing,
+    }
+
+
+def _picture_settings(usual: Recipe) -> dict[str, gr.components.Component]:
+    """What happens to the images, by the names of `SCRATCH_FIELDS`."""
+    whitening = _whitening(usual)
+    augmentation = gr.Checkbox(
+        usual.augmentation,
+        label="Augmentation: the images are a little different in each epoch",
+    )
+    with gr.Column(visible=usual.augmentation) as box:
+        flip = gr.Dropdown(
+            [(title, name) for name, title in FLIP_TITLES.items()],
+            value=usual.flip,
+            label="Mirrored in an epoch",
+        )
+        shift = gr.Slider(0, 8, usual.shift, step=1, label="Shifted by up to (pixels)")
+        cutout = gr.Slider(0, 24, usual.cutout, step=1, label="Covered square (pixels)")
+    augmentation.change(
+        lambda wanted: gr.Column(visible=wanted is True), augmentation, box, queue=False, **QUIET
+    )
+    return {
+        "whitening": whitening,
+        "augmentation": augmentation,
+        "flip": flip,
+        "shift": shift,
+        "cutout": cutout,
+    }
+
+
+def _whitening(recipe: Recipe) -> gr.Checkbox:
+    """The setting that the network fast alone has."""
+    return gr.Checkbox(
+        recipe.whitening,
+        label="Whitening: the first layer is set from the images, not learnt",
+        visible=recipe.network == "fast",
+    )
+
+
+def _filled(recipe: Recipe) -> list[Any]:
+    """Updates of the settings, in the order of `SCRATCH_FIELDS`, to those of the recipe."""
+    updates = dict(zip(SCRATCH_FIELDS, scratch_values(recipe), strict=True))
+    most = all_images(recipe.network)
+    updates["limit"] = gr.Slider(maximum=most, value=updates["limit"])
+    updates["whitening"] = _whitening(recipe)
+    return list(updates.values())
+
+
+def _title(recipe: Recipe) -> str:
+    """The recipe's title among those to begin from."""
+    return next(title for title, each in RECIPES.items() if each == recipe)
+
+
+def all_images(network: str) -> int:
+    """The training images beside those that the network's own recipe keeps apart."""
+    return CIFAR10_TRAINING_IMAGES - USUAL[network].validation_images
 
 
 def scratch_recipe(*values: Any) -> Recipe:
     """The recipe of the values of `SCRATCH_FIELDS`. Raises ImgrecError for one out of range."""
     settings = dict(zip(SCRATCH_FIELDS, map(_number, values), strict=True))
-    if isinstance(settings["limit"], int) and settings["limit"] >= ALL_IMAGES:
+    usual = USUAL.get(str(settings["network"]), USUAL["classic"])
+    if isinstance(settings["limit"], int) and settings["limit"] >= all_images(usual.network):
         settings["limit"] = None
-    return Recipe(**settings)
+    return dataclasses.replace(usual, **settings)
 
 
 def scratch_values(recipe: Recipe) -> list[Any]:
     """The values of `SCRATCH_FIELDS` that make the recipe."""
     values = dataclasses.asdict(recipe)
-    values["limit"] = recipe.limit or ALL_IMAGES
+    values["limit"] = recipe.limit or all_images(recipe.network)
     return [values[name] for name in SCRATCH_FIELDS]
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from imgrec import catalogue, datasets, journal
+from imgrec.approaches import scratch
 from imgrec.catalogue import Entry
 from imgrec.head_trainer import head_trainer
 from imgrec.trainer import trainer
@@ -66,7 +67,8 @@ def look(seen: Seen, picks: Picks, over: str) -> list[Any]:
     run = followed(list(entries.values()), seen.get("run"), seen.get("newest"))
     if picks.run != run:
         picks = Picks(run)
-    shown = [name for name in picks.shown if name in entries] or [run]
+    usual = [scratch.DEFAULT, scratch.CLASSIC] if entries[run].shipped else [run]
+    shown = [name for name in picks.shown if name in entries] or usual
     chosen = picks.chosen if picks.chosen in entries else run
     changes = Changes({**seen, "run": run, "newest": next(iter(entries))})
     updates = [
@@ -78,12 +80,16 @@ def look(seen: Seen, picks: Picks, over: str) -> list[Any]:
 
 
 def followed(entries: Sequence[Entry], run: str | None, newest: str | None) -> str:
-    """The run to show: one that is being trained, a new one, the one shown before, the latest."""
+    """The run to show: one that is being trained, a new one, the one shown before, the latest.
+
+    Where there is none, the network that answers on the page.
+    """
     live = [entry.name for entry in entries if entry.state in LIVE]
     names = [entry.name for entry in entries]
     if live:
         return live[0]
-    return run if run in names and newest == names[0] else names[0]
+    latest = scratch.DEFAULT if entries[0].shipped else names[0]
+    return run if run in names and newest == names[0] else latest
 
 
 class Changes:
@@ -170,14 +176,12 @@ def _choices(
 def buttons(entry: Entry, wish: str | None, here: bool) -> list[gr.Button]:
     """Start, pause, stop and finish of the scratch network, as far as each can be pressed now."""
     live, allowed = entry.state in LIVE, trainer.permissions.train
+    learns = allowed and live and entry.state != "measuring"
     return [
         gr.Button(interactive=allowed and here and not live),
-        gr.Button(
-            "Go on" if wish == "pause" else "Pause",
-            interactive=allowed and live and wish != "stop",
-        ),
-        gr.Button(interactive=allowed and live and wish != "stop"),
-        gr.Button(interactive=allowed and live and wish != "finish"),
+        gr.Button("Go on" if wish == "pause" else "Pause", interactive=learns and wish != "stop"),
+        gr.Button(interactive=learns and wish != "stop"),
+        gr.Button(interactive=learns and wish != "finish"),
     ]
 
 

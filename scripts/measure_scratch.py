@@ -1,0 +1,207 @@
+"""Measures the recipe of the network `fast`: how much chance is in it, what each ingredient gives.
+
+    python scripts/measure_scratch.py seeds [--seeds 1 2 3] [--runs DIR]
+    python scripts/measure_scratch.py ablation [--runs DIR]
+
+`seeds` trains the recipe with each seed and takes the mean and the standard deviation. `ablation`
+trains a shortened recipe once whole and once without each ingredient, and times a few steps without
+those that only save time. A run of the same recipe that has finished in DIR is taken, whatever its
+name; one that was interrupted goes on. The report is assets/reports/seeds.json or ablation.json.
+"""
+
+import argparse
+import dataclasses
+import functools
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from imgrec import datasets, runs
+from imgrec.errors import ImgrecError
+from imgrec.paths import REPORTS
+from imgrec.recipe import USUAL, Recipe
+
+SEEDS = (1, 2, 3)
+SHORTENED = {"epochs": 4, "limit": 12_500, "batch_size": 500}  # an epoch’s images, in all
+ACCURACIES = ("test_accuracy", "test_accuracy_views")
+STEPS, ROUNDS = 4, 5  # that are timed, of each kind; the first round compiles and is left out
+
+
+class Ingredient(NamedTuple):
+    """What is left out, what is there in its place, and the settings that do so.
+
+    Of several settings that one counts which is best on the validation images.
+    """
+
+    without: str
+    instead: str
+    settings: tuple[dict[str, Any], ...]
+
+
+SGD_RATES = (0.1, 0.3)
+INGREDIENTS = (
+    Ingredient(
+        "Muon",
+        "Nesterov momentum, with the best of the learning rates "
+        f"{', '.join(f'{rate:g}' for rate in SGD_RATES)}",
+        tuple({"optimizer": "sgd", "learning_rate": rate} for rate in SGD_RATES),
+    ),
+    Ingredient("whitening", "first filters drawn by chance and learnt", ({"whitening": False},)),
+    Ingredient("alternating mirror images", "mirrored by chance", ({"flip": "random"},)),
+    Ingredient("shifting", "only mirrored", ({"shift": 0},)),
+    Ingredient("any change of the images", "each as it is", ({"augmentation": False},)),
+    Ingredient("label smoothing", "only the right class is wanted", ({"label_smoothing": 0.0},)),
+    Ingredient("a falling learning rate", "the same to the end", ({"schedule": "constant"},)),
+)
+
+
+@functools.cache
+def data() -> datasets.Cifar10:
+    """CIFAR-10, which nobody needs as long as all runs have finished."""
+    return datasets.load_cifar10()
+
+
+def trained(recipe: Recipe, name: str, folder: Path, several: bool = True) -> dict[str, Any]:
+    """The report of a run of that recipe: of a finished one in the folder, or of one made now.
+
+    Whether the test images are looked at several times is `several`.
+    """
+    for file in sorted(folder.glob("*/report.json")):
+        if Recipe.of(runs.read_json(file.with_name("config.json"))) == recipe:
+            print(f"{name}: {file.parent} has finished.")
+            return runs.read_json(file)
+    from imgrec.training import train_scratch  # loads TensorFlow
+
+    print(f"{name}: {recipe.epochs} epochs …", flush=True)
+    report = train_scratch(recipe, data(), folder / name, several=several)
+    print(f"{name}: {report['test_accuracy']:.4f}")
+    return report
+
+
+def seeds(recipe: Recipe, chosen: Sequence[int], folder: Path) -> dict[str, Any]:
+    """The recipe with each seed: accuracies, seconds, and their mean and standard deviation."""
+    reports = [
+        trained(dataclasses.replace(recipe, seed=seed), f"seed-{seed}", folder) for seed in chosen
+    ]
+    figures = (*ACCURACIES, "seconds")
+    spread = {
+        name: {"mean": statistics.mean(values), "deviation": statistics.stdev(values)}
+        for name in figures
+        for values in [[report[name] for report in reports]]
+    }
+    return {
+        "network": recipe.network,
+        "epochs": recipe.epochs,
+        "seeds": [
+            {"seed": report["seed"], **{name: report[name] for name in figures}}
+            for report in reports
+        ],
+        **spread,
+        "test_images": reports[0]["test_images"],
+        "data_sha256": reports[0]["data_sha256"],
+    }
+
+
+def ablation(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """The recipe whole, and without each of its ingredients, by the same seed."""
+    whole = trained(recipe, "whole", folder, several=False)
+    rows = [{"without": None, "instead": None, **row(whole)}]
+    for ingredient in INGREDIENTS:
+        without = [dataclasses.replace(recipe, **each) for each in ingredient.settings]
+        if recipe in without:  # the recipe has no such ingredient
+            continue
+        name = f"without-{ingredient.without.replace(' ', '-')}"
+        reports = [
+            trained(each, f"{name}-{number}", folder, several=False)
+            for number, each in enumerate(without, 1)
+        ]
+        best = max(reports, key=lambda report: report["val_accuracy"])
+        kept = ingredient.settings[reports.index(best)]
+        rows.append({**ingredient._asdict(), "settings": kept, **row(best)})
+    return {
+        "network": recipe.network,
+        "epochs": recipe.epochs,
+        "images": recipe.limit,
+        "batch_size": recipe.batch_size,
+        "seed": recipe.seed,
+        "rows": rows,
+        "times_as_long": times_as_long(recipe),
+        "test_images": whole["test_images"],
+        "data_sha256": whole["data_sha256"],
+    }
+
+
+def row(report: dict[str, Any]) -> dict[str, Any]:
+    """What an ablation tells of a run."""
+    return {name: report[name] for name in ("test_accuracy", "seconds")}
+
+
+def times_as_long(recipe: Recipe) -> dict[str, float]:
+    """How many times as long a few steps take without what only saves time, measured in turn."""
+    import keras
+
+    from imgrec.networks import FusedBatchNormalization
+    from imgrec.training import epoch_by_epoch
+
+    few = dataclasses.replace(
+        recipe, epochs=ROUNDS, limit=STEPS * recipe.batch_size, validation_images=10
+    )
+    ways = {
+        "whole": few,
+        "float32": dataclasses.replace(few, mixed_precision=False),
+        "keras_normalization": few,
+    }
+    composed = mock.patch.object(
+        FusedBatchNormalization, "call", keras.layers.BatchNormalization.call
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trainings = {
+            name: epoch_by_epoch(each, data(), Path(folder) / name) for name, each in ways.items()
+        }
+        for _ in range(ROUNDS):
+            next(trainings["whole"])
+            next(trainings["float32"])
+            with composed:
+                next(trainings["keras_normalization"])
+        seconds = {
+            name: statistics.median(
+                runs.read_json(Path(folder) / name / "history.json")["seconds"][1:]
+            )
+            for name in ways
+        }
+    return {name: round(seconds[name] / seconds["whole"], 2) for name in ways if name != "whole"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("seeds", "ablation"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="two or more")
+    parser.add_argument("--runs", type=Path, help="where the trainings are kept, to go on with")
+    options = parser.parse_args()
+    if len(set(options.seeds)) < 2:
+        parser.error("--seeds wants two or more, for a deviation")
+    folder = options.runs or Path(tempfile.mkdtemp(prefix="imgrec-scratch-"))
+    print(f"The runs are in {folder}.")
+    command = f"scripts/measure_scratch.py {options.what}"
+    try:
+        if options.what == "seeds":
+            report = seeds(USUAL["fast"], options.seeds, folder)
+            command += f" --seeds {' '.join(map(str, options.seeds))}"
+        else:
+            report = ablation(dataclasses.replace(USUAL["fast"], **SHORTENED), folder)
+    except ImgrecError as error:
+        sys.exit(str(error))
+    runs.write_json(
+        REPORTS / f"{options.what}.json",
+        {**report, "command": command, "environment": runs.environment()},
+    )
+
+
+if __name__ == "__main__":
+    main()
