@@ -26,9 +26,10 @@ def wilson(right: int, total: int) -> tuple[float, float]:
     share, correction = right / total, z * z / total
     centre = share + correction / 2
     spread = z * math.sqrt(share * (1 - share) / total + correction / (4 * total))
+    # The share lies between the ends, also where rounding would have it otherwise.
     return (
-        max(0.0, (centre - spread) / (1 + correction)),
-        min(1.0, (centre + spread) / (1 + correction)),
+        min(share, max(0.0, (centre - spread) / (1 + correction))),
+        max(share, min(1.0, (centre + spread) / (1 + correction))),
     )
 
 

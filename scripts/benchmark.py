@@ -6,7 +6,7 @@
     python scripts/benchmark.py evaluating --photos DIR    # beside the bare forward passes
     python scripts/benchmark.py teaching --photos DIR      # beside every epoch through the base
     python scripts/benchmark.py teaching_memory  # full projects of many visitors, beside none
-    python scripts/benchmark.py training [--runs DIR]      # fast beside classic, above an hour
+    python scripts/benchmark.py training [--runs DIR]      # fast beside classic, an hour or so
 
 `startup` starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the
 time until the page answers over HTTP. `while_training` asks the running page to compare a picture,

@@ -361,7 +361,7 @@ def test_how_far_to_trust_is_said_of_the_networks_that_were_measured():
 
 def test_the_shipped_report_knows_the_networks_that_answer():
     report = reports.dogs()
-    names = {"classic CNN", "EfficientNet-Lite0", "VGG16 features + pooled head"}
+    names = {f"{scratch.DEFAULT} CNN", "EfficientNet-Lite0", "VGG16 features + pooled head"}
     assert names <= set(report.found) and set(report.found) == set(report.mistaken)
     assert 0 < report.dogs < report.photos
 

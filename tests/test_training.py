@@ -390,10 +390,18 @@ def test_validation_images_are_never_trained_on(data, unbroken):
     assert [sorted(order) for order in orders] == [sorted(chosen), sorted(validation)] * 2
 
 
-def test_the_test_images_are_used_once_after_the_last_epoch(data, unbroken):
-    used = [fed.x is data.x_test for fed in unbroken.fed]
-    assert used == [False] * 4 + [True]
-    assert unbroken.fed[-1].order.tolist() == list(range(100))
+def test_the_test_images_are_used_after_the_last_epoch_alone(data, tmp_path, monkeypatch):
+    steps, used, said = [], [], training._said
+
+    def noted(logits, images):
+        used.append((len(steps), images is data.x_test))
+        return said(logits, images)
+
+    monkeypatch.setattr(training, "_said", noted)
+    recipe = dataclasses.replace(RECIPE, epochs=1)
+    fed = trained(recipe, data, tmp_path / "run", steps.append).fed
+    assert fed and all(each.x is data.x_train for each in fed)
+    assert (4, True) in used and {count for count, _ in used} == {4}
 
 
 def test_those_who_watch_see_the_run(data, unbroken):
