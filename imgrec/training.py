@@ -77,27 +77,10 @@ def train_scratch(
     data: Cifar10,
     run: Path,
     on_step: Callable[[Step], None] = lambda step: None,
-    *,
-    seconds: float | None = None,
-    tensorboard: bool = False,
-    several: bool = True,
+    **options: Any,
 ) -> dict[str, Any]:
-    """Trains a scratch network into the directory `run` and returns its report.
-
-    A run that was interrupted goes on after its last whole epoch. The order of the images, their
-    augmentation and the dropout masks depend on the seed and the epoch alone, so that it ends as an
-    unbroken run does. The test images are used once, after the last epoch, on the weights that are
-    kept, with one look and, unless `several` is false, with several (`imgrec.views`). What happens
-    is written into the run's journal, whose wishes are obeyed; with `tensorboard`, also into
-    TensorBoard's files beside it.
-
-    Raises DataError if the recipe leaves no images, ModelError if `run` holds a finished run, one
-    of another recipe, a damaged checkpoint, or can't be written; StopTrainingError if a stop is
-    wished or the training has taken `seconds`.
-    """
-    for _ in epoch_by_epoch(
-        recipe, data, run, on_step, seconds=seconds, tensorboard=tensorboard, several=several
-    ):
+    """Trains into the directory `run` as `epoch_by_epoch` does, and returns the report."""
+    for _ in epoch_by_epoch(recipe, data, run, on_step, **options):
         pass
     return runs.read_json(run / "report.json")
 
@@ -112,10 +95,21 @@ def epoch_by_epoch(
     tensorboard: bool = False,
     several: bool = True,
 ) -> Iterator[int]:
-    """Trains as `train_scratch` does, and pauses after each epoch: yields how many are done.
+    """Trains a scratch network into the directory `run` and pauses after each epoch.
 
-    The epoch is in the checkpoint and the history then. The first one takes the set-up along; what
-    follows the last one measures and writes the report.
+    Yields how many epochs are done, and in the checkpoint and the history. The first one takes the
+    set-up along; what follows the last one measures and writes the report.
+
+    A run that was interrupted goes on after its last whole epoch. The order of the images, their
+    augmentation and the dropout masks depend on the seed and the epoch alone, so that it ends as an
+    unbroken run does. The test images are used once, after the last epoch, on the weights that are
+    kept, with one look and, unless `several` is false, with several (`imgrec.views`). What happens
+    is written into the run's journal, whose wishes are obeyed; with `tensorboard`, also into
+    TensorBoard's files beside it.
+
+    Raises DataError if the recipe leaves no images, ModelError if `run` holds a finished run, one
+    of another recipe, a damaged checkpoint, or can't be written; StopTrainingError if a stop is
+    wished or the training has taken `seconds`.
     """
     training, validation = split(len(data.x_train), recipe)
     open_run(run, recipe)

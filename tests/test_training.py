@@ -36,6 +36,9 @@ from imgrec.training import Batches, estimated_seconds, split, train_scratch
 # 200 images to train on, in four batches of 64 at most.
 RECIPE = Recipe(epochs=2, validation_images=100, limit=200, seed=3)
 CURVES = ["loss", "accuracy", "val_loss", "val_accuracy"]
+SMALL_FAST = dataclasses.replace(
+    USUAL["fast"], epochs=1, batch_size=32, validation_images=50, limit=64
+)
 # What no gradient changes enough to be seen: the first epoch stays the best one.
 STANDSTILL = Recipe(
     epochs=9,
@@ -454,14 +457,7 @@ def test_a_killed_run_with_every_setting_ends_as_an_unbroken_one(data, tmp_path,
 @pytest.mark.parametrize("mixed_precision", [False, True])
 def test_a_killed_fast_run_ends_as_an_unbroken_one(data, tmp_path, mixed_precision):
     """Whitened filters, Muon's momenta, and who is mirrored in which epoch are taken up again."""
-    recipe = dataclasses.replace(
-        USUAL["fast"],
-        epochs=2,
-        batch_size=32,
-        validation_images=50,
-        limit=64,
-        mixed_precision=mixed_precision,
-    )
+    recipe = dataclasses.replace(SMALL_FAST, epochs=2, mixed_precision=mixed_precision)
     run, snapshot = tmp_path / "run", tmp_path / "killed"
     unbroken = trained(recipe, data, run, at(2, 1, lambda: shutil.copytree(run, snapshot)))
     checkpoint = runs.unpack((snapshot / "checkpoint.npz").read_bytes())
@@ -472,14 +468,7 @@ def test_a_killed_fast_run_ends_as_an_unbroken_one(data, tmp_path, mixed_precisi
 
 
 def test_the_first_layer_is_whitened_for_the_images_and_stays_as_it_was(data, tmp_path):
-    recipe = dataclasses.replace(
-        USUAL["fast"],
-        epochs=1,
-        batch_size=32,
-        validation_images=50,
-        limit=64,
-        mixed_precision=False,
-    )
+    recipe = dataclasses.replace(SMALL_FAST, mixed_precision=False)
     train_scratch(recipe, data, tmp_path / "run")
     saved = runs.load(tmp_path / "run").weights
     oracle = networks.fast()
