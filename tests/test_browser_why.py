@@ -84,7 +84,7 @@ def test_why_explains_another_class_gets_a_second_opinion_and_closes(page):
     expect(page.locator("article.card.pretrained button[data-press]")).to_be_focused()
 
     drop(page, "dog.png", DOG.read_bytes())
-    expect(page.locator("article.card.scratch .winner")).to_have_text("dog")
+    expect(page.locator("section.question")).to_contain_text("They agree: there is a dog.")
     button = page.locator("article.card.scratch button[data-press]")
     button.focus()
     page.keyboard.press("Enter")
@@ -109,7 +109,7 @@ def test_occlusion_can_be_stopped_and_ends_with_another_picture_or_visitor(app, 
         drop(page, "dog.png", DOG.read_bytes())
         expect(page.locator(".why:visible")).to_have_count(0)
         assert_stopped(page, slow)
-        expect(page.locator("article.card.scratch .winner")).to_have_text("dog")
+        expect(page.locator("section.question")).to_contain_text("They agree: there is a dog.")
 
         slow.clear()
         ask_why(page, "scratch")
@@ -135,7 +135,7 @@ def test_an_explanation_that_comes_late_is_not_put_beside_a_new_picture(app, bro
         drop(page, "dog.png", DOG.read_bytes())
         page.wait_for_timeout(1000)
         go_on.set()
-        expect(page.locator("article.card.scratch .winner")).to_have_text("dog")
+        expect(page.locator("section.question")).to_contain_text("They agree: there is a dog.")
         page.wait_for_timeout(1500)
         expect(page.locator(".why:visible")).to_have_count(0)
         ask_why(page, "scratch")
