@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 
 import pytest
 from conftest import DESKTOP, PHONE, assert_no_sideways_scrolling, choose_tab, opened
@@ -31,6 +32,7 @@ def slow(monkeypatch):
         first = next(whole(question))
         while len(steps) < 1000:
             steps.append(1)
+            time.sleep(0.1)  # as a step takes: without, the page drowns in answers
             yield first
 
     monkeypatch.setattr(why.explain, "occlusion", endless)
