@@ -112,10 +112,22 @@ def test_a_recipe_comes_back_from_its_configuration(recipe):
 
 
 def test_what_an_older_run_does_not_name_has_its_default():
-    config = runs.read_json(MODELS / "classic" / "config.json")
-    assert "optimizer" not in config["recipe"]
-    assert Recipe.of(config) == Recipe()
+    first_release = {
+        "network": "classic",
+        "epochs": 30,
+        "batch_size": 64,
+        "learning_rate": 0.001,
+        "validation_images": 5000,
+        "limit": None,
+        "mixed_precision": False,
+        "seed": 1,
+    }
+    assert Recipe.of({"recipe": first_release}) == Recipe()
     assert Recipe.of({"recipe": {"epochs": 4}}) == Recipe(epochs=4)
+
+
+def test_the_classic_run_we_ship_is_of_the_usual_recipe():
+    assert Recipe.of(runs.read_json(MODELS / "classic" / "config.json")) == Recipe()
 
 
 @pytest.mark.parametrize(
