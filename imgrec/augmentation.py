@@ -7,11 +7,8 @@ import numpy as np
 
 from imgrec.recipe import CIFAR10_TRAINING_IMAGES, Recipe
 
-MEAN_COLOUR = (
-    125,
-    123,
-    114,
-)  # of CIFAR-10's training images: what a covered place tells is nothing
+# Of CIFAR-10's training images. A place in this colour tells nothing.
+MEAN_COLOUR = np.array((125, 123, 114), "uint8")
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,7 @@ def cut_out(images: np.ndarray, side: int, random: np.random.Generator) -> np.nd
     n, height, width, _ = images.shape
     top = random.integers(0, height - side + 1, n)[:, None]
     left = random.integers(0, width - side + 1, n)[:, None]
-    rows, columns = np.arange(height) - top, np.arange(width) - left
-    covered = ((rows >= 0) & (rows < side))[:, :, None] & ((columns >= 0) & (columns < side))[
-        :, None
-    ]
-    return np.where(covered[..., None], np.array(MEAN_COLOUR, "uint8"), images)
+    rows, columns = np.arange(height) - top, np.arange(width) - left  # from the square's corner
+    in_rows, in_columns = (rows >= 0) & (rows < side), (columns >= 0) & (columns < side)
+    covered = in_rows[:, :, None, None] & in_columns[:, None, :, None]
+    return np.where(covered, MEAN_COLOUR, images)

@@ -18,6 +18,7 @@ from imgrec.catalogue import Entry
 from imgrec.evaluation import Reliability
 
 FILE = "calibration.json"
+RENAMED = {"energy_threshold": "threshold"}  # from older files, which have no other score
 FEWEST = 20  # images that tell anything
 TEMPERATURES = (0.05, 1000.0)
 HALVINGS = 60  # of the interval of inverse temperatures: more than a float can tell apart
@@ -174,8 +175,9 @@ def of(entry: Entry) -> Calibration | None:
         content = runs.read_json(entry.folder / FILE)
         if content["weights_sha256"] != entry.report["weights_sha256"]:
             return None
-        fields = [field.name for field in dataclasses.fields(Calibration)]
-        calibration = Calibration(**{name: content[name] for name in fields})
+        fields = {field.name for field in dataclasses.fields(Calibration)}
+        known = {RENAMED.get(name, name): value for name, value in content.items()}
+        calibration = Calibration(**{name: known[name] for name in fields & set(known)})
         return calibration if _makes_sense(calibration) else None
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None

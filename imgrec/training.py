@@ -312,7 +312,7 @@ def _finish(
     """Measures the weights that are kept, as they will be served, and writes the directory."""
     kept = done.best_epoch if recipe.restore_best else done.epochs
     weights = done.best if recipe.restore_best else networks.get_weights(model)
-    if recipe.mixed_precision:  # bfloat16 has fewer digits than half precision: nothing is lost
+    if recipe.mixed_precision:  # it was trained to be read with the fewer digits of bfloat16
         weights = {path: array.astype("float16") for path, array in weights.items()}
     served = networks.SCRATCH[recipe.network](dropout=recipe.dropout)
     networks.set_weights(served, weights)

@@ -25,10 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from imgrec import datasets, runs
 from imgrec.errors import ImgrecError
 from imgrec.paths import REPORTS
-from imgrec.recipe import USUAL, Recipe
+from imgrec.recipe import QUICK, USUAL, Recipe
 
 SEEDS = (1, 2, 3)
-SHORTENED: dict[str, Any] = {"epochs": 3, "limit": 10_000, "batch_size": 500}
 ACCURACIES = ("test_accuracy", "test_accuracy_views")
 STEPS, ROUNDS = 4, 5  # that are timed, of each kind; the first round compiles and is left out
 
@@ -194,7 +193,7 @@ def main() -> None:
             report = seeds(USUAL["fast"], options.seeds, folder)
             command += f" --seeds {' '.join(map(str, options.seeds))}"
         else:
-            report = ablation(dataclasses.replace(USUAL["fast"], **SHORTENED), folder)
+            report = ablation(QUICK, folder)
     except ImgrecError as error:
         sys.exit(str(error))
     runs.write_json(

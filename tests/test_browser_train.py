@@ -214,7 +214,7 @@ def test_a_network_fills_in_its_own_recipe_and_shows_the_settings_that_it_has(ta
         for there in (shift, whitening):
             expect(there).to_have_count(settings)
     assert_no_sideways_scrolling(tab)
-    choose(tab, "Recipe", "A quick look: 3 epochs, 10,000 images")
+    choose(tab, "Recipe", "A quick look at classic: 3 epochs, 10,000 images")
     expect(epochs).to_have_value("3")
     expect(images).to_have_value("10000")
     expect(tab.get_by_label("Network", exact=True).locator("visible=true").first).to_have_value(

@@ -202,6 +202,15 @@ def test_a_damaged_calibration_is_none(run, content):
     assert calibration.of(catalogue.find("mine")) is None
 
 
+def test_an_older_file_which_knows_the_energy_alone_is_read(run):
+    calibration.write(run, MEASURED)
+    content = runs.read_json(run / calibration.FILE)
+    content["energy_threshold"] = content.pop("threshold")
+    del content["score"]
+    runs.write_json(run / calibration.FILE, content)
+    assert calibration.of(catalogue.find("mine")) == MEASURED
+
+
 # In use
 
 

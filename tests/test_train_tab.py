@@ -14,7 +14,7 @@ from imgrec.background import Status
 from imgrec.errors import ImgrecError
 from imgrec.journal import Guess, Point, Watched
 from imgrec.recipe import HEAD_RECIPES, NETWORKS, RECIPES, USUAL, HeadRecipe, Recipe
-from imgrec.trainer import Permissions, trainer
+from imgrec.trainer import Limits, Permissions, trainer
 from imgrec.ui import curves, train, train_actions, train_cards, train_settings
 from imgrec.ui.choosers import Choosers
 from imgrec.ui.train_view import Picks, View, look
@@ -278,6 +278,14 @@ def test_every_recipe_can_be_chosen_on_the_page():
     batch_sizes = choices("Batch size")
     for recipe in RECIPES.values():
         assert recipe.batch_size in batch_sizes
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
+def test_visitors_are_offered_no_more_epochs_than_they_may_train(monkeypatch, recipe):
+    monkeypatch.setattr(trainer, "permissions", Permissions(limits=Limits(epochs=4)))
+    epochs = train_settings._filled(recipe)[train_settings.SCRATCH_FIELDS.index("epochs")]
+    assert (epochs.value, epochs.maximum) == (min(4, recipe.epochs), 4)
+    assert epochs.info == "Visitors may train 4."
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -20,10 +20,12 @@ from imgrec.recipe import (
     HeadRecipe,
     Recipe,
 )
+from imgrec.trainer import trainer
 
 SCRATCH_FIELDS = tuple(name for name in Recipe.__dataclass_fields__ if name != "validation_images")
 HEAD_FIELDS = ("head", "epochs", "learning_rate", "hidden", "l2", "apart", "seed")
-BATCH_SIZES = (16, 32, 64, 128, 256, 512, 1000, 2000)
+MOST_EPOCHS = 100
+BATCH_SIZES = (16, 32, 64, 128, 256, 500, 1000, 2000)
 FLIP_TITLES = {"random": "Any half", "alternating": "One half, then the other"}
 assert set(FLIP_TITLES) == set(FLIPS)
 
@@ -46,7 +48,7 @@ def build_scratch_settings() -> Controls:
             info="Fills in its own recipe.",
             min_width=140,
         )
-        epochs = gr.Slider(1, 100, usual.epochs, step=1, label="Epochs", min_width=200)
+        epochs = _epochs(usual)
     images = gr.Slider(1000, most, usual.limit or most, step=1000, label="Training images")
     with gr.Accordion("More settings", open=False):
         learning = _learning_settings(usual)
@@ -147,6 +149,21 @@ def _picture_settings(usual: Recipe) -> dict[str, gr.components.Component]:
     }
 
 
+def _epochs(recipe: Recipe) -> gr.Slider:
+    """How many epochs: as many as the recipe has, or as visitors may train."""
+    limits = trainer.permissions.limits
+    most = limits.epochs if limits else MOST_EPOCHS
+    return gr.Slider(
+        1,
+        most,
+        min(recipe.epochs, most),
+        step=1,
+        label="Epochs",
+        info=f"Visitors may train {most}." if limits else None,
+        min_width=200,
+    )
+
+
 def _whitening(recipe: Recipe) -> gr.Checkbox:
     """The setting that the network fast alone has."""
     return gr.Checkbox(
@@ -160,6 +177,7 @@ def _filled(recipe: Recipe) -> list[Any]:
     """Updates of the settings, in the order of `SCRATCH_FIELDS`, to those of the recipe."""
     updates = dict(zip(SCRATCH_FIELDS, scratch_values(recipe), strict=True))
     most = all_images(recipe.network)
+    updates["epochs"] = _epochs(recipe)
     updates["limit"] = gr.Slider(maximum=most, value=updates["limit"])
     updates["whitening"] = _whitening(recipe)
     return list(updates.values())
