@@ -56,7 +56,7 @@ def test_figures_diagrams_and_disputed_pictures(page):
     tile.focus()
     page.keyboard.press("Enter")
     large = page.locator(".enlarged:visible")
-    expect(large.locator(".said li")).to_have_count(3)
+    expect(large.locator(".opinions li")).to_have_count(3)
     expect(tile).to_have_attribute("aria-pressed", "true")
     expect(tile).to_be_focused()
     expect(large).to_be_in_viewport(ratio=0.3)

@@ -37,7 +37,7 @@ def pressed(page: Page) -> Locator:
 
 
 def tiles(page: Page) -> Locator:
-    return page.locator(".maps button:visible")
+    return page.locator(".tiles button:visible")
 
 
 def caption(page: Page) -> Locator:
@@ -87,7 +87,7 @@ def test_by_keyboard_with_another_picture_and_vgg16(page):
     page.get_by_label("By number").check()
     channel = page.get_by_label("Channel", exact=True)
     channel.fill(f"{last}")
-    expect(page.locator(".maps [aria-pressed=true]")).to_have_attribute("data-press", f"{last}")
+    expect(page.locator(".tiles [aria-pressed=true]")).to_have_attribute("data-press", f"{last}")
     channel.fill(f"{last + 1}")
     expect(page.locator(".panel.error:visible")).to_contain_text(f"from 0 to {last}")
     channel.fill("5")

@@ -382,7 +382,7 @@ def enlarged(item: Item, image: Image.Image, verdicts: Sequence[Verdict]) -> str
   <p>{escape(item.name)}, {image.width} × {image.height} pixels</p>
   <img class="whole{small}" src="{address}" alt="{escape(f"{title}, {item.name}, enlarged")}">
   <h4>Is there a dog in it?</h4>
-  <ul class="said">{said}</ul>
+  <ul class="opinions">{said}</ul>
 </section>"""
 
 

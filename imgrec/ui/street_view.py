@@ -141,7 +141,7 @@ def gallery(activation: Activation, chosen: int, by_number: bool) -> str:
         colours = f"{SIGNED_COLOURS}, full colour the farthest from 0 in its map"
     return (
         f'<p class="offer">{which} of {channels} feature maps: {colours}. '
-        f'Press one to enlarge it.</p><div class="maps" data-group '
+        f'Press one to enlarge it.</p><div class="tiles" data-group '
         f'role="group" aria-label="Feature maps">{tiles}</div>'
     )
 
