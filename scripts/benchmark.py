@@ -3,17 +3,20 @@
     python scripts/benchmark.py startup          # beside an empty gradio page
     python scripts/benchmark.py while_training   # answers while a training runs, beside alone
     python scripts/benchmark.py explaining       # explanations, beside a comparison
+    python scripts/benchmark.py answering        # fast, with one look and six, beside classic
     python scripts/benchmark.py evaluating --photos DIR    # beside the bare forward passes
     python scripts/benchmark.py teaching --photos DIR      # beside every epoch through the base
     python scripts/benchmark.py teaching_memory  # full projects of many visitors, beside none
     python scripts/benchmark.py training [--runs DIR]      # fast beside classic, an hour or so
+    python scripts/benchmark.py training_float32 [--runs DIR]   # the same by a few epochs in float32
 
 `startup` starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the
 time until the page answers over HTTP. `while_training` asks the running page to compare a picture,
 over and over, before and while it trains the scratch network. `explaining` asks it in turn for a
-comparison and for what explains it. `evaluating` asks no page: it evaluates up to 1,000 photos that
-are named by their WordNet id, with all three networks and with the pre-trained one alone, and in
-turn only runs the networks on the same batches, prepared before. `teaching` teaches the head of
+comparison and for what explains it. `answering` asks no page: it takes in turn the time of the
+scratch networks for one picture. Nor does `evaluating`: it evaluates up to 1,000 photos that are
+named by their WordNet id, with all three networks and with the pre-trained one alone, and in turn
+only runs the networks on the same batches, prepared before. `teaching` teaches the head of
 `dog or not` from 64 such photos, on features as the page does, and in turn with all of VGG16's
 base before it in every epoch; both are measured on all the others. `teaching_memory` asks no page
 either: it fills as many projects as there are rounds with as many pictures as go in, each with
@@ -22,7 +25,8 @@ be as large. `training` trains the scratch networks by their own recipes, an epo
 epoch of the other in turn, so that a busy moment of the machine meets both; each one's time is
 that of its own epochs, with their validation, and its first takes the set-up along. Three epochs of
 `classic` in bfloat16 lie between them. One that was killed goes on, with the same --runs, after the
-last whole epoch. Each writes its report to assets/reports; the ratio of the medians, or of the
+last whole epoch. `training_float32` is for a processor without bfloat16: it times three epochs of
+each in float32 and reckons with so many as their recipes have. Each writes its report to assets/reports; the ratio of the medians, or of the
 times, is what compares between machines.
 """
 
@@ -75,7 +79,7 @@ EXPLANATIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "why_scratch": ("/explain", ("scratch",)),
     "why_pretrained": ("/explain", ("pretrained",)),
     "why_transfer": ("/explain", ("transfer",)),
-    "layers_scratch": ("/feature_maps", ("scratch", "conv1")),
+    "layers_scratch": ("/feature_maps", ("scratch",)),
     "layers_vgg16": ("/feature_maps", ("vgg16", "block1_conv1")),
 }
 # Who trains beside whom; of `classic` in bfloat16 only the time is wanted: a few epochs tell it.
@@ -83,6 +87,10 @@ RACE = {
     "classic": USUAL["classic"],
     "fast": USUAL["fast"],
     "classic_bfloat16": dataclasses.replace(USUAL["classic"], mixed_precision=True, epochs=3),
+}
+RACE_IN_FLOAT32 = {
+    name: dataclasses.replace(USUAL[name], mixed_precision=False, epochs=3)
+    for name in ("classic", "fast")
 }
 
 
@@ -141,7 +149,7 @@ def while_training(rounds: int) -> dict[str, Any]:
     datasets.load_cifar10()  # the page only trains on what is here
     with running_demo() as client:
         alone = seconds_of_answers(client, rounds)
-        run = client.predict({"epochs": 30}, "", api_name="/train_scratch")
+        run = client.predict({"network": scratch.DEFAULT}, "", api_name="/train_scratch")
         while client.predict(run, api_name="/train_status")["step"] < 2:
             time.sleep(0.5)
         beside = seconds_of_answers(client, rounds)
@@ -164,6 +172,29 @@ def explaining(rounds: int) -> dict[str, Any]:
     return {
         "seconds": {name: round(value, 3) for name, value in medians.items()},
         "ratio": {name: round(medians[name] / medians["compare"], 2) for name in EXPLANATIONS},
+    }
+
+
+def answering(rounds: int) -> dict[str, Any]:
+    """Median milliseconds of one picture through the scratch networks, in turn, and ratios."""
+    image = open_image(PICTURE)
+    ways = {
+        "classic": (scratch.CLASSIC, False),
+        "fast": (scratch.DEFAULT, False),
+        "fast_views": (scratch.DEFAULT, True),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in tqdm(range(rounds + 1)):
+        for name, (weights, averaged) in ways.items():
+            (verdict,) = scratch.predict([image], name=weights, averaged=averaged)
+            times[name].append(verdict.milliseconds)
+    medians = {name: statistics.median(each[1:]) for name, each in times.items()}
+    return {
+        "milliseconds": {name: round(value, 2) for name, value in medians.items()},
+        "ratio": {
+            "fast": round(medians["fast"] / medians["classic"], 2),
+            "fast_views": round(medians["fast_views"] / medians["fast"], 2),
+        },
     }
 
 
@@ -427,17 +458,10 @@ def resident() -> int:
 
 def training(folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE) -> dict[str, Any]:
     """Seconds and accuracies of the networks, trained side by side into the folder, and ratios."""
-    total = sum(recipe.epochs for recipe in recipes.values())
-    with tqdm(total=total, unit="epoch") as bar:
-
-        def show(name: str, laps: Laps) -> None:
-            bar.update(sum(len(each) for each in laps.values()) - bar.n)
-            bar.write(f"{name}, epoch {len(laps[name])}: {laps[name][-1]:.1f} s")
-
-        sittings, laps = race(recipes, data, folder, show)
+    sittings, laps = shown_race(recipes, data, folder)
     classic, fast = (trained(folder / name, laps[name]) for name in ("classic", "fast"))
     few, epochs = laps["classic_bfloat16"], recipes["classic"].epochs
-    bfloat16 = few[0] + (epochs - 1) * statistics.mean(few[1:])
+    bfloat16 = reckoned(few, epochs)
     return {
         "classic": classic,
         "fast": fast,
@@ -452,7 +476,45 @@ def training(folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE) 
     }
 
 
+def training_float32(
+    folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE_IN_FLOAT32
+) -> dict[str, Any]:
+    """Seconds of whole trainings in float32, reckoned from a few epochs side by side, and ratio."""
+    sittings, laps = shown_race(recipes, data, folder)
+    whole = {name: reckoned(laps[name], USUAL[name].epochs) for name in recipes}
+    return {
+        **{
+            name: {
+                "epochs": USUAL[name].epochs,
+                "epochs_timed": len(laps[name]),
+                "seconds": round(seconds, 1),
+            }
+            for name, seconds in whole.items()
+        },
+        "ratio": round(whole["fast"] / whole["classic"], 3),
+        "sittings": sittings,
+        "data_sha256": data.sha256(),
+    }
+
+
+def reckoned(few: Sequence[float], epochs: int) -> float:
+    """Seconds of so many epochs, where the first of a few took the set-up along."""
+    return few[0] + (epochs - 1) * statistics.mean(few[1:])
+
+
 Laps = dict[str, list[float]]  # seconds of each epoch, by name
+
+
+def shown_race(recipes: Mapping[str, Recipe], data: Cifar10, folder: Path) -> tuple[int, Laps]:
+    """The `race` with a bar and a line an epoch."""
+    total = sum(recipe.epochs for recipe in recipes.values())
+    with tqdm(total=total, unit="epoch") as bar:
+
+        def show(name: str, laps: Laps) -> None:
+            bar.update(sum(len(each) for each in laps.values()) - bar.n)
+            bar.write(f"{name}, epoch {len(laps[name])}: {laps[name][-1]:.1f} s")
+
+        return race(recipes, data, folder, show)
 
 
 def race(
@@ -514,16 +576,18 @@ MEASURES: dict[str, tuple[Callable[..., dict[str, Any]], int]] = {
     "startup": (startup, 5),
     "while_training": (while_training, 20),
     "explaining": (explaining, 10),
+    "answering": (answering, 200),
     "evaluating": (evaluating, 3),
     "teaching": (teaching, 1),
     "teaching_memory": (teaching_memory, 20),
 }
+TRAININGS = {"training": training, "training_float32": training_float32}
 WITH_PHOTOS = ("evaluating", "teaching")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=[*MEASURES, "training"])
+    parser.add_argument("what", choices=[*MEASURES, *TRAININGS])
     parser.add_argument("--rounds", type=int, help="measurements of each kind")
     parser.add_argument("--json", type=Path, help="default: the report in assets/reports")
     parser.add_argument("--photos", type=Path, help="named by their WordNet id")
@@ -531,10 +595,10 @@ def main() -> None:
     options = parser.parse_args()
     command = f"scripts/benchmark.py {options.what}"
     try:
-        if options.what == "training":
+        if options.what in TRAININGS:
             folder = options.runs or Path(tempfile.mkdtemp(prefix="imgrec-training-"))
             print(f"The runs are in {folder}.", file=sys.stderr)
-            report = training(folder, datasets.load_cifar10())
+            report = TRAININGS[options.what](folder, datasets.load_cifar10())
         else:
             measure, usual = MEASURES[options.what]
             rounds = options.rounds or usual

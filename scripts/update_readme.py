@@ -59,6 +59,8 @@ def figures() -> str:
             "",
             smaller_figures(),
             "",
+            answering(),
+            "",
             explaining(),
             "",
             evaluating(),
@@ -291,6 +293,17 @@ def smaller_figures() -> str:
         f"TensorFlow {machine['tensorflow']} and Keras {machine['keras']}. **While it trains** the "
         f"scratch network, the page takes {training['ratio']:.2f} times as long for a comparison "
         f"({later['cores']} cores of an {later['processor']})."
+    )
+
+
+def answering() -> str:
+    """How long the scratch networks take for one picture."""
+    report = runs.read_json(REPORTS / "answering.json")
+    machine, took, ratio = report["environment"], report["milliseconds"], report["ratio"]
+    return (
+        f"**One picture** takes `fast` {took['fast']:.1f} ms, {ratio['fast']:.1f} times as long as "
+        f"`classic`, and {ratio['fast_views']:.1f} times that with six looks (medians; "
+        f"{machine['cores']} cores of an {machine['processor']})."
     )
 
 

@@ -1,6 +1,7 @@
 """The running app, asked by a program: every endpoint, bad input, many calls at once."""
 
 import base64
+import contextlib
 import io
 import json
 import time
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import numpy as np
 import pytest
+from conftest import script_module
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -350,3 +352,21 @@ def test_visitors_of_a_public_page_are_bounded(client, cifar10, monkeypatch):
     monkeypatch.setattr(trainer, "permissions", Permissions(limits=Limits(epochs=3)))
     with pytest.raises(AppError, match="Visitors may train 3 epochs"):
         client.predict({"epochs": 4}, api_name="/train_scratch")
+
+
+# What the benchmarks ask
+
+
+def test_the_benchmark_of_explaining_asks_the_page_as_it_is(client, monkeypatch):
+    benchmark = script_module("benchmark")
+    monkeypatch.setattr(benchmark, "running_demo", lambda: contextlib.nullcontext(client))
+    report = benchmark.explaining(rounds=1)
+    assert set(report["ratio"]) == set(benchmark.EXPLANATIONS)
+    assert all(ratio > 0 for ratio in report["ratio"].values())
+
+
+def test_the_benchmark_of_answering_takes_looks_and_networks_apart():
+    report = script_module("benchmark").answering(rounds=3)
+    took = report["milliseconds"]
+    assert took["classic"] > 0 and 0 < took["fast"] < took["fast_views"]
+    assert report["ratio"]["fast_views"] > 1

@@ -12,7 +12,9 @@ BARE_CLASS = re.compile(r"\.(?!dark$)[\w-]+")  # .dark holds each sheet's own co
 def test_a_class_is_laid_out_by_one_sheet():
     sheets = defaultdict(set)
     for sheet in STYLES:
-        rules = RULE.findall(re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.S))
+        rules = RULE.findall(
+            re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.S)
+        )
         for selector in (part.strip() for rule in rules for part in rule.split(",")):
             if BARE_CLASS.fullmatch(selector):
                 sheets[selector].add(sheet.name)
