@@ -8,7 +8,7 @@
     python scripts/benchmark.py teaching --photos DIR      # beside every epoch through the base
     python scripts/benchmark.py teaching_memory  # full projects of many visitors, beside none
     python scripts/benchmark.py training [--runs DIR]      # fast beside classic, an hour or so
-    python scripts/benchmark.py training_float32 [--runs DIR]   # the same by a few epochs in float32
+    python scripts/benchmark.py training_float32 [--runs DIR]    # the same, where bfloat16 is slow
 
 `startup` starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the
 time until the page answers over HTTP. `while_training` asks the running page to compare a picture,
@@ -25,9 +25,10 @@ be as large. `training` trains the scratch networks by their own recipes, an epo
 epoch of the other in turn, so that a busy moment of the machine meets both; each one's time is
 that of its own epochs, with their validation, and its first takes the set-up along. Three epochs of
 `classic` in bfloat16 lie between them. One that was killed goes on, with the same --runs, after the
-last whole epoch. `training_float32` is for a processor without bfloat16: it times three epochs of
-each in float32 and reckons with so many as their recipes have. Each writes its report to assets/reports; the ratio of the medians, or of the
-times, is what compares between machines.
+last whole epoch. `training_float32` is for a processor that gains nothing by bfloat16: it times
+three epochs of each in float32, and reckons with as many as their recipes have. Each writes its
+report to assets/reports; the ratio of the medians, or of the times, is what compares between
+machines.
 """
 
 import argparse

@@ -116,9 +116,21 @@ def race() -> list[str]:
         f"`classic` in bfloat16, by {bfloat16['epochs_timed']} epochs of it. In this run they are "
         f"right on {percent(fast['test_accuracy'], 2)} "
         f"({percent(fast['test_accuracy_views'], 2)} looking "
-        f"six times) and {percent(classic['test_accuracy'], 2)} of the test images.",
+        f"six times) and {percent(classic['test_accuracy'], 2)} of the test images."
+        f"{in_float32(optional('training_float32'))}",
         "",
     ]
+
+
+def in_float32(report: dict[str, Any] | None) -> str:
+    """How long both networks take on a processor that gains nothing by bfloat16, if measured."""
+    if report is None:
+        return ""
+    return (
+        f" Where bfloat16 is no gain, as on {results.machine(report['environment'])}, `fast` takes "
+        f"{report['ratio']:.2f} times as long as `classic`, by {report['fast']['epochs_timed']} "
+        "epochs of each."
+    )
 
 
 def seeds() -> list[str]:
@@ -284,52 +296,53 @@ def smaller_figures() -> str:
     rounding = runs.read_json(MODELS / "vgg16_base" / "report.json")["rounding"]
     startup = runs.read_json(REPORTS / "startup.json")
     training = runs.read_json(REPORTS / "while_training.json")
-    machine, later = startup["environment"], training["environment"]
+    environment, later = startup["environment"], training["environment"]
     return (
         f"**Half precision** changes VGG16's features by a cosine of at least "
         f"{rounding['least_cosine']:.6f} over {rounding['photos']} photos. **The page answers** in "
         f"{startup['ratio']:.2f} times the time that an empty gradio page takes. Measured on "
-        f"{machine['cores']} cores of an {machine['processor']} with Python {machine['python']}, "
-        f"TensorFlow {machine['tensorflow']} and Keras {machine['keras']}. **While it trains** the "
+        f"{results.machine(environment)} with Python {environment['python']}, TensorFlow "
+        f"{environment['tensorflow']} and Keras {environment['keras']}. **While it trains** the "
         f"scratch network, the page takes {training['ratio']:.2f} times as long for a comparison "
-        f"({later['cores']} cores of an {later['processor']})."
+        f"({results.machine(later)})."
     )
 
 
 def answering() -> str:
     """How long the scratch networks take for one picture."""
     report = runs.read_json(REPORTS / "answering.json")
-    machine, took, ratio = report["environment"], report["milliseconds"], report["ratio"]
+    machine = results.machine(report["environment"])
+    took, ratio = report["milliseconds"], report["ratio"]
     return (
         f"**One picture** takes `fast` {took['fast']:.1f} ms, {ratio['fast']:.1f} times as long as "
         f"`classic`, and {ratio['fast_views']:.1f} times that with six looks (medians; "
-        f"{machine['cores']} cores of an {machine['processor']})."
+        f"{machine})."
     )
 
 
 def explaining() -> str:
     """How long the page takes to explain, beside a comparison."""
     report = runs.read_json(REPORTS / "explaining.json")
-    machine = report["environment"]
+    machine = results.machine(report["environment"])
     ratio = {name: f"{value:.2f}" for name, value in report["ratio"].items()}
     return (
         f"**Explaining**, in units of a comparison of the same picture by all three: *Why?* takes "
         f"{ratio['why_scratch']} for the scratch network, {ratio['why_pretrained']} for "
         f"EfficientNet-Lite0 and {ratio['why_transfer']} for the transfer head; a layer’s feature "
         f"maps {ratio['layers_scratch']} for the scratch network and {ratio['layers_vgg16']} for "
-        f"VGG16 ({machine['cores']} cores of an {machine['processor']})."
+        f"VGG16 ({machine})."
     )
 
 
 def evaluating() -> str:
     """How long an evaluation takes, beside the forward passes alone."""
     report = runs.read_json(REPORTS / "evaluating.json")
-    machine = report["environment"]
+    machine = results.machine(report["environment"])
     return (
         f"**Evaluating** {report['photos']} photos takes {report['dogs']['ratio']:.2f} times as "
         f"long as the forward passes alone with all three networks, and "
         f"{report['imagenet']['ratio']:.2f} times with EfficientNet-Lite0 alone "
-        f"({machine['cores']} cores of an {machine['processor']})."
+        f"({machine})."
     )
 
 
@@ -337,7 +350,8 @@ def teaching() -> str:
     """What it takes to teach a head on cached features, and what a visitor's project takes."""
     report = runs.read_json(REPORTS / "teaching.json")
     memory = runs.read_json(REPORTS / "teaching_memory.json")
-    machine, apart, largest = report["environment"], report["kept_apart"], memory["largest"]
+    machine = results.machine(report["environment"])
+    apart, largest = report["kept_apart"], memory["largest"]
     return (
         f"**Teaching** {report['photos']} photos on cached features takes "
         f"{statistics.median(report['cached_seconds']):.1f} s, with the "
@@ -346,8 +360,8 @@ def teaching() -> str:
         f"({report['ratio_with_extraction']:.0f} times, if extracting the features once is "
         f"counted), and is right on {percent(apart['through_base']['accuracy'])} of "
         f"{apart['cached']['n']} photos kept apart, the taught one on "
-        f"{percent(apart['cached']['accuracy'])} ({machine['cores']} cores of an "
-        f"{machine['processor']}). A project that takes no more pictures holds "
+        f"{percent(apart['cached']['accuracy'])} ({machine}). "
+        f"A project that takes no more pictures holds "
         f"{largest['pictures']} of them, with their copies' features "
         f"{largest['memory_bytes'] / 1e6:.0f} MB in memory and "
         f"{largest['disk_bytes'] / 1e6:.0f} MB on disk."

@@ -12,6 +12,10 @@ from imgrec.datasets import Cifar10
 from imgrec.recipe import USUAL, Recipe
 
 SMALL = {"validation_images": 50, "limit": 100, "batch_size": 50}
+IN_FLOAT32 = {
+    name: dataclasses.replace(USUAL[name], epochs=2, mixed_precision=False, **SMALL)
+    for name in ("classic", "fast")
+}
 RECIPES = {
     "classic": Recipe(epochs=4, **SMALL),
     "fast": dataclasses.replace(USUAL["fast"], epochs=2, **SMALL),
@@ -86,3 +90,14 @@ def test_what_has_finished_is_not_trained_again(benchmark, data, tmp_path):
     assert turns == ["classic_bfloat16"] * 2
     assert (first[0], again[0]) == (1, 2)
     assert first[1] == again[1]
+
+
+def test_whole_trainings_in_float32_are_reckoned_from_a_few_epochs(benchmark, data, tmp_path):
+    report = benchmark.training_float32(tmp_path, data, IN_FLOAT32)
+    laps = runs.read_json(tmp_path / "laps.json")
+    for name, (first, second) in ((name, laps[name]) for name in IN_FLOAT32):
+        epochs = USUAL[name].epochs
+        seconds = pytest.approx(first + (epochs - 1) * second, abs=0.06)
+        assert report[name] == {"epochs": epochs, "epochs_timed": 2, "seconds": seconds}
+    ratio = report["fast"]["seconds"] / report["classic"]["seconds"]
+    assert report["ratio"] == pytest.approx(ratio, abs=0.002)

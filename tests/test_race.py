@@ -70,6 +70,13 @@ def test_the_words_are_the_reports():
     ]
 
 
+def test_a_processor_without_bfloat16_is_told_of_where_one_was_measured():
+    float32 = {"fast": {"epochs_timed": 3}, "ratio": 1.625, "environment": MACHINE}
+    panel = race.panel(TRAINING, float32).replace("\N{NO-BREAK SPACE}", " ")
+    assert "fast takes 1.62 times as long as classic, by 3 epochs of each" in panel
+    assert "gain nothing" not in race.panel(TRAINING)
+
+
 def test_a_network_that_never_catches_up_is_not_said_to():
     slow = {**TRAINING, "fast": network([0.5, 0.7], 120, 0.69)}
     told = " ".join(race.told(slow))

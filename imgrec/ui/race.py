@@ -24,9 +24,11 @@ MIDDLE = 0.4  # a curve that ends beyond this share of the width has its label t
 
 def build_race() -> None:
     """The panel with the race and the table of the ingredients, as far as they were measured."""
-    race, ablation, seeds = (_report(name) for name in ("training", "ablation", "seeds"))
+    race, float32, ablation, seeds = (
+        _report(name) for name in ("training", "training_float32", "ablation", "seeds")
+    )
     if race:
-        gr.HTML(panel(race))
+        gr.HTML(panel(race, float32))
     if ablation or seeds:
         with gr.Accordion("What each ingredient of fast gives", open=False):
             gr.HTML(f'<div class="race">{chance(seeds)}{ingredients(ablation)}</div>')
@@ -37,9 +39,12 @@ def _report(name: str) -> Report | None:
     return runs.read_json(file) if file.exists() else None
 
 
-def panel(race: Report) -> str:
-    """The curves, what they come to in words, and their numbers in a table."""
-    sentences = told(race)
+def panel(race: Report, float32: Report | None = None) -> str:
+    """The curves, what they come to in words, and their numbers in a table.
+
+    `float32` tells how long both take on a processor that gains nothing by bfloat16.
+    """
+    sentences = [*told(race), *_elsewhere(float32)]
     words = "".join(f"<p>{escape(unbroken(sentence))}</p>" for sentence in sentences)
     return (
         '<section class="panel race scratch"><h3>The race: accuracy over time</h3><div>'
@@ -82,6 +87,17 @@ def _ratio(race: Report) -> str:
         f"if classic did so too, fast would take {alike:.2f} times as long as classic, by "
         f"{race['classic_bfloat16']['epochs_timed']} epochs of it that were timed."
     )
+
+
+def _elsewhere(float32: Report | None) -> list[str]:
+    """How long both take where bfloat16 is no gain, if that was measured."""
+    if float32 is None:
+        return []
+    return [
+        f"Many processors gain nothing by bfloat16. On one of them ("
+        f"{results.machine(float32['environment'])}) fast takes {float32['ratio']:.2f} times as "
+        f"long as classic, by {float32['fast']['epochs_timed']} epochs of each that were timed."
+    ]
 
 
 def _measured(race: Report) -> str:
