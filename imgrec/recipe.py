@@ -162,6 +162,7 @@ QUICK = dataclasses.replace(USUAL["fast"], epochs=3, limit=10_000, batch_size=50
 RECIPES = {
     "The fast recipe": USUAL["fast"],
     "The classic recipe": USUAL["classic"],
+    "The fast recipe in 5 epochs": dataclasses.replace(USUAL["fast"], epochs=5),
     "A quick look at fast: 3 epochs, 10,000 images": QUICK,
     "A quick look at classic: 3 epochs, 10,000 images": Recipe(epochs=3, limit=10_000),
     "Against learning by heart: mirrored and shifted images, falling learning rate": Recipe(

@@ -126,10 +126,14 @@ def in_float32(report: dict[str, Any] | None) -> str:
     """How long both networks take on a processor that gains nothing by bfloat16, if measured."""
     if report is None:
         return ""
+    short = report["short"]
     return (
         f" Where bfloat16 is no gain, as on {results.machine(report['environment'])}, `fast` takes "
-        f"{report['ratio']:.2f} times as long as `classic`, by {report['fast']['epochs_timed']} "
-        "epochs of each."
+        f"{report['ratio']:.2f} times as long as `classic`, by {short['epochs']} epochs of it and "
+        f"{report['classic']['epochs_timed']} of `classic`. Trained there for only "
+        f"{short['epochs']} epochs, it takes {report['ratio_short']:.2f} times as long and is "
+        f"right on {percent(short['test_accuracy'], 2)} ({percent(short['test_accuracy_views'], 2)} "
+        "looking six times)."
     )
 
 

@@ -71,9 +71,16 @@ def test_the_words_are_the_reports():
 
 
 def test_a_processor_without_bfloat16_is_told_of_where_one_was_measured():
-    float32 = {"fast": {"epochs_timed": 3}, "ratio": 1.625, "environment": MACHINE}
+    float32 = {
+        "classic": {"epochs_timed": 3},
+        "short": {"epochs": 5, "test_accuracy": 0.912},
+        "ratio": 2.25,
+        "ratio_short": 0.875,
+        "environment": MACHINE,
+    }
     panel = race.panel(TRAINING, float32).replace("\N{NO-BREAK SPACE}", " ")
-    assert "fast takes 1.62 times as long as classic, by 3 epochs of each" in panel
+    assert "fast takes 2.25 times as long as classic, by 5 epochs of it and 3 of classic" in panel
+    assert "for only 5 epochs, it takes 0.88 times as long, and recognises 91.2 %" in panel
     assert "gain nothing" not in race.panel(TRAINING)
 
 
