@@ -127,13 +127,13 @@ def in_float32(report: dict[str, Any] | None) -> str:
     if report is None:
         return ""
     short = report["short"]
+    once, six = (percent(short[name], 2) for name in ("test_accuracy", "test_accuracy_views"))
     return (
         f" Where bfloat16 is no gain, as on {results.machine(report['environment'])}, `fast` takes "
         f"{report['ratio']:.2f} times as long as `classic`, by {short['epochs']} epochs of it and "
         f"{report['classic']['epochs_timed']} of `classic`. Trained there for only "
         f"{short['epochs']} epochs, it takes {report['ratio_short']:.2f} times as long and is "
-        f"right on {percent(short['test_accuracy'], 2)} ({percent(short['test_accuracy_views'], 2)} "
-        "looking six times)."
+        f"right on {once} ({six} looking six times)."
     )
 
 
