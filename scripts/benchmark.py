@@ -149,6 +149,7 @@ def while_training(rounds: int) -> dict[str, Any]:
     """Seconds of an answer with nothing else going on and beside a training, and their ratio."""
     datasets.load_cifar10()  # the page only trains on what is here
     with running_demo() as client:
+        seconds_of_answers(client, rounds)  # meanwhile the page loads what it may need later
         alone = seconds_of_answers(client, rounds)
         run = client.predict({"network": scratch.DEFAULT}, "", api_name="/train_scratch")
         while client.predict(run, api_name="/train_status")["step"] < 2:
