@@ -22,9 +22,9 @@ from imgrec import approaches, runs
 from imgrec.approaches import vgg16_weights
 from imgrec.paths import MODELS, ROOT
 
-PATIENCE = 60_000  # milliseconds
+PATIENCE = 120_000  # milliseconds
 DESKTOP, PHONE = {"width": 1240, "height": 900}, {"width": 390, "height": 844}
-expect.set_options(timeout=30_000)  # a machine may be slow
+expect.set_options(timeout=60_000)  # a machine may be slow
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
