@@ -156,7 +156,8 @@ USUAL = {
     "classic": Recipe(),
 }
 
-# A minute or so of `fast`; `scripts/measure_scratch.py ablation` takes it apart.
+# A minute or so of `fast` in bfloat16, several in float32 on a slow processor;
+# `scripts/measure_scratch.py ablation` takes it apart.
 QUICK = dataclasses.replace(USUAL["fast"], epochs=3, limit=10_000, batch_size=500)
 
 RECIPES = {
