@@ -27,8 +27,9 @@ Source = str | os.PathLike[Any] | bytes | np.ndarray | Image.Image
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in a picture's pixels
 
 # Formats that people have pictures in, with decoders that are widely exposed. The rest of Pillow's
-# are not tried: EPS runs Ghostscript, and others recognise a file by next to nothing.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF", "ICO", "PPM")
+# are not tried: EPS runs Ghostscript, PPM is read a byte at a time, and others recognise a file by
+# next to nothing.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 USUAL_FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
 # What else a file may be, by how it begins; the first match names it.
@@ -36,6 +37,8 @@ OTHER_KINDS = (
     (rb"%PDF", "a PDF document"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "an EPS or PostScript drawing"),
     (rb"8BPS", "a Photoshop file"),
+    (rb"\0\0\x01\0", "a Windows icon"),
+    (rb"P[1-7Ff][\s#]", "a Netpbm picture (PPM, PGM, PBM or PAM)"),
     (rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", "a Windows metafile"),
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (rb"\0\0\0\x0cJXL |\xff\x0a", "a JPEG XL picture"),
@@ -231,6 +234,7 @@ def _normalised(image: Image.Image, name: str) -> Image.Image:
     """Upright RGB within MAX_SIDE, from an opened image or one in memory."""
     with _refusing_faults(name):
         _check_pixels(image.size, name)
+        _check_decoder(image, name)
         image.load()
         rgb = _rgb(image, name)
         # After loading: a PNG may say it at its end, and Pillow has by then turned a TIFF itself.
@@ -239,6 +243,12 @@ def _normalised(image: Image.Image, name: str) -> Image.Image:
     picture = picture.copy() if turn is None else picture.transpose(turn)
     picture.info.clear()
     return picture
+
+
+def _check_decoder(image: Image.Image, name: str) -> None:
+    """Refuses a BMP that Pillow decodes in Python: a few bytes of it can take gigabytes."""
+    if any(tile.codec_name == "bmp_rle" for tile in getattr(image, "tile", ())):
+        raise ImageError(f"{name} is a run-length encoded BMP; save it as PNG or JPEG.")
 
 
 def _orientation(image: Image.Image) -> Any:
