@@ -21,5 +21,9 @@ class TeachError(ImgrecError):
     """What a visitor teaches meets a limit, lacks something, or is not there any more."""
 
 
+class UploadError(ImgrecError):
+    """A client names a file that was not uploaded to this page."""
+
+
 class CancelledError(ImgrecError):
     """The user stopped a long operation."""

@@ -1,10 +1,12 @@
 """What several test modules need: a file server on localhost, and the running app."""
 
+import atexit
 import contextlib
 import importlib.util
 import os
 import shutil
 import threading
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import NamedTuple
 import gradio as gr
 import numpy as np
 import pytest
+from gradio.utils import get_upload_folder
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
@@ -85,6 +88,14 @@ def script_module(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def as_upload(file: Path) -> dict[str, str]:
+    """A copy of the file where gradio puts what was uploaded, as a listener gets it."""
+    folder = Path(get_upload_folder()) / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    atexit.register(shutil.rmtree, folder)
+    return {"path": str(shutil.copy(file, folder))}
 
 
 @pytest.fixture

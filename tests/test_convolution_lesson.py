@@ -7,6 +7,7 @@ import uuid
 import httpx
 import numpy as np
 import pytest
+from conftest import as_upload
 
 from imgrec import convolution
 from imgrec.approaches import scratch
@@ -17,7 +18,7 @@ from imgrec.ui import convolution as lesson
 from imgrec.ui import maps, shift
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
-SOURCE = {"path": str(DOG)}
+SOURCE = as_upload(DOG)
 SETTING = {"kernel": "upright", "own": "", "side": 32, "relu": False, "row": 16, "column": 16}
 
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from conftest import as_upload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -14,7 +15,7 @@ from imgrec.paths import IMAGES
 from imgrec.ui import parts as lesson
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
-SOURCE = {"path": str(DOG)}
+SOURCE = as_upload(DOG)
 seeds = st.integers(0, 2**32)
 
 
@@ -126,7 +127,7 @@ def test_the_words_tell_what_the_dense_layers_cost():
 
 def test_a_black_picture_is_no_problem(tmp_path):
     Image.new("RGB", (40, 30)).save(tmp_path / "black.png")
-    source = {"path": str(tmp_path / "black.png")}
+    source = as_upload(tmp_path / "black.png")
     for shown in (
         lesson._pool(source, 8),
         lesson._drop(source, 0.9, 3),
@@ -148,6 +149,6 @@ def test_what_no_slider_sends_gets_a_sentence(value):
 
 def test_a_broken_picture_gets_a_sentence_and_none_asks_for_one(tmp_path):
     (tmp_path / "no.png").write_text("text")
-    assert "is not a picture" in lesson._pool({"path": str(tmp_path / "no.png")}, 2)
+    assert "is not a picture" in lesson._pool(as_upload(tmp_path / "no.png"), 2)
     assert "Drop a picture" in lesson._pool(None, 2)
     assert lesson._drop(None, 0.5, 0) == lesson._weigh(None, "dog", 5) == ""

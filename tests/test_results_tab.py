@@ -21,7 +21,7 @@ from test_cards import HOSTILE, Page, text, three
 from imgrec import catalogue, datasets, labelled, measuring, reports, results
 from imgrec.approaches import MODULES, scratch
 from imgrec.background import Background, Status
-from imgrec.errors import CancelledError, DataError
+from imgrec.errors import CancelledError, DataError, UploadError
 from imgrec.evaluation import Reliability, YesNo
 from imgrec.labelled import Item, Label, LabelledSet
 from imgrec.results import Disputed, Timing
@@ -346,7 +346,7 @@ def test_what_was_uploaded_is_taken_by_name_and_place(upload):
     ],
 )
 def test_a_forged_upload_is_refused_in_a_sentence(files):
-    with pytest.raises(DataError, match=r"choose"):
+    with pytest.raises((DataError, UploadError), match=r"choose"):
         drop.uploaded(dropped(files), 5)
 
 
@@ -367,7 +367,7 @@ def test_more_than_a_test_may_have_is_refused():
 
 
 def visitor(session: str) -> gr.Request:
-    return SimpleNamespace(session_hash=session)
+    return SimpleNamespace(session_hash=session, cookies={})
 
 
 @pytest.fixture

@@ -4,18 +4,16 @@ gradio's own file component forgets where in a folder a file lay. Here the brows
 one by one and then tells their places in the folder.
 """
 
-import contextlib
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import NamedTuple
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
-from imgrec.errors import DataError
+from imgrec.errors import DataError, UploadError
 from imgrec.images import MAX_BYTES
 from imgrec.ui.camera import CAMERA
+from imgrec.ui.uploads import NOT_UPLOADED, uploaded_file
 
 Upload = tuple[str, str]  # a file's path as the visitor has it, and where it was uploaded to
 AT_ONCE = 6  # uploads: what a browser sends to one server at a time
@@ -214,7 +212,9 @@ def _burst() -> str:
 
 
 def uploaded(event: gr.EventData, most: int) -> list[Upload]:
-    """The files that the browser tells of. A visitor can send anything: raises DataError."""
+    """The files that the browser tells of. A visitor can send anything: raises DataError or
+    UploadError.
+    """
     data = event._data
     files = data.get("files") if isinstance(data, dict) else None
     if not isinstance(files, list) or not files:
@@ -232,11 +232,8 @@ def into(event: gr.EventData) -> str:
 
 
 def _checked(file: object) -> Upload:
-    """A file that was uploaded to this server, whatever a visitor says."""
-    name, path = (file.get("name"), file.get("path")) if isinstance(file, dict) else (None, None)
-    if isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and isinstance(path, str):
-        with contextlib.suppress(OSError, ValueError):  # a path that no file can have
-            place = Path(path).resolve()
-            if place.is_relative_to(Path(get_upload_folder()).resolve()) and place.is_file():
-                return name, str(place)
-    raise DataError("That file was not uploaded here; choose it again.")
+    """A file that was uploaded to this server, whatever a visitor says. Raises UploadError."""
+    name = file.get("name") if isinstance(file, dict) else None
+    if not (isinstance(name, str) and 0 < len(name) <= LONGEST_NAME):
+        raise UploadError(NOT_UPLOADED)
+    return name, str(uploaded_file(file))

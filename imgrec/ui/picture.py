@@ -7,15 +7,16 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from imgrec.errors import ImageError
+from imgrec.errors import ImgrecError, UploadError
 from imgrec.images import open_image
+from imgrec.ui.uploads import uploaded_file
 
 # An uploaded picture as gradio describes it (`gradio.data_classes.ImageData`), or none. Listeners
 # take it with `preprocess=False`, for gr.Image would decode the file itself, without our limits and
 # sentences: `open_image` is the only door.
 Source = dict[str, Any] | None
 
-NOT_IN_BROWSERS = {".heic", ".heif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
+NOT_IN_BROWSERS = {".heic", ".heif", ".tif", ".tiff"}
 
 
 def picture(value: str | None = None) -> gr.Image:
@@ -52,19 +53,23 @@ def bring_along(tab: gr.Tab, shared: gr.Image, shown: gr.Image) -> None:
 
 
 def _bring(source: Source, brought: str) -> tuple[Any, str]:
-    """The first tab's picture, if it is another one than was brought along before."""
-    path = source and source.get("path")
-    if not path or path == brought:
+    """The first tab's picture, if it is another one than was brought along before.
+
+    gradio makes a link to whatever path comes out of it, so only what was uploaded may.
+    """
+    try:
+        path = str(uploaded_file(source))
+    except UploadError:  # or there is no picture
         return gr.skip(), brought
-    return path, path
+    return (gr.skip() if path == brought else path), path
 
 
 def opened(source: dict[str, Any]) -> tuple[Image.Image, str]:
-    """The picture through the door, and its file's name. Raises ImageError."""
-    path = source.get("path")
-    if path is None:
+    """The picture through the door, and its file's name. Raises ImageError or UploadError."""
+    if source.get("path") is None:
         return open_image(_decoded(source.get("url") or "")), "picture"
-    return open_image(path), source.get("orig_name") or Path(path).name
+    path = uploaded_file(source)
+    return open_image(path), source.get("orig_name") or path.name
 
 
 def _decoded(address: str) -> bytes:
@@ -81,5 +86,5 @@ def _displayable(source: Source) -> Any:
         return gr.skip()
     try:
         return opened(source)[0]
-    except ImageError:
+    except ImgrecError:
         return gr.skip()  # the tab's own listener will say why

@@ -21,6 +21,7 @@ from imgrec.ui.drop import Upload, drop_zone, uploaded
 from imgrec.ui.failures import reported
 from imgrec.ui.picture import Source
 from imgrec.ui.results_disputed import build_disputed, tiles
+from imgrec.ui.uploads import uploaded_file
 
 MOST_PICTURES = 1000  # of one test: some minutes on two cores
 SECONDS_BETWEEN_LOOKS = 0.25
@@ -219,13 +220,13 @@ def evaluate(
     {"model", "stand_in", "dog": {"accuracy", "low", "high", "recall", "specificity", "auc", "ece",
     ...}, "own": {...}}}, "disagreements", "unusable", ...}`; null where the labels don't tell.
     """
-    if source is None or not source.get("path"):
+    if source is None:
         raise DataError("There is no file; send a zip of labelled pictures.")
     session, work = _session(request), Background("evaluation")
     _works[session] = work
     found: list[dict[str, Any]] = []
     try:
-        chosen = bounded(labelled.of_zip(Path(source["path"])))
+        chosen = bounded(labelled.of_zip(uploaded_file(source)))
         for _ in _steps(chosen, weights, head, work, found):
             pass
     finally:

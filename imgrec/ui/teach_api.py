@@ -13,6 +13,7 @@ from imgrec.ui import teach_files, teach_visits
 from imgrec.ui.failures import reported
 from imgrec.ui.picture import Source, opened
 from imgrec.ui.teach_use import head_of
+from imgrec.ui.uploads import uploaded_file
 
 File = dict[str, Any] | None  # as gradio describes what was uploaded
 LISTENING: dict[str, Any] = {"preprocess": False, "concurrency_limit": None}
@@ -63,10 +64,11 @@ def teach_add(token: str, class_name: str, file: File) -> dict[str, Any]:
 
 
 def _uploaded(file: File) -> tuple[str, str]:
-    path = file.get("path") if file else None
-    if not file or not path:
+    """The file's name and place. Raises TeachError or UploadError."""
+    if not file:
         raise TeachError("There is no file; send a picture, or a zip of pictures.")
-    return file.get("orig_name") or Path(path).name, path
+    path = uploaded_file(file)
+    return file.get("orig_name") or path.name, str(path)
 
 
 @reported
