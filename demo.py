@@ -10,13 +10,16 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from starlette.middleware import Middleware
+
 from imgrec import activations, approaches, explain
 from imgrec.approaches.vgg16_weights import weights
 from imgrec.errors import ImgrecError
 from imgrec.head_trainer import head_trainer
 from imgrec.images import MAX_BYTES
 from imgrec.trainer import Limits, Permissions, trainer
-from imgrec.ui.page import build_page
+from imgrec.ui.guard import Doorkeeper
+from imgrec.ui.page import SESSIONS, build_page
 from imgrec.ui.theme import STYLES, THEME
 
 if TYPE_CHECKING:
@@ -106,6 +109,8 @@ def serve(options: argparse.Namespace) -> "gr.Blocks":
         show_error=True,
         ssr_mode=False,
         prevent_thread_lock=True,
+        state_session_capacity=SESSIONS,
+        app_kwargs={"middleware": [Middleware(Doorkeeper)]},
     )
     if options.share and page.share_url is None:
         print(

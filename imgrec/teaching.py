@@ -628,9 +628,10 @@ class Projects:
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
-    def create(self, project: Project | None = None) -> str:
+    def create(self, project: Project | None = None, owner: str = "") -> str:
         """Keeps a project, a new one by default, and returns its token.
 
+        `owner` is the visitor of the page who began it; without one it is a program's.
         Where there is no room, the one without pictures that was looked at least recently gives
         way. Raises TeachError if there is none.
         """
@@ -638,7 +639,7 @@ class Projects:
         token = secrets.token_urlsafe(24)
         with self._lock:
             given_up = self._make_room()
-            self._kept[token] = _Kept(project or Project(), time.monotonic())
+            self._kept[token] = _Kept(project or Project(), time.monotonic(), owner)
         _close(given_up)
         return token
 
@@ -651,6 +652,12 @@ class Projects:
                 raise TeachError(GONE)
             kept.seen, kept.left = time.monotonic(), False
             return kept.project
+
+    def belongs_to(self, token: str, visitor: str) -> bool:
+        """Whether there is a project of that token, and that visitor of the page began it."""
+        with self._lock:
+            kept = self._kept.get(token) if isinstance(token, str) else None
+            return kept is not None and kept.owner != "" and kept.owner == visitor
 
     def leave(self, token: str) -> None:
         """Notes that the project's visitor has left the page; without effect if there is none."""
@@ -707,6 +714,7 @@ class _Kept:
 
     project: Project
     seen: float
+    owner: str
     left: bool = False
 
     def over(self, now: float) -> bool:

@@ -46,7 +46,7 @@ def encoded(seed: int, colour: tuple[int, int, int] = (120, 120, 120)) -> bytes:
 
 
 def visitor(session: str = "somebody") -> gr.Request:
-    return SimpleNamespace(session_hash=session)
+    return SimpleNamespace(session_hash=session, cookies={})
 
 
 def event(**data) -> gr.EventData:

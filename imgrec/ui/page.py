@@ -5,6 +5,7 @@ import gradio as gr
 from imgrec.ui.choosers import Choosers, keep_fresh
 from imgrec.ui.compare import COMPARE, build_compare
 from imgrec.ui.data import build_data
+from imgrec.ui.guard import GuardedBlocks
 from imgrec.ui.how import build_how
 from imgrec.ui.pretrained import build_pretrained
 from imgrec.ui.results import build_results
@@ -31,12 +32,13 @@ NAME_OPEN_TAB = """() => setTimeout(() => {
   if (open) history.replaceState(null, '', '#' + open.textContent.trim());
 })"""
 QUEUE = 40  # visitors waiting; more are told to come back
+SESSIONS = 80  # whose values are kept, the ones used last; see scripts/benchmark.py sessions
 HOUR = 3600  # seconds
 
 
 def build_page() -> gr.Blocks:
     """Builds the page; it loads no network."""
-    with gr.Blocks(
+    with GuardedBlocks(
         title="imgrec: three ways to recognise a picture",
         analytics_enabled=False,
         delete_cache=(HOUR, 24 * HOUR),

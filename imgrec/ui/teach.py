@@ -123,5 +123,5 @@ def _connect_teaching(shown: View, going: Going, version: gr.State) -> None:
 
 def _looking_again(shown: View) -> dict[str, Any]:
     """What shows the project after a work."""
-    given = [shown.token, shown.chosen, shown.told]
+    given = [shown.token, shown.chosen]
     return {"fn": teach_actions.look_again, "inputs": given, "outputs": shown, **PRESSING}

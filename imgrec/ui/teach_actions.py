@@ -104,9 +104,11 @@ def look(token: str, chosen: int, request: gr.Request) -> list[Any]:
     return view(token, chosen)
 
 
-def look_again(token: str, chosen: int, told: str) -> list[Any]:
+def look_again(token: str, chosen: int) -> list[Any]:
     """What there is after a work, while which another class may be chosen; what was told stays."""
-    return view(token, chosen, told)
+    shown = view(token, chosen)
+    place = View._fields.index("told")
+    return [*shown[:place], shown[place] or gr.skip(), *shown[place + 1 :]]
 
 
 # Classes and single pictures

@@ -13,6 +13,7 @@ from imgrec import runs
 from imgrec.background import Background, Status, Work
 from imgrec.errors import TeachError
 from imgrec.teaching import Project, projects
+from imgrec.ui.visitors import visitor_of
 
 PROJECT_FILE = "project.zip"
 SECONDS_BETWEEN_LOOKS = 0.15
@@ -36,15 +37,15 @@ def project_of(token: str, request: gr.Request) -> Project:
 
 def began(request: gr.Request, project: Project | None = None) -> str:
     """The token of a project that this visitor begins, or opens. Raises TeachError."""
-    token = kept(project)
+    token = kept(project, visitor_of(request))
     _hold(token, request)
     return token
 
 
-def kept(project: Project | None = None) -> str:
+def kept(project: Project | None = None, owner: str = "") -> str:
     """The token of a project in the store, a new one by default. Raises TeachError."""
     try:
-        return projects.create(project)
+        return projects.create(project, owner)
     except TeachError:
         if project is not None:
             project.close()

@@ -1,0 +1,91 @@
+"""What stands between clients and the page: each request and each call passes here first."""
+
+from typing import Any
+
+import gradio as gr
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from imgrec.errors import UploadError
+from imgrec.teaching import projects
+from imgrec.ui.uploads import check_uploads
+from imgrec.ui.visitors import new_cookie, visitor_of
+
+FOREIGN = "another visitor's"  # in place of a token: no project has it
+NO_LINKS = "This page has no links with values in them; open it without one."
+
+
+class GuardedBlocks(gr.Blocks):
+    """Blocks whose listeners, named or not, get nothing of a client's that is not the client's own.
+
+    A file is one that was uploaded here, and a project in the browser's storage one that this
+    browser began. What fails the first is refused; what fails the second is a project that is gone.
+    """
+
+    async def process_api(
+        self,
+        block_fn: Any,
+        inputs: list[Any],
+        state: Any = None,
+        request: Any = None,
+        iterator: Any = None,
+        session_hash: str | None = None,
+        event_id: str | None = None,
+        event_data: gr.EventData | None = None,
+        *arguments: Any,
+        **named: Any,
+    ) -> dict[str, Any]:
+        """As gradio's own, which every call goes through. Raises gr.Error."""
+        function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
+        try:
+            check_uploads(inputs)
+            check_uploads(event_data and event_data._data)
+        except UploadError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        inputs = list(inputs)
+        for place, (block, value) in enumerate(zip(function.inputs, inputs, strict=False)):
+            if isinstance(block, gr.BrowserState):
+                inputs[place] = _own_project(value, request)
+        context = (state, request, iterator, session_hash, event_id, event_data)
+        return await super().process_api(block_fn, inputs, *context, *arguments, **named)
+
+
+def _own_project(token: Any, request: Any) -> str:
+    """The token that a browser sends, if this visitor may have it; otherwise one of no project."""
+    if not token:
+        return ""
+    return token if projects.belongs_to(token, visitor_of(request)) else FOREIGN
+
+
+class Doorkeeper:
+    """ASGI middleware: refuses gradio's deep links, and gives each browser a cookie of its own.
+
+    A deep link opens the page with values that whoever made the link chose.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a deep link itself; hands any other request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+        elif _is_deep_link(scope):
+            await PlainTextResponse(NO_LINKS, status_code=404)(scope, receive, send)
+        else:
+            cookie = new_cookie(Request(scope))
+
+            async def send_with_cookie(message: Message) -> None:
+                if cookie and message["type"] == "http.response.start":
+                    message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
+                await send(message)
+
+            await self.app(scope, receive, send_with_cookie)
+
+
+def _is_deep_link(scope: Scope) -> bool:
+    """Whether the request makes a deep link or opens one."""
+    makes = scope["path"].rstrip("/").endswith("/gradio_api/deep_link")
+    return makes or "deep_link" in QueryParams(scope["query_string"])
