@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware import Middleware
 
-from imgrec import activations, approaches, explain
+from imgrec import approaches
 from imgrec.approaches.vgg16_weights import weights
 from imgrec.errors import ImgrecError
-from imgrec.head_trainer import head_trainer
-from imgrec.images import MAX_BYTES
-from imgrec.trainer import Limits, Permissions, trainer
+from imgrec.explaining import explanation, feature_maps
+from imgrec.images.decode import MAX_BYTES
+from imgrec.training.head_job import head_trainer
+from imgrec.training.process import Limits, Permissions, trainer
 from imgrec.ui.guard import Doorkeeper
 from imgrec.ui.page import SESSIONS, build_page
 from imgrec.ui.theme import STYLES, THEME
@@ -123,9 +124,9 @@ def warm_up() -> None:
     """Loads what a visitor asks for first: the verdicts, then what explains them."""
     try:
         approaches.warm_up()
-        explain.warm_up()
-        for network in activations.TITLES:
-            activations.load(network)
+        explanation.warm_up()
+        for network in feature_maps.TITLES:
+            feature_maps.load(network)
     except ImgrecError as error:  # the page will say it in its place
         logger.error(error)
 

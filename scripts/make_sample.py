@@ -12,18 +12,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from PIL import Image
 
-from imgrec import datasets, labels
-from imgrec.paths import IMAGES
+from imgrec.data import cifar10, labels
+from imgrec.files.paths import IMAGES
 
 EXAMPLES = {"dog": 1, "ship": 4, "horse": 5}  # class and which of its ten
 
 
 def main() -> None:
-    data = datasets.load_cifar10()
-    rows = [data.x_test[data.y_test == label][: datasets.SAMPLE_COLUMNS] for label in range(10)]
+    data = cifar10.load_cifar10()
+    rows = [data.x_test[data.y_test == label][: cifar10.SAMPLE_COLUMNS] for label in range(10)]
     grid = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])  # (320, 320, 3)
     (IMAGES / "examples").mkdir(parents=True, exist_ok=True)
-    Image.fromarray(grid).save(datasets.SAMPLE_FILE, optimize=True)
+    Image.fromarray(grid).save(cifar10.SAMPLE_FILE, optimize=True)
     for name, column in EXAMPLES.items():
         image = Image.fromarray(rows[labels.CIFAR10.index(name)][column])
         image.save(IMAGES / "examples" / f"cifar10_{name}.png", optimize=True)

@@ -18,10 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from tqdm import tqdm
 
-from imgrec import heads, labels, runs
-from imgrec.datasets import draw_dog_photos, imagenet_files, is_dog
-from imgrec.paths import REPORTS
-from imgrec.recipe import HEAD_RECIPES, HeadRecipe
+from imgrec.data import labels
+from imgrec.data.cifar10 import draw_dog_photos, imagenet_files, is_dog
+from imgrec.files.paths import REPORTS
+from imgrec.models import store
+from imgrec.training import heads
+from imgrec.training.recipes import HEAD_RECIPES, HeadRecipe
 
 DRAWS = (1, 2, 3, 4, 5)  # seeds
 FOLDS = 10
@@ -44,9 +46,9 @@ def main() -> None:
         "data_sha256": photos.sha256(),
         "heads": measured,
         "command": "scripts/measure_heads.py --photos DIR",
-        "environment": runs.environment(),
+        "environment": store.environment(),
     }
-    runs.write_json(REPORTS / "heads.json", report)
+    store.write_json(REPORTS / "heads.json", report)
     for name, figures in measured.items():
         print(name, figures)
 

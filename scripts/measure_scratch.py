@@ -22,10 +22,11 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from imgrec import datasets, runs
+from imgrec.data import cifar10
 from imgrec.errors import ImgrecError
-from imgrec.paths import REPORTS
-from imgrec.recipe import QUICK, USUAL, Recipe
+from imgrec.files.paths import REPORTS
+from imgrec.models import store
+from imgrec.training.recipes import QUICK, USUAL, Recipe
 
 SEEDS = (1, 2, 3)
 ACCURACIES = ("test_accuracy", "test_accuracy_views")
@@ -61,9 +62,9 @@ INGREDIENTS = (
 
 
 @functools.cache
-def data() -> datasets.Cifar10:
+def data() -> cifar10.Cifar10:
     """CIFAR-10, which nobody needs as long as all runs have finished."""
-    return datasets.load_cifar10()
+    return cifar10.load_cifar10()
 
 
 def trained(recipe: Recipe, name: str, folder: Path, several: bool = True) -> dict[str, Any]:
@@ -72,10 +73,10 @@ def trained(recipe: Recipe, name: str, folder: Path, several: bool = True) -> di
     Whether the test images are looked at several times is `several`.
     """
     for file in sorted(folder.glob("*/report.json")):
-        if Recipe.of(runs.read_json(file.with_name("config.json"))) == recipe:
+        if Recipe.of(store.read_json(file.with_name("config.json"))) == recipe:
             print(f"{name}: {file.parent} has finished.")
-            return runs.read_json(file)
-    from imgrec.training import train_scratch  # loads TensorFlow
+            return store.read_json(file)
+    from imgrec.training.scratch import train_scratch  # loads TensorFlow
 
     print(f"{name}: {recipe.epochs} epochs …", flush=True)
     report = train_scratch(recipe, data(), folder / name, several=several)
@@ -145,8 +146,8 @@ def times_as_long(recipe: Recipe) -> dict[str, float]:
     """How many times as long a few steps take without what only saves time, measured in turn."""
     import keras
 
-    from imgrec.networks import FusedBatchNormalization
-    from imgrec.training import epoch_by_epoch
+    from imgrec.networks.cifar10 import FusedBatchNormalization
+    from imgrec.training.scratch import epoch_by_epoch
 
     few = dataclasses.replace(
         recipe, epochs=ROUNDS, limit=STEPS * recipe.batch_size, validation_images=10
@@ -170,7 +171,7 @@ def times_as_long(recipe: Recipe) -> dict[str, float]:
                 next(trainings["keras_normalization"])
         seconds = {
             name: statistics.median(
-                runs.read_json(Path(folder) / name / "history.json")["seconds"][1:]
+                store.read_json(Path(folder) / name / "history.json")["seconds"][1:]
             )
             for name in ways
         }
@@ -196,9 +197,9 @@ def main() -> None:
             report = ablation(QUICK, folder)
     except ImgrecError as error:
         sys.exit(str(error))
-    runs.write_json(
+    store.write_json(
         REPORTS / f"{options.what}.json",
-        {**report, "command": command, "environment": runs.environment()},
+        {**report, "command": command, "environment": store.environment()},
     )
 
 

@@ -14,34 +14,37 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from imgrec import catalogue, plots
 from imgrec.errors import ImgrecError, ModelError
-from imgrec.paths import MODELS, runs_dir
+from imgrec.files.paths import MODELS, runs_dir
+from imgrec.models import registry
+from imgrec.training import history_plot
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", metavar="RUN", help="a run's name or directory")
     parser.add_argument("-o", "--output", type=Path, required=True, help="a .png, .svg or .pdf")
-    parser.add_argument("--x", default="epochs", choices=plots.X_LABELS, help="default: epochs")
+    parser.add_argument(
+        "--x", default="epochs", choices=history_plot.X_LABELS, help="default: epochs"
+    )
     parser.add_argument("--runs-dir", type=Path, default=runs_dir())
     return parser.parse_args()
 
 
-def entry_of(run: str, runs_folder: Path) -> catalogue.Entry:
+def entry_of(run: str, runs_folder: Path) -> registry.Entry:
     """The entry of that name, of what ships or of the runs, or at that path. Raises ModelError."""
     if Path(run).name == run:
         for parent in (MODELS, runs_folder):
             with contextlib.suppress(ModelError):
-                return catalogue.at(parent / run)
-    return catalogue.at(Path(run))
+                return registry.at(parent / run)
+    return registry.at(Path(run))
 
 
 def main() -> int:
     options = parse_arguments()
     try:
         entries = [entry_of(run, options.runs_dir) for run in options.runs]
-        plots.save(plots.curves(entries, options.x), options.output)
+        history_plot.save(history_plot.curves(entries, options.x), options.output)
     except ImgrecError as error:
         print(error, file=sys.stderr)
         return 1

@@ -18,11 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from PIL import Image
 
-from imgrec import approaches, views
-from imgrec.approaches.serving import BATCH
+from imgrec import approaches
 from imgrec.approaches.verdict import Verdict, answer
 from imgrec.errors import ImageError, ImgrecError
-from imgrec.images import open_image
+from imgrec.images.decode import open_image
+from imgrec.networks import test_time_augmentation as tta
+from imgrec.networks.inference import BATCH
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -34,7 +35,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--views",
         action="store_true",
-        help=f"the scratch network answers for {views.COUNT} views of each picture, averaged",
+        help=f"the scratch network answers for {tta.COUNT} views of each picture, averaged",
     )
     options = parser.parse_args()
     if options.views and options.approach not in ("scratch", "all"):

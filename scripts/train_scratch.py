@@ -2,13 +2,13 @@
 
     python scripts/train_scratch.py [--network fast] [--epochs N] [--run NAME] [--resume] ...
 
-Each network has a recipe of its own, `USUAL` in imgrec/recipe.py; every flag of it changes one
-setting, and --no-… switches one off. With no option this is the project's first one, of the network
-classic: 30 epochs, batches of 64, Adam, images scaled to [0, 1], one-hot labels, 5,000 of the
-50,000 training images kept apart for validation. With --network fast alone it is the one that gets
-further in less time: Muon on the filters, a first layer that whitens, images that are mirrored in
-turn and shifted, smoothed labels, a learning rate that falls to 0, and bfloat16 if the processor
-gains by it. What they gave when the shipped weights were trained stands in
+Each network has a recipe of its own, `USUAL` in imgrec/training/recipes.py; every flag of it
+changes one setting, and --no-… switches one off. With no option this is the project's first one, of
+the network classic: 30 epochs, batches of 64, Adam, images scaled to [0, 1], one-hot labels, 5,000
+of the 50,000 training images kept apart for validation. With --network fast alone it is the one
+that gets further in less time: Muon on the filters, a first layer that whitens, images that are
+mirrored in turn and shifted, smoothed labels, a learning rate that falls to 0, and bfloat16 if the
+processor gains by it. What they gave when the shipped weights were trained stands in
 assets/models/classic/report.json and assets/models/fast/report.json.
 
 At its end it measures, on the images kept apart, how far the network is to be believed, as
@@ -34,12 +34,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from imgrec import catalogue, datasets, journal, runs
+from imgrec.data import cifar10
 from imgrec.errors import ImgrecError, ModelError
-from imgrec.journal import Step, StopTrainingError
-from imgrec.paths import runs_dir
-from imgrec.recipe import FLIPS, NETWORKS, OPTIMIZERS, SCHEDULES, USUAL, Recipe
-from imgrec.trainer import fitting
+from imgrec.files.paths import runs_dir
+from imgrec.models import registry, run_log, store
+from imgrec.models.run_log import Step, StopTrainingError
+from imgrec.training.process import fitting
+from imgrec.training.recipes import FLIPS, NETWORKS, OPTIMIZERS, SCHEDULES, USUAL, Recipe
 
 STDIN = 0  # the file descriptor of standard input
 POLITENESS = 10  # the page's answers come first: the training takes what they leave
@@ -107,7 +108,7 @@ def chosen(run: Path, settings: dict[str, Any], resume: bool) -> Recipe:
         return recipe if "mixed_precision" in settings else fitting(recipe)
     if not exists:
         raise ModelError(f"There is no run {run}; name one that was started before with --run.")
-    recipe = Recipe.of(runs.read_json(run / "config.json"))
+    recipe = Recipe.of(store.read_json(run / "config.json"))
     if dataclasses.replace(recipe, **settings) != recipe:
         raise ModelError(
             f"The run {run.name} was started with another recipe; resume it without settings."
@@ -151,7 +152,7 @@ class Bars:
             self.bar.close()
 
 
-def fetch_bar() -> datasets.Progress:
+def fetch_bar() -> cifar10.Progress:
     """A listener for `load_cifar10` that draws one bar a source."""
     bars: dict[str, tqdm] = {}
 
@@ -164,29 +165,29 @@ def fetch_bar() -> datasets.Progress:
     return show
 
 
-def load(from_page: bool) -> datasets.Cifar10:
+def load(from_page: bool) -> cifar10.Cifar10:
     """CIFAR-10; the page fetches it itself, where it can show the progress."""
     if not from_page:
-        return datasets.load_cifar10(fetch_bar())
+        return cifar10.load_cifar10(fetch_bar())
     try:
-        return datasets.cached_cifar10()
+        return cifar10.cached_cifar10()
     except ImgrecError as error:
-        datasets.forget_cifar10()
+        cifar10.forget_cifar10()
         raise ImgrecError(f"CIFAR-10 can't be read ({error}); fetch it again.") from error
 
 
 def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, Any]:
     """Trains, while this process holds the run; the run's journal tells how it ended."""
-    with journal.hold(run):
+    with run_log.hold(run):
         if not options.follow_stdin:  # the page has wished already what it wishes
-            journal.ask(run, "finish" if options.finish else None)
-        book = journal.Journal(run)
+            run_log.ask(run, "finish" if options.finish else None)
+        book = run_log.Journal(run)
         try:
             precision = "bfloat16" if recipe.mixed_precision else "float32"
             book.write("starting", message=f"starting, to compute in {precision}")
             data = load(options.follow_stdin)
             book.obey()  # before TensorFlow takes its time
-            from imgrec.training import train_scratch  # loads TensorFlow
+            from imgrec.training.scratch import train_scratch  # loads TensorFlow
 
             return train_scratch(
                 recipe,
@@ -204,7 +205,7 @@ def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, A
             raise
         finally:
             with contextlib.suppress(ModelError):
-                journal.ask(run, None)
+                run_log.ask(run, None)
 
 
 def main() -> int:
@@ -216,9 +217,9 @@ def main() -> int:
     try:
         network = settings.get("network", Recipe.network)
         name = options.run or f"{network}-{time.strftime('%Y%m%d-%H%M%S')}"
-        run = options.runs_dir / catalogue.valid_name(name)
+        run = options.runs_dir / registry.valid_name(name)
         recipe = chosen(run, settings, options.resume)
-        journal.open_run(run, recipe)
+        run_log.open_run(run, recipe)
         report = train(run, recipe, options)
     except StopTrainingError as error:
         print(f"{run}: {error}", file=sys.stderr)

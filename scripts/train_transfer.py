@@ -27,14 +27,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from tqdm import tqdm
 
-from imgrec import bundle, catalogue, heads, pictures, taught, teaching
 from imgrec.approaches import vgg16
-from imgrec.datasets import class_files, labelled_files
+from imgrec.data.cifar10 import class_files, labelled_files
 from imgrec.errors import DataError, ImageError, ImgrecError, TeachError
-from imgrec.evaluation import wilson
-from imgrec.images import open_image
-from imgrec.paths import runs_dir
-from imgrec.recipe import HEAD_RECIPES, HEADS
+from imgrec.files.paths import runs_dir
+from imgrec.images.decode import open_image
+from imgrec.metrics.classification import wilson
+from imgrec.models import registry
+from imgrec.teaching import classifier, pictures, project_file
+from imgrec.teaching.project import Project, Settings, problems
+from imgrec.training import heads
+from imgrec.training.recipes import HEAD_RECIPES, HEADS
 
 # Settings of a head that says yes or no, which the page's own recipe has in place of them.
 YES_OR_NO = ("folds", "positive", "head", "epochs", "learning_rate", "hidden", "l2", "apart")
@@ -106,7 +109,7 @@ def train_yes_or_no(options: argparse.Namespace) -> None:
 
 def unused(options: argparse.Namespace, usual: str, ending: str = "") -> Path:
     """Where the run goes. Raises ImgrecError if there is something, or it is no good name."""
-    run = options.runs_dir / (catalogue.valid_name(options.run or usual) + ending)
+    run = options.runs_dir / (registry.valid_name(options.run or usual) + ending)
     if run.exists():
         raise ImgrecError(f"{run} exists; choose another --run.")
     return run
@@ -123,16 +126,16 @@ def train_classes(options: argparse.Namespace) -> None:
             raise ImgrecError(f"--{flag} is for yes or no, not for several classes; leave it out.")
     file = unused(options, f"taught-{time.strftime('%Y%m%d-%H%M%S')}", ".zip")
     project = project_of(options.data)
-    project.configure(teaching.Settings(options.augment, options.seed))
-    for problem in teaching.problems(project):
+    project.configure(Settings(options.augment, options.seed))
+    for problem in problems(project):
         if problem.blocks:
             raise TeachError(problem.sentence)
         print(problem.sentence, file=sys.stderr)
     with tqdm(desc=f"features of {options.data.name}", unit="photo") as bar:
         project.extract(functools.partial(progressed, bar))
-    head = taught.teach_project(project)
+    head = classifier.teach_project(project)
     file.parent.mkdir(parents=True, exist_ok=True)
-    bundle.packed(project, file)
+    project_file.packed(project, file)
     honest, names = head.honest, head.class_names
     print(f"{file}: {honest.pictures} photos, {len(names)} classes, {head.seconds:.2f} s")
     print(f"accuracy on photos that it had not seen: {honest.in_words}")
@@ -144,9 +147,9 @@ def train_classes(options: argparse.Namespace) -> None:
         print(tested(head, options.test))
 
 
-def project_of(folder: Path) -> teaching.Project:
+def project_of(folder: Path) -> Project:
     """A project with a class for each sub-folder; what doesn't come in is told."""
-    project = teaching.Project()
+    project = Project()
     for name, files in class_files(folder).items():
         index = project.add_class(name)
         with tqdm(total=len(files), desc=name, unit="photo") as bar:
@@ -165,7 +168,7 @@ def progressed(bar: tqdm, done: int, total: int) -> None:
     bar.update(done - bar.n)
 
 
-def tested(head: taught.TaughtHead, folder: Path) -> str:
+def tested(head: classifier.TaughtHead, folder: Path) -> str:
     """How good the head is on photos kept apart, in folders of the same names; in a sentence.
 
     Raises DataError if a folder has another name, or there are no photos.
@@ -175,7 +178,7 @@ def tested(head: taught.TaughtHead, folder: Path) -> str:
         if name not in head.class_names:
             raise DataError(f"{folder.name} has a folder {name}, which is no class of the head.")
         for features in in_batches(files):
-            said = taught.answer(head, features)
+            said = classifier.answer(head, features)
             right += int((said.probabilities.argmax(axis=1) == head.class_names.index(name)).sum())
             none += int(said.none.sum())
             total += len(features)

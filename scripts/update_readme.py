@@ -13,9 +13,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from imgrec import results, runs
 from imgrec.approaches import scratch as network
-from imgrec.paths import MODELS, REPORTS, ROOT
+from imgrec.evaluation import comparison
+from imgrec.files.paths import MODELS, REPORTS, ROOT
+from imgrec.models import store
 
 README = ROOT / "README.md"
 SIGNS = {"energy": "an energy", "maximum_probability": "a greatest probability"}
@@ -29,21 +30,21 @@ def percent(value: float, digits: int = 1) -> str:
 
 def figures() -> str:
     """The section's text, from the reports alone."""
-    dogs = runs.read_json(REPORTS / "dogs.json")
+    dogs = store.read_json(REPORTS / "dogs.json")
     return "\n".join(
         [
             *scratch_table(),
             "",
-            scratch(runs.read_json(REPORTS / "cifar10.json")),
+            scratch(store.read_json(REPORTS / "cifar10.json")),
             "",
             *race(),
             *seeds(),
             *ablation(),
-            elsewhere(runs.read_json(REPORTS / "outside.json")),
+            elsewhere(store.read_json(REPORTS / "outside.json")),
             "",
-            unfamiliar(runs.read_json(REPORTS / "unfamiliar.json")),
+            unfamiliar(store.read_json(REPORTS / "unfamiliar.json")),
             "",
-            imagenet(runs.read_json(REPORTS / "imagenet.json")),
+            imagenet(store.read_json(REPORTS / "imagenet.json")),
             "",
             f"**Is there a dog?** The same {dogs['n']} photos for all, {dogs['dogs']} of them",
             "dogs; the transfer head was trained on 64 others. (EfficientNet-Lite0 stands in for",
@@ -55,7 +56,7 @@ def figures() -> str:
             "draws; and trained on all 1000 photos, in ten folds. *Mammals* counts only dogs and",
             "other mammals, the hard part.",
             "",
-            *head_table(runs.read_json(REPORTS / "heads.json")["heads"]),
+            *head_table(store.read_json(REPORTS / "heads.json")["heads"]),
             "",
             smaller_figures(),
             "",
@@ -79,12 +80,13 @@ def scratch_table() -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for name in (network.DEFAULT, network.CLASSIC):
-        report = runs.read_json(MODELS / name / "report.json")
-        history = runs.read_json(MODELS / name / "history.json")
+        report = store.read_json(MODELS / name / "report.json")
+        history = store.read_json(MODELS / name / "history.json")
         views, machine = report.get("test_accuracy_views"), report["environment"]
         rows.append(
             f"| `{name}`, seed {report['seed']} | {report['parameters']:,} | "
-            f"{len(history['loss'])} | {minutes(report['seconds'])}, {results.machine(machine)} | "
+            f"{len(history['loss'])} | {minutes(report['seconds'])}, "
+            f"{comparison.machine(machine)} | "
             f"**{percent(report['test_accuracy'], 2)}** | "
             f"{percent(views, 2) if views else 'not measured'} |"
         )
@@ -107,7 +109,7 @@ def race() -> list[str]:
     if report is None:
         return []
     fast, classic, bfloat16 = (report[n] for n in ("fast", "classic", "classic_bfloat16"))
-    machine = results.machine(report["environment"])
+    machine = comparison.machine(report["environment"])
     return [
         f"**Side by side**, an epoch of one and then of the other on {machine}, `fast` takes "
         f"{minutes(fast['seconds'])} for its {fast['epochs']} epochs and `classic` "
@@ -129,8 +131,9 @@ def in_float32(report: dict[str, Any] | None) -> str:
     short = report["short"]
     once, six = (percent(short[name], 2) for name in ("test_accuracy", "test_accuracy_views"))
     return (
-        f" Where bfloat16 is no gain, as on {results.machine(report['environment'])}, `fast` takes "
-        f"{report['ratio']:.2f} times as long as `classic`, by {short['epochs']} epochs of it and "
+        f" Where bfloat16 is no gain, as on {comparison.machine(report['environment'])}, "
+        f"`fast` takes {report['ratio']:.2f} times as long as `classic`, by "
+        f"{short['epochs']} epochs of it and "
         f"{report['classic']['epochs_timed']} of `classic`. Trained there for only "
         f"{short['epochs']} epochs, it takes {report['ratio_short']:.2f} times as long and is "
         f"right on {once} ({six} looking six times)."
@@ -204,7 +207,7 @@ def elsewhere(report: dict[str, Any]) -> str:
 def optional(name: str) -> dict[str, Any] | None:
     """A report, if it is there."""
     file = REPORTS / f"{name}.json"
-    return runs.read_json(file) if file.exists() else None
+    return store.read_json(file) if file.exists() else None
 
 
 def minutes(seconds: float) -> str:
@@ -297,25 +300,25 @@ def head_table(heads: dict[str, Any]) -> list[str]:
 
 def smaller_figures() -> str:
     """Rounding and start-up, and the machine."""
-    rounding = runs.read_json(MODELS / "vgg16_base" / "report.json")["rounding"]
-    startup = runs.read_json(REPORTS / "startup.json")
-    training = runs.read_json(REPORTS / "while_training.json")
+    rounding = store.read_json(MODELS / "vgg16_base" / "report.json")["rounding"]
+    startup = store.read_json(REPORTS / "startup.json")
+    training = store.read_json(REPORTS / "while_training.json")
     environment, later = startup["environment"], training["environment"]
     return (
         f"**Half precision** changes VGG16's features by a cosine of at least "
         f"{rounding['least_cosine']:.6f} over {rounding['photos']} photos. **The page answers** in "
         f"{startup['ratio']:.2f} times the time that an empty gradio page takes. Measured on "
-        f"{results.machine(environment)} with Python {environment['python']}, TensorFlow "
+        f"{comparison.machine(environment)} with Python {environment['python']}, TensorFlow "
         f"{environment['tensorflow']} and Keras {environment['keras']}. **While it trains** the "
         f"scratch network, the page takes {training['ratio']:.2f} times as long for a comparison "
-        f"({results.machine(later)})."
+        f"({comparison.machine(later)})."
     )
 
 
 def answering() -> str:
     """How long the scratch networks take for one picture."""
-    report = runs.read_json(REPORTS / "answering.json")
-    machine = results.machine(report["environment"])
+    report = store.read_json(REPORTS / "answering.json")
+    machine = comparison.machine(report["environment"])
     took, ratio = report["milliseconds"], report["ratio"]
     return (
         f"**One picture** takes `fast` {took['fast']:.1f} ms, {ratio['fast']:.1f} times as long as "
@@ -326,8 +329,8 @@ def answering() -> str:
 
 def explaining() -> str:
     """How long the page takes to explain, beside a comparison."""
-    report = runs.read_json(REPORTS / "explaining.json")
-    machine = results.machine(report["environment"])
+    report = store.read_json(REPORTS / "explaining.json")
+    machine = comparison.machine(report["environment"])
     ratio = {name: f"{value:.2f}" for name, value in report["ratio"].items()}
     return (
         f"**Explaining**, in units of a comparison of the same picture by all three: *Why?* takes "
@@ -340,8 +343,8 @@ def explaining() -> str:
 
 def evaluating() -> str:
     """How long an evaluation takes, beside the forward passes alone."""
-    report = runs.read_json(REPORTS / "evaluating.json")
-    machine = results.machine(report["environment"])
+    report = store.read_json(REPORTS / "evaluating.json")
+    machine = comparison.machine(report["environment"])
     return (
         f"**Evaluating** {report['photos']} photos takes {report['dogs']['ratio']:.2f} times as "
         f"long as the forward passes alone with all three networks, and "
@@ -352,9 +355,9 @@ def evaluating() -> str:
 
 def teaching() -> str:
     """What it takes to teach a head on cached features, and what a visitor's project takes."""
-    report = runs.read_json(REPORTS / "teaching.json")
-    memory = runs.read_json(REPORTS / "teaching_memory.json")
-    machine = results.machine(report["environment"])
+    report = store.read_json(REPORTS / "teaching.json")
+    memory = store.read_json(REPORTS / "teaching_memory.json")
+    machine = comparison.machine(report["environment"])
     apart, largest = report["kept_apart"], memory["largest"]
     return (
         f"**Teaching** {report['photos']} photos on cached features takes "

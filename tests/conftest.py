@@ -21,9 +21,10 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 import demo
-from imgrec import approaches, runs
+from imgrec import approaches
 from imgrec.approaches import vgg16_weights
-from imgrec.paths import MODELS, ROOT
+from imgrec.files.paths import MODELS, ROOT
+from imgrec.models import store
 
 PATIENCE = 120_000  # milliseconds
 DESKTOP, PHONE = {"width": 1240, "height": 900}, {"width": 390, "height": 844}
@@ -118,7 +119,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def cifar10():
     """All of CIFAR-10, where it is in the cache or can be fetched; only then the test runs."""
-    from imgrec.datasets import load_cifar10
+    from imgrec.data.cifar10 import load_cifar10
     from imgrec.errors import DataError
 
     try:
@@ -171,7 +172,7 @@ def keras_vgg16():
         kernel, bias = layer.weights
         kernel.assign(kernel * 2)  # small random weights would make every class as likely
         bias.assign(np.random.default_rng(1).normal(size=bias.shape))
-    shipped = runs.load(MODELS / "vgg16_base").weights
+    shipped = store.load(MODELS / "vgg16_base").weights
     for weight in model.weights:
         if weight.path in shipped:
             weight.assign(shipped[weight.path].astype("float32"))

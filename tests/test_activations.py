@@ -8,22 +8,23 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from imgrec import activations, labels
-from imgrec.activations import Activation, Walk
 from imgrec.approaches import scratch, vgg16
-from imgrec.approaches.serving import ready
+from imgrec.data import labels
 from imgrec.errors import ModelError
-from imgrec.images import open_image
-from imgrec.layers import Layer
-from imgrec.paths import IMAGES
-from imgrec.ui import street_view
+from imgrec.explaining import feature_maps
+from imgrec.explaining.feature_maps import Activation, Walk
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import open_image
+from imgrec.networks.inference import ready
+from imgrec.networks.layer_table import Layer
+from imgrec.ui.lessons import layers_html
 
 DOG = open_image(IMAGES / "examples" / "cifar10_dog.png")
 BLANK = Image.new("RGB", (1, 1))
 
 
 def walk_of(weights: str = "classic") -> Walk:
-    return activations.load("scratch", weights)
+    return feature_maps.load("scratch", weights)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +48,10 @@ def test_a_layers_activations_are_those_of_kerass_submodel(network, layer):
         "fast": (scratch, scratch.load("fast")),
         "vgg16": (vgg16, vgg16.base()),
     }[network]
-    walk = activations.load("vgg16") if network == "vgg16" else walk_of(whole.model.name)
+    walk = feature_maps.load("vgg16") if network == "vgg16" else walk_of(whole.model.name)
     pixels = approach.preprocess(np.asarray(approach.view(DOG))[np.newaxis])
     model = keras.Model(whole.model.inputs[0], whole.model.get_layer(layer).output)
-    found = activations.activation(walk, layer, DOG)
+    found = feature_maps.activation(walk, layer, DOG)
     expected = np.asarray(model(pixels, training=False))[0]
     np.testing.assert_allclose(found.values, expected, rtol=1e-4, atol=1e-3)
     assert found.row.name == layer and found.row.output_shape == found.values.shape
@@ -60,36 +61,36 @@ def test_a_layers_activations_are_those_of_kerass_submodel(network, layer):
 
 
 def test_the_last_layer_says_what_the_network_says():
-    walk = activations.load("scratch")
-    found = activations.activation(walk, "predictions", DOG)
+    walk = feature_maps.load("scratch")
+    found = feature_maps.activation(walk, "predictions", DOG)
     (verdict,) = scratch.predict([DOG], top_k=10)
     assert [entry.label for entry in found.classes] == [entry.label for entry in verdict.classes]
     for entry, same in zip(found.classes, verdict.classes, strict=True):
         assert entry.probability == pytest.approx(same.probability, abs=1e-5)
-    base = activations.load("vgg16")
-    features = activations.activation(base, base.rows[-1].name, DOG).values
+    base = feature_maps.load("vgg16")
+    features = feature_maps.activation(base, base.rows[-1].name, DOG).values
     np.testing.assert_allclose(features, vgg16.run([DOG]).features[0], rtol=1e-4, atol=1e-3)
 
 
 def test_the_input_is_no_layer_and_what_ends_in_relu_is_known():
-    walk, base = walk_of(), activations.load("vgg16")
+    walk, base = walk_of(), feature_maps.load("vgg16")
     assert [row.name for row in walk.rows] == [row.name for row in scratch.architecture("classic")]
     assert len(base.rows) == 18 and base.rows[0].name == "block1_conv1"
     assert walk.rectified == {"conv1", "conv2", "conv3", "conv4", "dense1"}
-    assert activations.first_convolution(walk) == "conv1"
+    assert feature_maps.first_convolution(walk) == "conv1"
     fast = walk_of("fast")
     blocks = [(block, part) for block in (1, 2, 3) for part in (1, 2)]
     assert fast.rectified == {"whiten", *(f"block{block}_relu{part}" for block, part in blocks)}
-    assert activations.first_convolution(fast) == "whiten"
-    assert all(row.kind in street_view.DOES for row in (*walk.rows, *fast.rows, *base.rows))
+    assert feature_maps.first_convolution(fast) == "whiten"
+    assert all(row.kind in layers_html.DOES for row in (*walk.rows, *fast.rows, *base.rows))
 
 
 def test_vgg16_with_its_top_gives_the_classes_of_imagenet(keras_vgg16):
     features = keras_vgg16.get_layer("block5_pool").output
     whole = ready(keras.Model(keras_vgg16.input, [features, keras_vgg16.output]))
-    walk = activations._walk("vgg16", whole)
+    walk = feature_maps._walk("vgg16", whole)
     assert [row.name for row in walk.rows[-4:]] == ["flatten", "fc1", "fc2", "predictions"]
-    found = activations.activation(walk, "predictions", DOG)
+    found = feature_maps.activation(walk, "predictions", DOG)
     expected = whole.run(vgg16.preprocess(np.asarray(vgg16.view(DOG))[np.newaxis]))[1][0]
     np.testing.assert_allclose(found.values, expected, rtol=1e-3, atol=1e-5)
     assert found.classes[0].label == labels.imagenet()[int(expected.argmax())].title
@@ -97,19 +98,19 @@ def test_vgg16_with_its_top_gives_the_classes_of_imagenet(keras_vgg16):
 
 
 def test_the_graph_is_made_once_for_all_visitors():
-    assert activations.load("scratch") is activations.load("scratch")
+    assert feature_maps.load("scratch") is feature_maps.load("scratch")
 
 
 @pytest.mark.parametrize("network", ["", "VGG16", None, ["scratch"], 0])
 def test_an_unknown_network_is_refused(network):
     with pytest.raises(ModelError, match="choose one of scratch, vgg16"):
-        activations.load(network)
+        feature_maps.load(network)
 
 
 @pytest.mark.parametrize("layer", ["", "conv9", None, ["conv1"], 3])
 def test_an_unknown_layer_is_refused_with_those_that_there_are(layer):
     with pytest.raises(ModelError, match=r"From scratch has no layer .* conv1, conv2, pool1"):
-        activations.activation(walk_of(), layer, DOG)
+        feature_maps.activation(walk_of(), layer, DOG)
 
 
 def made(values: np.ndarray, name: str = "made", kind: str = "Conv2D") -> Activation:
@@ -120,20 +121,20 @@ def made(values: np.ndarray, name: str = "made", kind: str = "Conv2D") -> Activa
 @given(st.one_of(st.none(), st.text(), st.floats(), st.integers(), st.lists(st.integers())))
 def test_a_channel_is_a_whole_number_of_those_that_there_are(number):
     try:
-        assert activations.channel_of(made(np.zeros((2, 2, 5))), number) == number
+        assert feature_maps.channel_of(made(np.zeros((2, 2, 5))), number) == number
         assert number in range(5)
     except ModelError as error:
         assert "from 0 to 4" in str(error)
     with pytest.raises(ModelError, match="vector"):
-        activations.channel_of(made(np.zeros(5)), number)
+        feature_maps.channel_of(made(np.zeros(5)), number)
 
 
 def test_the_strongest_have_the_greatest_mean_and_equals_keep_their_order():
     values = np.zeros((2, 2, 4))
     values[..., 2], values[0, 0, 1] = 1, 9
-    assert activations.strongest(values).tolist() == [1, 2, 0, 3]
-    assert activations.strongest(np.array([1, 3, 2])).tolist() == [1, 2, 0]
-    assert activations.strongest(np.array([1, -3, 2])).tolist() == [1, 2, 0]
+    assert feature_maps.strongest(values).tolist() == [1, 2, 0, 3]
+    assert feature_maps.strongest(np.array([1, 3, 2])).tolist() == [1, 2, 0]
+    assert feature_maps.strongest(np.array([1, -3, 2])).tolist() == [1, 2, 0]
 
 
 # As HTML
@@ -145,23 +146,23 @@ def test_the_strongest_have_the_greatest_mean_and_equals_keep_their_order():
 def test_the_place_of_the_greatest_value_is_told(spot, words):
     values = np.zeros((9, 9, 1), "float32")
     values[spot] = 2.5
-    assert street_view.place(values[..., 0]) == words
-    assert f"to 2.5 (bright), which is at the {words};" in street_view.enlarged(made(values), 0)
+    assert layers_html.place(values[..., 0]) == words
+    assert f"to 2.5 (bright), which is at the {words};" in layers_html.enlarged(made(values), 0)
 
 
 def test_values_below_zero_are_told_and_coloured_from_the_middle():
     values = np.array([[[-2.0, 1.0]], [[0.0, 1.0]]], "float32")
     shown = made(values, "norm", "BatchNormalization")
-    assert "Channel 0 (red above 0, blue below, white 0), from −2 to 0" in street_view.enlarged(
+    assert "Channel 0 (red above 0, blue below, white 0), from −2 to 0" in layers_html.enlarged(
         shown, 0
     )
-    assert [street_view._map(shown, 0).getpixel((0, row)) for row in (0, 1)] == [
+    assert [layers_html._map(shown, 0).getpixel((0, row)) for row in (0, 1)] == [
         (5, 48, 97),
         (247, 246, 246),
     ]
     walk = Walk("scratch", [shown.row], frozenset(), lambda inputs: [inputs])
-    assert "25 %; 25 % of the values are below 0" in street_view.facts(walk, shown)
-    gallery = street_view.gallery(shown, 0, by_number=False)
+    assert "25 %; 25 % of the values are below 0" in layers_html.facts(walk, shown)
+    gallery = layers_html.gallery(shown, 0, by_number=False)
     assert "red above 0" in gallery and "mean distance from 0" in gallery
     assert "channel 0: mean −1, maximum 0" in gallery
 
@@ -177,18 +178,18 @@ def test_values_below_zero_are_told_and_coloured_from_the_middle():
 def test_any_values_can_be_shown(values):
     """Even those of a network whose training exploded."""
     with np.errstate(all="ignore"):
-        street_view.enlarged(made(values), 0)
-        assert street_view.gallery(made(values), 0, False).count("<button") == values.shape[-1]
-        street_view.vector(made(values.ravel()))
+        layers_html.enlarged(made(values), 0)
+        assert layers_html.gallery(made(values), 0, False).count("<button") == values.shape[-1]
+        layers_html.vector(made(values.ravel()))
 
 
 def test_the_gallery_shows_the_strongest_or_those_around_the_chosen():
     values = np.arange(60, dtype="float32").reshape(1, 1, 60)
-    strongest = street_view.gallery(made(values), 59, by_number=False)
-    assert strongest.count("<button") == street_view.TILES
+    strongest = layers_html.gallery(made(values), 59, by_number=False)
+    assert strongest.count("<button") == layers_html.TILES
     assert strongest.index('data-press="59"') < strongest.index('data-press="58"')
     assert 'data-press="35"' not in strongest
-    around = street_view.gallery(made(values), 50, by_number=True)
+    around = layers_html.gallery(made(values), 50, by_number=True)
     assert "Channels 48 to 59 of 60" in around and around.count("<button") == 12
     assert 'data-press="50" aria-pressed="true" aria-label="channel 50: mean 50' in around
 
@@ -198,5 +199,5 @@ def test_names_are_escaped():
     rows = [Layer(hostile, hostile, (2, 2, 1), 0)]
     walk = Walk("scratch", rows, frozenset(), lambda inputs: [inputs])
     shown = made(np.zeros((2, 2, 1), "float32"), hostile, hostile)
-    for html in (street_view.street(walk, hostile), street_view.facts(walk, shown)):
+    for html in (layers_html.street(walk, hostile), layers_html.facts(walk, shown)):
         assert "<script" not in html

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from imgrec.augmentation import MEAN_COLOUR, Augmentation, cut_out
-from imgrec.recipe import Recipe
+from imgrec.training.augmentation import MEAN_COLOUR, Augmentation, cut_out
+from imgrec.training.recipes import Recipe
 
 SEEDS = st.integers(0, 2**32 - 1)
 PLAIN = Augmentation(seed=1, epoch=0, alternating=False, shift=0, cutout=0)

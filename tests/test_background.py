@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from imgrec.background import Background, Status
+from imgrec.background_job import Background, Status
 from imgrec.errors import CancelledError, DataError
 
 

@@ -9,10 +9,10 @@ from conftest import DESKTOP, PATIENCE, assert_no_sideways_scrolling, choose_tab
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from imgrec import catalogue
 from imgrec.approaches import scratch, vgg16, vgg16_weights
-from imgrec.downloads import Checksum
-from imgrec.paths import IMAGES, keras_cache_dir
+from imgrec.files.downloads import Checksum
+from imgrec.files.paths import IMAGES, keras_cache_dir
+from imgrec.models import registry
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -92,7 +92,7 @@ def test_a_heic_photo_is_shown_though_the_browser_cannot(page):
 @pytest.mark.parametrize(
     ("tab", "key", "total"),
     [
-        ("From scratch", "scratch", catalogue.find(scratch.DEFAULT).report["parameters"]),
+        ("From scratch", "scratch", registry.find(scratch.DEFAULT).report["parameters"]),
         ("Pre-trained", "pretrained", vgg16.PARAMETERS),
         ("Transfer", "transfer", vgg16.BASE_PARAMETERS + 513),
     ],

@@ -6,12 +6,12 @@ import pytest
 from conftest import assert_no_sideways_scrolling, choose_lesson
 from playwright.sync_api import Locator, Page, expect
 
-from imgrec import convolution
 from imgrec.approaches import scratch
-from imgrec.images import open_image
-from imgrec.paths import IMAGES
-from imgrec.ui import maps
+from imgrec.explaining.lessons import convolution
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import open_image
 from imgrec.ui.examples import example_files
+from imgrec.ui.lessons import feature_map_html
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -31,7 +31,7 @@ def value_at(key: str, row: int, column: int) -> str:
     kernel = convolution.kernel(key)
     view = convolution.view(open_image(DOG), scratch.SIZE)
     values = convolution.feature_map(convolution.pixels(view, kernel.channels), kernel)
-    return maps.signed(values[row - 1, column - 1], 3)
+    return feature_map_html.signed(values[row - 1, column - 1], 3)
 
 
 def describe_all(page: Page) -> None:

@@ -14,9 +14,9 @@ from conftest import (
 )
 from playwright.sync_api import Page, expect
 
-from imgrec import datasets
 from imgrec.approaches import scratch
-from imgrec.ui.data_cards import Place
+from imgrec.data import cifar10 as cifar10_data
+from imgrec.ui.data.html import Place
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -102,14 +102,14 @@ def test_pixels_change_their_scale_and_mistakes_show_their_images(page):
 def test_when_the_full_set_arrives_the_tab_goes_over_to_it(
     app, browser, cifar10, cache, monkeypatch
 ):
-    source = datasets.cifar10_file().parent
+    source = cifar10_data.cifar10_file().parent
     with opened(browser, app.url, DESKTOP) as page:
         choose_tab(page, "The data")
         expect(page.locator(".panel:visible").first).to_contain_text("built-in sample")
         page.get_by_role("tab", name="Pixels").click()
         expect(page.locator(".histograms:visible")).to_be_visible()
         monkeypatch.undo()  # the cache with the full set
-        assert datasets.cifar10_file().parent != source
+        assert cifar10_data.cifar10_file().parent != source
         page.get_by_role("button", name="Fetch CIFAR-10").click()
         expect(page.locator(".panel:visible").first).to_contain_text("50,000 training images")
         expect(page.get_by_role("button", name="Fetch CIFAR-10")).to_be_hidden()

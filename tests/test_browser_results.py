@@ -17,9 +17,10 @@ from conftest import (
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from imgrec import datasets, labelled, measuring, reports
+from imgrec.data import cifar10, labelled_images
 from imgrec.errors import CancelledError
-from imgrec.ui import results_cards
+from imgrec.evaluation import evaluate, reports
+from imgrec.ui.results import html
 
 
 def choose_part(page: Page, name: str) -> None:
@@ -32,7 +33,7 @@ def test_figures_diagrams_and_disputed_pictures(page):
     dogs = reports.measured("dogs")
     sheet = page.locator(".sheet:visible")
     for entry in dogs["approaches"].values():
-        expect(sheet).to_contain_text(results_cards.share(entry["accuracy"]))
+        expect(sheet).to_contain_text(html.share(entry["accuracy"]))
     expect(page.locator(".ranks:visible li")).to_have_count(3)
     expect(sheet.get_by_role("columnheader")).to_have_count(3)  # also where it is laid out anew
     assert_no_sideways_scrolling(page)
@@ -61,7 +62,7 @@ def test_figures_diagrams_and_disputed_pictures(page):
     expect(tile).to_be_focused()
     expect(large).to_be_in_viewport(ratio=0.3)
     number = int(tile.get_attribute("data-press"))
-    name = list(labelled.of_sample().items())[number].name
+    name = list(labelled_images.of_sample().items())[number].name
     (told,) = [row for row in sample["disagreements"] if row["file"] == name]
     for approach, dog in told["dog"].items():
         said = large.locator(f"li.{approach}")
@@ -76,10 +77,10 @@ def test_figures_diagrams_and_disputed_pictures(page):
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """Two pictures of a dog, two of a ship, and a file that is no picture."""
-    images, classes = datasets.cifar10_sample()
+    images, classes = cifar10.cifar10_sample()
     for name in ("dog", "ship"):
         (tmp_path / "mine" / name).mkdir(parents=True)
-        label = labelled.labels.CIFAR10.index(name)
+        label = labelled_images.labels.CIFAR10.index(name)
         for number in (classes == label).nonzero()[0][:2]:
             Image.fromarray(images[number]).save(tmp_path / "mine" / name / f"{number}.png")
     (tmp_path / "mine" / "dog" / "broken.png").write_bytes(b"no picture")
@@ -125,7 +126,7 @@ def test_a_test_is_stopped_by_its_visitor_or_when_the_visitor_leaves(
         done.set()
         raise CancelledError("The evaluation was stopped.")
 
-    monkeypatch.setattr(measuring, "measure", measure)
+    monkeypatch.setattr(evaluate, "measure", measure)
     with opened(browser, app.url, DESKTOP) as page:
         choose_tab(page, "Results")
         choose_part(page, "Your test")

@@ -6,11 +6,11 @@ import numpy as np
 from conftest import DESKTOP, assert_no_sideways_scrolling, choose_lesson, opened
 from playwright.sync_api import Locator, Page, expect
 
-from imgrec import activations
-from imgrec.images import open_image
-from imgrec.layers import Layer
-from imgrec.paths import IMAGES
-from imgrec.ui import street_view
+from imgrec.explaining import feature_maps
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import open_image
+from imgrec.networks.layer_table import Layer
+from imgrec.ui.lessons import layers_html
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -25,7 +25,7 @@ def walk_in(page: Page) -> None:
 
 def rows() -> dict[str, Layer]:
     """The layers of the network that the lesson begins with, by name."""
-    return {row.name: row for row in activations.load("scratch").rows}
+    return {row.name: row for row in feature_maps.load("scratch").rows}
 
 
 def house(page: Page, layer: str) -> Locator:
@@ -95,8 +95,8 @@ def test_by_keyboard_with_another_picture_and_vgg16(page):
     before = caption(page).inner_text()
     page.locator("#how-examples button.gallery-item").nth(4).click()
     expect(caption(page)).not_to_have_text(before)  # the same channel, of the other picture
-    found = activations.activation(activations.load("scratch"), "block1_conv1", open_image(DOG))
-    least, most = (street_view.number(end(found.values[..., 5])) for end in (np.min, np.max))
+    found = feature_maps.activation(feature_maps.load("scratch"), "block1_conv1", open_image(DOG))
+    least, most = (layers_html.number(end(found.values[..., 5])) for end in (np.min, np.max))
     expect(caption(page)).to_contain_text(f"from {least} to {most}")
 
     page.get_by_label("VGG16", exact=True).check()
@@ -111,13 +111,13 @@ def test_by_keyboard_with_another_picture_and_vgg16(page):
 
 def test_what_is_not_looked_at_is_not_computed(app, browser, monkeypatch):
     asked = []
-    compute = activations.activation
+    compute = feature_maps.activation
 
     def counted(*arguments):
         asked.append(arguments)
         return compute(*arguments)
 
-    monkeypatch.setattr(activations, "activation", counted)
+    monkeypatch.setattr(feature_maps, "activation", counted)
     with opened(browser, app.url, DESKTOP) as page:
         walk_in(page)
         answered = 0

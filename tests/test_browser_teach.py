@@ -20,10 +20,12 @@ from conftest import (
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from imgrec import datasets, labels, taught
-from imgrec.images import open_image
-from imgrec.teaching import projects
-from imgrec.ui import cards, teach_actions
+from imgrec.data import cifar10, labels
+from imgrec.images.decode import open_image
+from imgrec.teaching import classifier
+from imgrec.teaching.project import projects
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.teach import handlers
 
 FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
@@ -32,7 +34,7 @@ FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-st
 def files(tmp_path_factory) -> SimpleNamespace:
     """Nine frogs and nine ships, and a ship that isn't among them."""
     folder = tmp_path_factory.mktemp("files")
-    images, classes = datasets.cifar10_sample()
+    images, classes = cifar10.cifar10_sample()
     found: dict[str, list[Path]] = {}
     for name in ("frog", "ship"):
         (folder / name).mkdir()
@@ -96,7 +98,7 @@ def test_teach_use_download_reload_open_same_answer(desktop, files, tmp_path):
     answer = ask(page, files.unseen)
     assert next(iter(answer)) == "ship"
     head = newest().head
-    verdict = taught.answer_picture(head, open_image(files.unseen))
+    verdict = classifier.answer_picture(head, open_image(files.unseen))
     assert answer == {each.label: cards.percent(each.probability) for each in verdict.classes}
     page.get_by_role("button", name="Why? Your own").click()
     expect(page.locator(".why:visible h3").first).to_contain_text("Why “ship”?")
@@ -132,7 +134,7 @@ def test_classes_and_pictures_by_keyboard_and_who_leaves_lets_them_go(app, brows
         choose_tab(page, "Teach it")
         page.get_by_role("button", name="Harder: cats and dogs").focus()
         page.keyboard.press("Enter")
-        expect(page.locator(".classes .name")).to_have_text(list(teach_actions.EXAMPLES["hard"]))
+        expect(page.locator(".classes .name")).to_have_text(list(handlers.EXAMPLES["hard"]))
         tiles(page, 10)
         page.locator(".thumbnails button").nth(3).focus()
         page.keyboard.press("Enter")

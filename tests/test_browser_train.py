@@ -23,10 +23,11 @@ from conftest import (
 )
 from playwright.sync_api import Locator, Page, expect
 
-from imgrec import catalogue, datasets, journal
-from imgrec.paths import runs_dir
-from imgrec.recipe import USUAL, Recipe
-from imgrec.trainer import Permissions, trainer
+from imgrec.data import cifar10 as cifar10_data
+from imgrec.files.paths import runs_dir
+from imgrec.models import registry, run_log
+from imgrec.training.process import Permissions, trainer
+from imgrec.training.recipes import USUAL, Recipe
 
 LONG = Recipe(epochs=50, limit=1500, validation_images=100, batch_size=32)
 DRAWN = "paths => paths.map(path => path.getAttribute('d') || '')"
@@ -89,7 +90,7 @@ def until(condition, seconds: float = 60) -> None:
         time.sleep(0.1)
 
 
-def official_archive(data: datasets.Cifar10) -> bytes:
+def official_archive(data: cifar10_data.Cifar10) -> bytes:
     """CIFAR-10 as the official site packs it."""
 
     def batch(x: np.ndarray, y: np.ndarray) -> bytes:
@@ -118,7 +119,7 @@ def test_from_nothing_to_new_weights_that_answer(
     monkeypatch.setenv("IMGREC_CACHE", str(tmp_path))
     file_server.files["cifar"] = official_archive(cifar10)
     file_server.hold.clear()
-    monkeypatch.setattr(datasets, "OFFICIAL_URL", file_server.url("cifar"))
+    monkeypatch.setattr(cifar10_data, "OFFICIAL_URL", file_server.url("cifar"))
     name = f"mine {request.node.callspec.id}"
     offer = tab.locator(".vgg16-offer:visible", has_text="CIFAR-10")
     expect(offer).to_contain_text("which are not here yet")
@@ -128,7 +129,7 @@ def test_from_nothing_to_new_weights_that_answer(
     expect(offer.locator("[role=progressbar]")).to_be_visible()
     file_server.hold.set()
     expect(offer).to_be_hidden(timeout=TRAINING)
-    assert datasets.has_cifar10()
+    assert cifar10_data.has_cifar10()
 
     choose(tab, "Network", "classic")
     expect(tab.get_by_label("number input for Epochs").first).to_have_value("30")
@@ -159,8 +160,8 @@ def test_from_nothing_to_new_weights_that_answer(
 
 def test_a_fetch_that_fails_says_why(desktop, tmp_path, file_server, monkeypatch):
     monkeypatch.setenv("IMGREC_CACHE", str(tmp_path))
-    monkeypatch.setattr(datasets, "OFFICIAL_URL", file_server.url("nothing"))
-    monkeypatch.setattr(datasets, "SOURCES", datasets.SOURCES[:1])
+    monkeypatch.setattr(cifar10_data, "OFFICIAL_URL", file_server.url("nothing"))
+    monkeypatch.setattr(cifar10_data, "SOURCES", cifar10_data.SOURCES[:1])
     press(desktop, "Fetch CIFAR-10 (140 MB)")
     problem = desktop.locator(".problem:visible")
     expect(problem).to_contain_text("the server answered 404")
@@ -193,9 +194,9 @@ def test_a_page_closed_in_the_middle_of_an_epoch_changes_nothing(app, browser):
     with opened(browser, app.url, DESKTOP) as page:
         choose_tab(page, "Train")
         expect(page.locator(".strip .tile").first).to_be_visible()
-    steps = len(journal.watch(runs_dir() / run).points)
-    until(lambda: len(journal.watch(runs_dir() / run).points) > steps + 1)
-    assert journal.state_of(runs_dir() / run) == "training"
+    steps = len(run_log.watch(runs_dir() / run).points)
+    until(lambda: len(run_log.watch(runs_dir() / run).points) > steps + 1)
+    assert run_log.state_of(runs_dir() / run) == "training"
 
 
 def test_a_network_fills_in_its_own_recipe_and_shows_the_settings_that_it_has(tab):
@@ -223,16 +224,16 @@ def test_a_network_fills_in_its_own_recipe_and_shows_the_settings_that_it_has(ta
 
 
 def test_start_pressed_twice_starts_one_run(desktop, monkeypatch):
-    monkeypatch.setattr("imgrec.training.gains_by_bfloat16", lambda: False)
+    monkeypatch.setattr("imgrec.training.scratch.gains_by_bfloat16", lambda: False)
     set_number(desktop, "Training images", 1000)
     start = desktop.get_by_role("button", name="Start", exact=True)
     expect(start).to_be_enabled()
     start.dblclick()
-    until(lambda: not catalogue.entries()[0].shipped)
-    recipe = Recipe.of(catalogue.entries()[0].config)  # also of the settings that nobody has opened
+    until(lambda: not registry.entries()[0].shipped)
+    recipe = Recipe.of(registry.entries()[0].config)  # also of the settings that nobody has opened
     assert recipe == replace(USUAL["fast"], limit=1000, mixed_precision=False)
     expect(state(desktop)).to_have_text("is learning", timeout=TRAINING)
-    assert len([entry for entry in catalogue.entries() if not entry.shipped]) == 1
+    assert len([entry for entry in registry.entries() if not entry.shipped]) == 1
     press(desktop, "Stop")
     expect(state(desktop)).to_have_text("was stopped", timeout=TRAINING)
 
@@ -240,24 +241,24 @@ def test_start_pressed_twice_starts_one_run(desktop, monkeypatch):
 def test_a_killed_training_is_told_and_goes_on_after_resume(desktop):
     recipe = Recipe(epochs=2, limit=640, validation_images=100)
     run = trainer.start(recipe, "killed")
-    until(lambda: catalogue.find(run).epochs == 1)
+    until(lambda: registry.find(run).epochs == 1)
     os.kill(trainer._process.pid, signal.SIGKILL)
     expect(state(desktop)).to_have_text("was interrupted")
     expect(desktop.locator("section.training .problem")).to_contain_text("was killed")
     expect(desktop.locator("section.training")).to_contain_text("One whole epoch is kept")
     press(desktop, "Resume")
     expect(state(desktop)).to_have_text("has finished", timeout=TRAINING)
-    assert catalogue.find(run).epochs == 2
+    assert registry.find(run).epochs == 2
 
 
 def test_a_stopped_run_can_be_finished_with_what_it_has(desktop):
     run = trainer.start(Recipe(epochs=50, limit=320, validation_images=100), "enough")
-    until(lambda: catalogue.find(run).epochs >= 1)
+    until(lambda: registry.find(run).epochs >= 1)
     press(desktop, "Stop")
     expect(state(desktop)).to_have_text("was stopped", timeout=TRAINING)
     desktop.get_by_role("button", name="Finish here").locator("visible=true").last.click()
     expect(state(desktop)).to_have_text("has finished", timeout=TRAINING)
-    assert 1 <= catalogue.find(run).epochs < 50
+    assert 1 <= registry.find(run).epochs < 50
 
 
 def test_a_head_is_trained_renamed_used_downloaded_and_deleted(tab, request):

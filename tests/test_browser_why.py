@@ -9,8 +9,8 @@ from conftest import DESKTOP, PHONE, assert_no_sideways_scrolling, choose_tab, o
 from playwright.sync_api import Page, expect
 from test_browser import DOG, drop
 
-from imgrec import explain
-from imgrec.ui import why
+from imgrec.explaining import explanation as explain
+from imgrec.ui.components import explanation_panel
 
 
 def ask_why(page: Page, approach: str) -> None:
@@ -35,7 +35,7 @@ def slow(monkeypatch):
             time.sleep(0.1)  # as a step takes: without, the page drowns in answers
             yield first
 
-    monkeypatch.setattr(why.explain, "occlusion", endless)
+    monkeypatch.setattr(explanation_panel.explain, "occlusion", endless)
     return steps
 
 
@@ -130,7 +130,7 @@ def test_an_explanation_that_comes_late_is_not_put_beside_a_new_picture(app, bro
         go_on.wait(30)
         return whole(*arguments)
 
-    monkeypatch.setattr(why.explain, "explain", late)
+    monkeypatch.setattr(explanation_panel.explain, "explain", late)
     with opened(browser, app.url, DESKTOP) as page:
         page.locator("article.card.scratch button[data-press]").click()
         assert asked.wait(30)

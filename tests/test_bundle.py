@@ -16,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import bundle, runs, taught, teaching
 from imgrec.errors import CancelledError, ImgrecError, TeachError
-from imgrec.teaching import Project, Settings
+from imgrec.models import store
+from imgrec.teaching import classifier, project_file
+from imgrec.teaching import project as teaching
+from imgrec.teaching.project import Project, Settings
 
 Members = dict[str, bytes]
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -32,20 +34,20 @@ def picture(number: int) -> bytes:
     return buffer.getvalue()
 
 
-def head_of(project: Project) -> taught.TaughtHead:
+def head_of(project: Project) -> classifier.TaughtHead:
     """A head as if VGG16 had seen the pictures: classes lie around different directions."""
     random = np.random.default_rng(1)
     features, labels, ids = [], [], []
     for label, each in enumerate(project.classes):
         for id in each.ids():
-            row = random.random(taught.FEATURES) + 2 * np.eye(taught.FEATURES)[label]
+            row = random.random(classifier.FEATURES) + 2 * np.eye(classifier.FEATURES)[label]
             features.append(row / np.linalg.norm(row))
             labels.append(label)
             ids.append(id)
     rows, count = np.array(features, "float32"), len(ids)
     copies = np.zeros(count, bool)
-    examples = taught.Examples(rows, np.array(labels), np.arange(count), copies, tuple(ids))
-    return taught.teach(examples, project.class_names)
+    examples = classifier.Examples(rows, np.array(labels), np.arange(count), copies, tuple(ids))
+    return classifier.teach(examples, project.class_names)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def project() -> Project:
 
 @pytest.fixture(scope="module")
 def file(project, tmp_path_factory) -> Path:
-    return bundle.packed(project, tmp_path_factory.mktemp("bundle") / "mine.zip")
+    return project_file.packed(project, tmp_path_factory.mktemp("bundle") / "mine.zip")
 
 
 @pytest.fixture
@@ -84,25 +86,25 @@ def zip_of(file: Path, members: Members, packing: int = zipfile.ZIP_DEFLATED) ->
 
 
 def told(members: Members) -> dict:
-    return json.loads(members[bundle.PROJECT])
+    return json.loads(members[project_file.PROJECT])
 
 
 def saying(members: Members, change: Callable[[dict], object]) -> Members:
     """The members with another project.json."""
     content = told(members)
     change(content)
-    return members | {bundle.PROJECT: json.dumps(content).encode()}
+    return members | {project_file.PROJECT: json.dumps(content).encode()}
 
 
 def with_head(members: Members, packed: bytes) -> Members:
     """The members with another head, whose hash is right."""
-    hashed = saying(members, lambda content: content["head"].update(sha256=runs.sha256(packed)))
-    return hashed | {bundle.HEAD: packed}
+    hashed = saying(members, lambda content: content["head"].update(sha256=store.sha256(packed)))
+    return hashed | {project_file.HEAD: packed}
 
 
 def refusal(file: Path) -> str:
     with pytest.raises(TeachError) as caught:
-        bundle.opened(file)
+        project_file.opened(file)
     message = str(caught.value)
     assert "\n" not in message and str(file.parent) not in message and message.endswith(".")
     assert len(message) < 300
@@ -113,7 +115,7 @@ def refusal(file: Path) -> str:
 def noted(file: Path) -> tuple[Project, str]:
     """The project that is opened, and the one note about it."""
     notes: list[str] = []
-    project = bundle.opened(file, notes.append)
+    project = project_file.opened(file, notes.append)
     (note,) = notes
     assert project.head is None and project.count == 12
     return project, note
@@ -125,7 +127,7 @@ def noted(file: Path) -> tuple[Project, str]:
 def test_what_comes_back_is_what_went_in(project, file, tmp_path):
     notes: list[str] = []
     steps: list[tuple[int, int]] = []
-    again = bundle.opened(file, notes.append, lambda *step: steps.append(step))
+    again = project_file.opened(file, notes.append, lambda *step: steps.append(step))
     assert notes == [] and steps == [(done, 12) for done in range(1, 13)]
     assert again.class_names == project.class_names and again.settings == project.settings
     for one, other in zip(project.classes, again.classes, strict=True):
@@ -134,17 +136,19 @@ def test_what_comes_back_is_what_went_in(project, file, tmp_path):
             assert again.path(id).read_bytes() == project.path(id).read_bytes()
             assert again.path(id).name == project.path(id).name
     assert again.folder != project.folder and len(again.lacking()) == 12
-    packed = bundle.packed(again, tmp_path / "again.zip")
+    packed = project_file.packed(again, tmp_path / "again.zip")
     assert packed.read_bytes() == file.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["again.zip"]
 
 
 def test_the_head_answers_the_same_at_once(project, file):
     """To the last bit, of one picture or many."""
-    head, again = project.head, bundle.opened(file).head
+    head, again = project.head, project_file.opened(file).head
     features = head.known + np.float32(0.01)
     for rows in (features, features[:1]):
-        for one, other in zip(taught.answer(head, rows), taught.answer(again, rows), strict=True):
+        for one, other in zip(
+            classifier.answer(head, rows), classifier.answer(again, rows), strict=True
+        ):
             np.testing.assert_array_equal(one, other)
     assert again.honest == head.honest and again.class_names == head.class_names
     assert again.familiar == head.familiar
@@ -156,52 +160,57 @@ def test_a_project_without_pictures_or_head_can_be_kept_too(names, tmp_path):
     project.configure(Settings(augment=True, seed=7))
     for name in names:
         project.add_class(name)
-    again = bundle.opened(bundle.packed(project, tmp_path / "x.zip"))
+    again = project_file.opened(project_file.packed(project, tmp_path / "x.zip"))
     assert again.class_names == tuple(names) and again.head is None
     assert again.settings == Settings(augment=True, seed=7)
 
 
 def test_the_head_goes_by_the_names_that_the_classes_have_now(file, tmp_path):
-    project = bundle.opened(file)
+    project = project_file.opened(file)
     project.rename(1, "wolf")
     assert project.head.class_names == ("Kätzchen 🐈", "wolf")
-    assert bundle.opened(bundle.packed(project, tmp_path / "x.zip")).head.class_names[1] == "wolf"
+    assert (
+        project_file.opened(project_file.packed(project, tmp_path / "x.zip")).head.class_names[1]
+        == "wolf"
+    )
 
 
 def test_a_head_of_other_pictures_is_not_kept(file, tmp_path):
-    project = bundle.opened(file)
+    project = project_file.opened(file)
     project.remove(0, project.classes[0].ids()[0])
     assert project.head is None
-    members = members_of(bundle.packed(project, tmp_path / "x.zip"))
-    assert bundle.HEAD not in members and told(members)["head"] is None
+    members = members_of(project_file.packed(project, tmp_path / "x.zip"))
+    assert project_file.HEAD not in members and told(members)["head"] is None
 
 
 def test_a_picture_in_two_classes_is_in_the_zip_once(tmp_path):
     project = Project()
     for name in ("one", "two"):
         project.add(project.add_class(name), [("same.png", picture(0))])
-    packed = bundle.packed(project, tmp_path / "x.zip")
+    packed = project_file.packed(project, tmp_path / "x.zip")
     assert len(members_of(packed)) == 2
-    assert bundle.opened(packed).classes[0].ids() == bundle.opened(packed).classes[1].ids()
+    assert (
+        project_file.opened(packed).classes[0].ids() == project_file.opened(packed).classes[1].ids()
+    )
 
 
 def test_where_it_cannot_be_written_nothing_is_left(project, tmp_path, monkeypatch):
     with pytest.raises(TeachError, match="could not be written"):
-        bundle.packed(project, tmp_path / "nowhere" / "x.zip")
+        project_file.packed(project, tmp_path / "nowhere" / "x.zip")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
     with pytest.raises(TeachError, match="No space left"):
-        bundle.packed(project, tmp_path / "x.zip")
+        project_file.packed(project, tmp_path / "x.zip")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_opening_can_be_stopped(file, temporary):
     steps: list[int] = []
     with pytest.raises(CancelledError):
-        bundle.opened(
+        project_file.opened(
             file,
             on_progress=lambda done, total: steps.append(done),
             cancelled=lambda: len(steps) == 8,
@@ -212,13 +221,13 @@ def test_opening_can_be_stopped(file, temporary):
 def test_pictures_that_another_decoder_reads_otherwise_are_the_same_pictures(file, tmp_path):
     """Their ids are made of pixels, and a JPEG's may differ between versions of a decoder."""
     members = members_of(file)
-    before = members[bundle.PROJECT].decode()
+    before = members[project_file.PROJECT].decode()
     other = "0" * 64
     old = next(name for name in members if name.endswith(".jpg"))
     id = Path(old).stem
     members = {name.replace(id, other): content for name, content in members.items()}
-    members[bundle.PROJECT] = before.replace(id, other).encode()
-    project = bundle.opened(zip_of(tmp_path / "x.zip", members))
+    members[project_file.PROJECT] = before.replace(id, other).encode()
+    project = project_file.opened(zip_of(tmp_path / "x.zip", members))
     assert id in {id for each in project.classes for id in each.ids()}
     judged = (*project.head.honest.wrong, *project.head.honest.unsure)
     assert other in before.replace(id, other) and all(one.picture != other for one in judged)
@@ -248,7 +257,7 @@ def test_a_file_that_is_no_part_of_a_project(name, file, temporary):
 
 
 def test_a_link(file, temporary):
-    name = next(name for name in members_of(file) if name.startswith(bundle.PICTURES))
+    name = next(name for name in members_of(file) if name.startswith(project_file.PICTURES))
     link = zipfile.ZipInfo(name)
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(temporary / "x.zip", "w") as archive:
@@ -262,7 +271,7 @@ def test_two_files_of_one_name(file, temporary):
         pytest.warns(UserWarning, match="Duplicate"),
         zipfile.ZipFile(temporary / "x.zip", "w") as archive,
     ):
-        for name, content in [*members_of(file).items(), (bundle.PROJECT, b"{}")]:
+        for name, content in [*members_of(file).items(), (project_file.PROJECT, b"{}")]:
             archive.writestr(name, content)
     assert "same name" in refusal(temporary / "x.zip")
 
@@ -291,7 +300,7 @@ def test_a_file_that_is_not_there(temporary):
 
 
 def test_too_many_files(file, temporary):
-    many = {f"pictures/{number:064x}.jpg": b"" for number in range(bundle.MOST_FILES)}
+    many = {f"pictures/{number:064x}.jpg": b"" for number in range(project_file.MOST_FILES)}
     zip_of(temporary / "x.zip", members_of(file) | many)
     assert "more than 602 files" in refusal(temporary / "x.zip")
 
@@ -300,7 +309,7 @@ def test_bombs_are_not_unpacked(file, temporary):
     members = members_of(file)
     name = next(name for name in members if name.endswith(".jpg"))
     bomb = b"\xff\xd8\xff" + bytes(30 * 2**20)
-    for member in (name, bundle.PROJECT, bundle.HEAD):
+    for member in (name, project_file.PROJECT, project_file.HEAD):
         zip_of(temporary / f"{member[:4]}.zip", members | {member: bomb})
     del bomb
     tracemalloc.start()
@@ -312,14 +321,16 @@ def test_bombs_are_not_unpacked(file, temporary):
 
 
 def test_pictures_that_are_too_much_together(file, temporary, monkeypatch):
-    monkeypatch.setattr(teaching, "MOST_BYTES", -bundle.MOST_JSON - bundle.MOST_HEAD + 2**20)
+    monkeypatch.setattr(
+        teaching, "MOST_BYTES", -project_file.MOST_JSON - project_file.MOST_HEAD + 2**20
+    )
     zip_of(temporary / "x.zip", members_of(file) | {f"pictures/{0:064x}.jpg": bytes(2**20)})
     assert "more than 1 MB" in refusal(temporary / "x.zip")
 
 
 def test_a_bomb_that_lies_about_its_size(file, temporary):
     members = members_of(file)
-    zip_of(temporary / "x.zip", members | {bundle.HEAD: bytes(30 * 2**20)})
+    zip_of(temporary / "x.zip", members | {project_file.HEAD: bytes(30 * 2**20)})
     content = (temporary / "x.zip").read_bytes()
     size = (30 * 2**20).to_bytes(4, "little")
     (temporary / "x.zip").write_bytes(content.replace(size, (1000).to_bytes(4, "little")))
@@ -339,7 +350,7 @@ def test_a_picture_that_is_none(file, temporary):
             for each in said["classes"]:
                 for listed in each["pictures"]:
                     if listed["file"] == name:
-                        listed["sha256"] = runs.sha256(content)
+                        listed["sha256"] = store.sha256(content)
 
         changed = saying(members, change) | {name: content}
         assert complaint in refusal(zip_of(temporary / "x.zip", changed))
@@ -357,23 +368,23 @@ def test_a_picture_with_many_pixels(size, complaint, file, temporary):
     name = next(name for name in members if name.endswith(".png"))
     buffer = io.BytesIO()
     Image.new("1", size).save(buffer, "PNG")
-    hashes = runs.sha256(members[name]), runs.sha256(buffer.getvalue())
-    text = members[bundle.PROJECT].decode().replace(*hashes).encode()
-    changed = members | {bundle.PROJECT: text, name: buffer.getvalue()}
+    hashes = store.sha256(members[name]), store.sha256(buffer.getvalue())
+    text = members[project_file.PROJECT].decode().replace(*hashes).encode()
+    changed = members | {project_file.PROJECT: text, name: buffer.getvalue()}
     assert complaint in refusal(zip_of(temporary / "x.zip", changed))
 
 
 def test_the_first_wrong_picture_is_the_last_that_is_read(file, temporary, monkeypatch):
     members = members_of(file)
     wrong = b"\xff\xd8\xff wrong"
-    hashes = [runs.sha256(content) for name, content in members.items() if name.endswith("jpg")]
+    hashes = [store.sha256(content) for name, content in members.items() if name.endswith("jpg")]
     members |= {name: wrong for name in members if name.endswith("jpg")}
     for old in hashes:
-        text = members[bundle.PROJECT].decode().replace(old, runs.sha256(wrong))
-        members[bundle.PROJECT] = text.encode()
+        text = members[project_file.PROJECT].decode().replace(old, store.sha256(wrong))
+        members[project_file.PROJECT] = text.encode()
     read: list[str] = []
     monkeypatch.setattr(
-        bundle, "_picture", lambda source, listed: read.append(listed.file) or wrong
+        project_file, "_picture", lambda source, listed: read.append(listed.file) or wrong
     )
     refusal(zip_of(temporary / "x.zip", members))
     assert len(read) == 1
@@ -428,13 +439,13 @@ def test_a_project_that_says_something_else(change, file, temporary):
     [b"", b"\xff\xfe", b"[" * 100_000, b'{"program": NaN}', b"9" * 10_000, b"null", b"[]"],
 )
 def test_a_project_that_says_nothing(text, file, temporary):
-    zip_of(temporary / "x.zip", members_of(file) | {bundle.PROJECT: text})
+    zip_of(temporary / "x.zip", members_of(file) | {project_file.PROJECT: text})
     assert "doesn’t say what it should" in refusal(temporary / "x.zip")
 
 
 def test_a_project_without_its_description(file, temporary):
     members = members_of(file)
-    del members[bundle.PROJECT]
+    del members[project_file.PROJECT]
     assert "no project" in refusal(zip_of(temporary / "x.zip", members))
 
 
@@ -471,7 +482,7 @@ def test_any_value_anywhere_is_read_or_refused(file, place, value):
     folder = file.parent
     zip_of(folder / "changed.zip", saying(members_of(file), change))
     try:
-        bundle.opened(folder / "changed.zip").close()
+        project_file.opened(folder / "changed.zip").close()
     except ImgrecError as error:
         assert isinstance(error, TeachError)
 
@@ -485,7 +496,7 @@ def test_a_zip_with_wrong_bytes_is_a_project_or_refused(file, data):
     broken = file.with_name("broken.zip")
     broken.write_bytes(content)
     try:
-        bundle.opened(broken).close()
+        project_file.opened(broken).close()
     except ImgrecError as error:
         assert isinstance(error, TeachError)
 
@@ -495,7 +506,7 @@ def test_a_zip_with_wrong_bytes_is_a_project_or_refused(file, data):
 
 def test_a_head_whose_hash_is_wrong_is_left_out(file, tmp_path):
     members = members_of(file)
-    members[bundle.HEAD] = members[bundle.HEAD][:-400] + bytes(400)
+    members[project_file.HEAD] = members[project_file.HEAD][:-400] + bytes(400)
     _, note = noted(zip_of(tmp_path / "x.zip", members))
     assert "damaged or changed" in note and "teach it again" in note
 
@@ -503,20 +514,20 @@ def test_a_head_whose_hash_is_wrong_is_left_out(file, tmp_path):
 @pytest.mark.parametrize(
     "name, array",
     [
-        ("kernel", np.zeros((taught.FEATURES, 3), "float32")),
-        ("kernel", np.zeros((2, taught.FEATURES), "float32").T),
-        ("kernel", np.zeros((taught.FEATURES, 2), "float64")),
-        ("kernel", np.full((taught.FEATURES, 2), np.nan, "float32")),
+        ("kernel", np.zeros((classifier.FEATURES, 3), "float32")),
+        ("kernel", np.zeros((2, classifier.FEATURES), "float32").T),
+        ("kernel", np.zeros((classifier.FEATURES, 2), "float64")),
+        ("kernel", np.full((classifier.FEATURES, 2), np.nan, "float32")),
         ("bias", np.zeros((2, 1), "float32")),
         ("bias", np.zeros((), "float32")),
-        ("known", np.zeros((13, taught.FEATURES), "float32")),
-        ("known", np.zeros((12, taught.FEATURES), "S4")),
+        ("known", np.zeros((13, classifier.FEATURES), "float32")),
+        ("known", np.zeros((12, classifier.FEATURES), "S4")),
     ],
 )
 def test_a_head_that_does_not_fit_is_left_out(name, array, file, tmp_path):
     members = members_of(file)
-    arrays = runs.unpack(members[bundle.HEAD]) | {name: array}
-    noted(zip_of(tmp_path / "x.zip", with_head(members, runs.pack(arrays))))
+    arrays = store.unpack(members[project_file.HEAD]) | {name: array}
+    noted(zip_of(tmp_path / "x.zip", with_head(members, store.pack(arrays))))
 
 
 @pytest.mark.parametrize(
@@ -538,14 +549,16 @@ def test_a_head_with_wrong_figures_is_left_out(change, file, tmp_path):
 
 def test_a_file_of_the_head_that_holds_something_else_is_refused(file, temporary):
     members = members_of(file)
-    arrays = runs.unpack(members[bundle.HEAD])
+    arrays = store.unpack(members[project_file.HEAD])
     pickled, bomb = io.BytesIO(), io.BytesIO()
     np.savez(pickled, allow_pickle=True, **arrays | {"bias": np.array([print, len])})
-    np.savez_compressed(bomb, **arrays | {"known": np.zeros((2**14, taught.FEATURES), "float32")})
+    np.savez_compressed(
+        bomb, **arrays | {"known": np.zeros((2**14, classifier.FEATURES), "float32")}
+    )
     for packed in (
         b"no arrays",
-        runs.pack(arrays | {"conv": np.zeros(3)}),  # a layer more
-        runs.pack({"kernel": arrays["kernel"]}),
+        store.pack(arrays | {"conv": np.zeros(3)}),  # a layer more
+        store.pack({"kernel": arrays["kernel"]}),
     ):
         refusal(zip_of(temporary / "x.zip", with_head(members, packed)))
     for packed in (pickled.getvalue(), bomb.getvalue()):
@@ -554,7 +567,7 @@ def test_a_file_of_the_head_that_holds_something_else_is_refused(file, temporary
 
 def test_a_header_that_promises_too_much_is_not_believed(file, tmp_path):
     members = members_of(file)
-    with zipfile.ZipFile(io.BytesIO(members[bundle.HEAD])) as archive:
+    with zipfile.ZipFile(io.BytesIO(members[project_file.HEAD])) as archive:
         arrays = {name: archive.read(name) for name in archive.namelist()}
     huge = arrays["kernel.npy"].replace(b"(512, 2), }    ", b"(99999999, 99),}")
     assert huge != arrays["kernel.npy"]

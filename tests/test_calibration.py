@@ -18,15 +18,20 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from imgrec import calibration, catalogue, datasets, heads, reports, runs, training
 from imgrec.approaches import scratch, transfer, vgg16
-from imgrec.approaches.serving import load_trained
-from imgrec.calibration import FEWEST, Calibration, energy, fitted_temperature, softmax
-from imgrec.datasets import Cifar10, cifar10_sample
-from imgrec.paths import MODELS
-from imgrec.recipe import HeadRecipe, Recipe
-from imgrec.ui import scratch as ui_scratch
-from imgrec.ui import transfer as ui_transfer
+from imgrec.data import cifar10 as cifar10_data
+from imgrec.data.cifar10 import Cifar10, cifar10_sample
+from imgrec.evaluation import reports
+from imgrec.files.paths import MODELS
+from imgrec.metrics import calibration
+from imgrec.metrics.calibration import FEWEST, Calibration, energy, fitted_temperature, softmax
+from imgrec.models import registry, store
+from imgrec.networks.inference import load_trained
+from imgrec.training import heads
+from imgrec.training import scratch as training
+from imgrec.training.recipes import HeadRecipe, Recipe
+from imgrec.ui.approaches import scratch as ui_scratch
+from imgrec.ui.approaches import transfer as ui_transfer
 
 MEASURED = Calibration(1.5, 0.05, 0.02, 5000, "the validation images", 2.3, 0.95)
 GREY = Image.new("RGB", (64, 64), "gray")
@@ -159,10 +164,10 @@ def run(runs_dir):
 
 def test_a_calibration_comes_back_and_nothing_else_is_touched(run):
     before = {path.name: path.read_bytes() for path in run.iterdir()}
-    assert calibration.of(catalogue.find("mine")) is None
+    assert calibration.of(registry.find("mine")) is None
     calibration.write(run, MEASURED)
-    assert calibration.of(catalogue.find("mine")) == MEASURED
-    content = runs.read_json(run / calibration.FILE)
+    assert calibration.of(registry.find("mine")) == MEASURED
+    content = store.read_json(run / calibration.FILE)
     assert set(content) == {
         *("weights_sha256", "temperature", "ece_before", "ece_after", "n", "split", "accepted"),
         *("threshold", "score", "environment"),
@@ -191,24 +196,24 @@ def test_a_calibration_comes_back_and_nothing_else_is_touched(run):
 )
 def test_a_calibration_that_makes_no_sense_is_none(run, change):
     calibration.write(run, MEASURED)
-    content = runs.read_json(run / calibration.FILE)
-    runs.write_json(run / calibration.FILE, content | change)
-    assert calibration.of(catalogue.find("mine")) is None
+    content = store.read_json(run / calibration.FILE)
+    store.write_json(run / calibration.FILE, content | change)
+    assert calibration.of(registry.find("mine")) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b"{}", b"\xff"])
 def test_a_damaged_calibration_is_none(run, content):
     (run / calibration.FILE).write_bytes(content)
-    assert calibration.of(catalogue.find("mine")) is None
+    assert calibration.of(registry.find("mine")) is None
 
 
 def test_an_older_file_which_knows_the_energy_alone_is_read(run):
     calibration.write(run, MEASURED)
-    content = runs.read_json(run / calibration.FILE)
+    content = store.read_json(run / calibration.FILE)
     content["energy_threshold"] = content.pop("threshold")
     del content["score"]
-    runs.write_json(run / calibration.FILE, content)
-    assert calibration.of(catalogue.find("mine")) == MEASURED
+    store.write_json(run / calibration.FILE, content)
+    assert calibration.of(registry.find("mine")) == MEASURED
 
 
 # In use
@@ -274,15 +279,15 @@ def test_a_run_without_a_calibration_says_what_it_says(run):
 
 @pytest.mark.parametrize("name", [*scratch.trained(), *transfer.trained()])
 def test_each_network_that_ships_is_calibrated(name):
-    measured = calibration.of(catalogue.find(name))
-    kind = catalogue.find(name).kind
+    measured = calibration.of(registry.find(name))
+    kind = registry.find(name).kind
     assert measured is not None
     assert (measured.threshold is not None) == (kind == "scratch")
     assert measured.ece_after < measured.ece_before < 0.5
 
 
 def test_the_shipped_calibration_is_that_of_the_validation_images(cifar10):
-    entry = catalogue.find("classic")
+    entry = registry.find("classic")
     logits = load_trained("classic", "scratch").logits
     again = training.calibrated(logits, Recipe.of(entry.config), cifar10)
     shipped = calibration.of(entry)
@@ -314,7 +319,7 @@ def test_the_tabs_tell_what_was_measured(monkeypatch):
     made_up = {"unfamiliar": {"groups": groups}, "outside": {"n": 214, "networks": both}}
     monkeypatch.setattr(reports, "measured", made_up.__getitem__)
     said = " ".join(ui_scratch._text().split())
-    measured = calibration.of(catalogue.find(scratch.DEFAULT))
+    measured = calibration.of(registry.find(scratch.DEFAULT))
     mistake = "too sure" if measured.temperature > 1 else "not sure enough"
     pictures = f"On {measured.n:,} pictures (the validation images)"
     assert f"This network is {mistake} of itself. {pictures}" in said
@@ -343,7 +348,7 @@ def calibrate(monkeypatch, *arguments: str) -> int:
 def test_a_head_is_calibrated_on_the_features_that_it_kept(run, monkeypatch, capsys):
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     assert calibrate(monkeypatch, "mine") == 0
-    found, shipped = (calibration.of(catalogue.find(name)) for name in ("mine", "dog_pooled_64"))
+    found, shipped = (calibration.of(registry.find(name)) for name in ("mine", "dog_pooled_64"))
     assert found.temperature == pytest.approx(shipped.temperature, rel=0.02)
     assert found.ece_after == pytest.approx(shipped.ece_after, abs=0.02)
     assert (found.n, found.split) == (64, shipped.split)
@@ -357,22 +362,22 @@ def test_a_head_that_learned_from_what_ships_finds_its_photos(run, monkeypatch):
     given = []
     monkeypatch.setattr(heads, "calibrated", lambda *told: given.append(told) or MEASURED)
     assert calibrate(monkeypatch, "mine") == 0
-    assert calibration.of(catalogue.find("mine")) == MEASURED
+    assert calibration.of(registry.find("mine")) == MEASURED
     ((recipe, photos),) = given
     assert photos.sha256() == heads.shipped_photos().sha256()
-    assert recipe == HeadRecipe(**runs.read_json(run / "config.json")["recipe"])
+    assert recipe == HeadRecipe(**store.read_json(run / "config.json")["recipe"])
 
 
 def test_a_scratch_network_is_calibrated_on_its_validation_images(runs_dir, monkeypatch):
     shutil.copytree(MODELS / "classic", runs_dir / "mine")
     (runs_dir / "mine" / calibration.FILE).unlink()
-    config = runs.read_json(runs_dir / "mine" / "config.json")
+    config = store.read_json(runs_dir / "mine" / "config.json")
     config["recipe"]["validation_images"] = 60
-    runs.write_json(runs_dir / "mine" / "config.json", config)
+    store.write_json(runs_dir / "mine" / "config.json", config)
     x, y = cifar10_sample()
-    monkeypatch.setattr(datasets, "load_cifar10", lambda: Cifar10(x, y, x, y))
+    monkeypatch.setattr(cifar10_data, "load_cifar10", lambda: Cifar10(x, y, x, y))
     assert calibrate(monkeypatch, "mine") == 0
-    found = calibration.of(catalogue.find("mine"))
+    found = calibration.of(registry.find("mine"))
     assert found.n == 60 and 0.5 < found.temperature < 5
     _, validation = training.split(100, Recipe.of(config))
     logits = load_trained("mine", "scratch").logits(scratch.preprocess(x[validation]))
@@ -388,8 +393,8 @@ def test_other_photos_than_those_of_the_training_are_refused(run, photos, monkey
 
 def test_photos_that_are_no_longer_there_are_asked_for(run, monkeypatch, capsys):
     (run / "features.npz").unlink()
-    report = runs.read_json(run / "report.json")
-    runs.write_json(run / "report.json", report | {"features_sha256": "other"})
+    report = store.read_json(run / "report.json")
+    store.write_json(run / "report.json", report | {"features_sha256": "other"})
     assert calibrate(monkeypatch, "mine") == 1
     assert "name its photos with --photos" in capsys.readouterr().err
 

@@ -12,13 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import layers, networks, reports
 from imgrec.approaches import scratch
 from imgrec.approaches.verdict import ClassProbability, Verdict
 from imgrec.approaches.vgg16_weights import Status
-from imgrec.reports import DogReport
-from imgrec.ui import cards, choosers
-from imgrec.ui import scratch as scratch_tab
+from imgrec.evaluation import reports
+from imgrec.evaluation.reports import DogReport
+from imgrec.networks import cifar10 as networks
+from imgrec.networks import layer_table
+from imgrec.ui.approaches import scratch as scratch_tab
+from imgrec.ui.components import model_choosers
+from imgrec.ui.components import verdict_cards as cards
 
 HOSTILE = """<script>alert("1")</script><img src=x onerror='alert(2)'>&"""
 REPORT = DogReport(
@@ -143,13 +146,13 @@ def test_a_number_of_parameters_reads_like_this(number, expected):
 
 
 def test_the_networks_that_ship_are_offered_with_what_they_reach_the_default_first():
-    offered = choosers._networks()
+    offered = model_choosers._networks()
     assert [name for _, name in offered[:2]] == [scratch.DEFAULT, scratch.CLASSIC]
     for title, name in offered[:2]:
         report = reports.scratch(name)
         right, minutes = report.test_accuracy, report.seconds / 60
         assert title == f"{name}: {100 * right:.1f} % right after {minutes:.0f} minutes"
-    gone = choosers.scratch_offered("no such run")
+    gone = model_choosers.scratch_offered("no such run")
     assert gone.value == scratch.DEFAULT and gone.choices == offered
 
 
@@ -297,7 +300,7 @@ def test_the_reason_of_a_failed_download_is_escaped():
 
 
 def test_tables_and_panels_are_escaped():
-    assert_harmless(cards.layers([layers.Layer(HOSTILE, "Dense", (1,), 1)]))
+    assert_harmless(cards.layers([layer_table.Layer(HOSTILE, "Dense", (1,), 1)]))
     assert_harmless(cards.table([HOSTILE], [[1]]))
     assert_harmless(cards.table(["a"], [[HOSTILE]]))
     assert_harmless(cards.table(["a"], [[1]], [HOSTILE]))
@@ -409,7 +412,7 @@ def rows_of(html: str) -> list[list[str]]:
 
 
 def test_the_layer_table_ends_in_the_total():
-    rows = layers.table(networks.classic())
+    rows = layer_table.table(networks.classic())
     html = cards.layers(rows)
     heading, *body, total = rows_of(html)
     assert heading == ["Layer", "Kind", "Output shape", "Parameters", "Multiply–adds"]

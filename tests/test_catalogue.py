@@ -12,11 +12,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from imgrec import catalogue, journal, labels, runs
+from imgrec.data import labels
 from imgrec.errors import ModelError
-from imgrec.journal import Journal, Point
-from imgrec.paths import MODELS
-from imgrec.recipe import HEAD_RECIPES, Recipe
+from imgrec.files.paths import MODELS
+from imgrec.models import registry, run_log, store
+from imgrec.models.run_log import Journal, Point
+from imgrec.training.recipes import HEAD_RECIPES, Recipe
 
 HEADS = ["dog_flatten_1000", "dog_flatten_64", "dog_pooled_1000", "dog_pooled_64"]
 SHIPPED = ["classic", *HEADS, "fast"]
@@ -55,12 +56,12 @@ def runs_dir(tmp_path, monkeypatch) -> Path:
 def finished(folder: Path, kind="scratch", config=None, **report) -> Path:
     weights = {"weight": np.zeros(3, "float32")}
     config = CONFIGS[kind] | (config or {})
-    runs.save(folder, config=config, weights=weights, history=HISTORY, report=report)
+    store.save(folder, config=config, weights=weights, history=HISTORY, report=report)
     return folder
 
 
 def unfinished(folder: Path, moment: float = 1000) -> Path:
-    journal.open_run(folder, Recipe())
+    run_log.open_run(folder, Recipe())
     os.utime(folder / "config.json", (moment, moment))
     return folder
 
@@ -83,7 +84,7 @@ def names(entries) -> list[str]:
 def test_runs_come_first_the_latest_of_them_before_the_others(runs_dir):
     for moment, name in ((1000, "b"), (3000, "a"), (2000, "c")):
         unfinished(runs_dir / name, moment)
-    entries = catalogue.entries()
+    entries = registry.entries()
     assert names(entries) == ["a", "c", "b", *SHIPPED]
     assert [entry.shipped for entry in entries] == [False] * 3 + [True] * len(SHIPPED)
     assert {entry.kind for entry in entries if entry.name in HEADS} == {"transfer"}
@@ -95,7 +96,7 @@ def test_an_entry_tells_what_its_files_hold(runs_dir):
     finished(runs_dir / "done", seconds=23.5, test_accuracy=0.75)
     finished(runs_dir / "head", "transfer", seconds=1.5, test={"accuracy": 0.875})
     folder = unfinished(runs_dir / "stopped")
-    runs.write_json(folder / "history.json", HISTORY)
+    store.write_json(folder / "history.json", HISTORY)
     Journal(folder).write("stopped", message="")
     unfinished(runs_dir / "begun")
     told = {
@@ -107,7 +108,7 @@ def test_an_entry_tells_what_its_files_hold(runs_dir):
             entry.best_validation_accuracy,
             entry.test_accuracy,
         )
-        for entry in catalogue.entries()
+        for entry in registry.entries()
         if not entry.shipped
     }
     assert told == {
@@ -119,7 +120,7 @@ def test_an_entry_tells_what_its_files_hold(runs_dir):
 
 
 def test_without_a_folder_of_runs_only_what_ships_is_there(runs_dir):
-    assert names(catalogue.entries()) == SHIPPED
+    assert names(registry.entries()) == SHIPPED
     assert not runs_dir.exists()
 
 
@@ -148,12 +149,12 @@ def test_a_broken_directory_disturbs_no_other(tmp_path_factory, file, content):
         (finished(runs_dir / "broken") / file).write_bytes(content)
         (runs_dir / "file").touch()
         (runs_dir / "empty").mkdir()
-        entries = catalogue.entries()
+        entries = registry.entries()
         assert {"whole", *SHIPPED} <= set(names(entries)) <= {"whole", "broken", *SHIPPED}
         for entry in entries:
             assert isinstance(entry.network, str) and entry.epochs >= 0
-            assert len(catalogue.validation_curve(entry)) <= entry.epochs
-            catalogue.training_curve(entry)
+            assert len(registry.validation_curve(entry)) <= entry.epochs
+            registry.training_curve(entry)
 
 
 def test_what_can_be_used_is_finished_and_knows_the_right_classes(runs_dir):
@@ -161,8 +162,8 @@ def test_what_can_be_used_is_finished_and_knows_the_right_classes(runs_dir):
     unfinished(runs_dir / "begun")
     finished(runs_dir / "dogs", "transfer")
     finished(runs_dir / "cats", "transfer", {"classes": ["cat"]})
-    assert names(catalogue.finished("scratch")) == ["classic", "fast", "mine"]
-    assert names(catalogue.finished("transfer")) == [*HEADS, "dogs"]
+    assert names(registry.finished("scratch")) == ["classic", "fast", "mine"]
+    assert names(registry.finished("transfer")) == [*HEADS, "dogs"]
 
 
 # Names
@@ -191,13 +192,13 @@ LONG = "x" * 61
 @pytest.mark.parametrize("name", [*HOSTILE, *RESERVED, LONG, "<b>", "a*", "a?"])
 def test_a_name_that_no_folder_may_have_is_refused(runs_dir, name):
     with pytest.raises(ModelError, match="choose another one"):
-        catalogue.check_name(name)
+        registry.check_name(name)
 
 
 @pytest.mark.parametrize("name", ["x", "Ünïcode 2", "数字", "a.b-c_d+e", "x" * 60, "constant", "1"])
 def test_other_names_are_taken_as_they_are(runs_dir, name):
-    assert catalogue.check_name(name) == name
-    assert catalogue.check_name(f"  {name} ") == name
+    assert registry.check_name(name) == name
+    assert registry.check_name(f"  {name} ") == name
 
 
 @in_one_folder
@@ -207,26 +208,26 @@ def test_every_accepted_name_is_a_folder_of_its_own(tmp_path_factory, name):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMGREC_RUNS", str(runs_dir))
         try:
-            accepted = catalogue.check_name(name)
+            accepted = registry.check_name(name)
         except ModelError:
             return
         finished(runs_dir / accepted)
-        assert names([catalogue.find(accepted)]) == listed(runs_dir) == [accepted]
+        assert names([registry.find(accepted)]) == listed(runs_dir) == [accepted]
 
 
 @pytest.mark.parametrize("name", ["mine", "MINE", "classic", "Classic", "vgg16_base"])
 def test_a_taken_name_is_refused(runs_dir, name):
     unfinished(runs_dir / "Mine")
     with pytest.raises(ModelError, match=f"There is a {name} already"):
-        catalogue.check_name(name)
+        registry.check_name(name)
 
 
 def test_a_fresh_name_gets_a_number_where_it_is_taken(runs_dir):
-    assert catalogue.fresh_name("new") == "new"
+    assert registry.fresh_name("new") == "new"
     for expected in ("new", "new-2", "new-3"):
-        assert catalogue.fresh_name("new") == expected
+        assert registry.fresh_name("new") == expected
         unfinished(runs_dir / expected)
-    assert catalogue.fresh_name("classic") == "classic-2"
+    assert registry.fresh_name("classic") == "classic-2"
 
 
 # One entry
@@ -234,12 +235,12 @@ def test_a_fresh_name_gets_a_number_where_it_is_taken(runs_dir):
 
 def test_an_entry_is_found_by_its_name_and_kind(runs_dir):
     finished(runs_dir / "mine", "transfer")
-    assert catalogue.find("mine").folder == runs_dir / "mine"
-    assert catalogue.find("mine", "transfer") == catalogue.find("mine")
-    assert catalogue.find("classic", "scratch").folder == MODELS / "classic"
+    assert registry.find("mine").folder == runs_dir / "mine"
+    assert registry.find("mine", "transfer") == registry.find("mine")
+    assert registry.find("classic", "scratch").folder == MODELS / "classic"
     for name, kind in (("mine", "scratch"), ("classic", "transfer"), ("vgg16_base", None)):
         with pytest.raises(ModelError, match=f"no trained network '{name}'"):
-            catalogue.find(name, kind)
+            registry.find(name, kind)
 
 
 @given(st.text(max_size=70))
@@ -251,7 +252,7 @@ def test_no_name_leads_out_of_the_folders(name):
     if name in SHIPPED:
         return
     with pytest.raises(ModelError, match="no trained network"):
-        catalogue.find(name)
+        registry.find(name)
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, LONG, "none", "runs/mine"])
@@ -259,9 +260,9 @@ def test_nothing_is_done_to_a_name_that_is_no_entry(runs_dir, tmp_path, name):
     finished(runs_dir / "mine")
     finished(tmp_path / "x")
     for act in (
-        catalogue.delete,
-        lambda name: catalogue.rename(name, "new"),
-        lambda name: catalogue.zipped(name, tmp_path),
+        registry.delete,
+        lambda name: registry.rename(name, "new"),
+        lambda name: registry.zipped(name, tmp_path),
     ):
         with pytest.raises(ModelError, match="no trained network"):
             act(name)
@@ -273,9 +274,9 @@ def test_nothing_is_done_to_a_name_that_is_no_entry(runs_dir, tmp_path, name):
 
 def test_a_renamed_run_is_the_same_run(runs_dir):
     before = contents(finished(runs_dir / "old"))
-    assert catalogue.rename("old", " new ") == "new"
+    assert registry.rename("old", " new ") == "new"
     assert listed(runs_dir) == ["new"] and contents(runs_dir / "new") == before
-    assert catalogue.find("new").state == "finished"
+    assert registry.find("new").state == "finished"
 
 
 @pytest.mark.parametrize("new", [*HOSTILE, LONG, "CON", "other", "classic"])
@@ -283,33 +284,33 @@ def test_a_run_does_not_get_a_bad_or_taken_name(runs_dir, new):
     finished(runs_dir / "mine")
     finished(runs_dir / "other", test_accuracy=0.5)
     with pytest.raises(ModelError):
-        catalogue.rename("mine", new)
+        registry.rename("mine", new)
     assert listed(runs_dir) == ["mine", "other"]
-    assert catalogue.find("other").test_accuracy == 0.5
+    assert registry.find("other").test_accuracy == 0.5
 
 
 def test_a_deleted_run_is_gone_and_no_other(runs_dir):
     finished(runs_dir / "mine")
     finished(runs_dir / "other")
-    catalogue.delete("mine")
+    registry.delete("mine")
     assert listed(runs_dir) == ["other"]
     with pytest.raises(ModelError, match="no trained network 'mine'"):
-        catalogue.delete("mine")
+        registry.delete("mine")
 
 
-@pytest.mark.parametrize("act", [catalogue.delete, lambda name: catalogue.rename(name, "new")])
+@pytest.mark.parametrize("act", [registry.delete, lambda name: registry.rename(name, "new")])
 def test_what_ships_stays_as_it_is(runs_dir, tmp_path, monkeypatch, act):
-    monkeypatch.setattr(catalogue, "MODELS", tmp_path)
+    monkeypatch.setattr(registry, "MODELS", tmp_path)
     before = contents(finished(tmp_path / "classic"))
     with pytest.raises(ModelError, match="classic ships with the project"):
         act("classic")
     assert contents(tmp_path / "classic") == before
 
 
-@pytest.mark.parametrize("act", [catalogue.delete, lambda name: catalogue.rename(name, "new")])
+@pytest.mark.parametrize("act", [registry.delete, lambda name: registry.rename(name, "new")])
 def test_what_is_being_trained_stays_as_it_is_until_it_is_not(runs_dir, act):
     folder = unfinished(runs_dir / "mine")
-    with journal.hold(folder):
+    with run_log.hold(folder):
         before = contents(folder)
         with pytest.raises(ModelError, match="mine is being trained; stop it first"):
             act("mine")
@@ -329,7 +330,7 @@ def test_a_zip_holds_the_runs_files_and_no_hidden_ones(runs_dir, tmp_path):
     for hidden in (".lock", ".checkpoint.npz.1.tmp"):
         (folder / hidden).touch()
     os.utime(folder / "config.json", (0, 0))  # before the first year that a zip knows
-    archive = catalogue.zipped("mine", tmp_path / "zips")
+    archive = registry.zipped("mine", tmp_path / "zips")
     assert archive == tmp_path / "zips" / "mine.zip"
     with zipfile.ZipFile(archive) as bundle:
         found = {name: bundle.read(name) for name in bundle.namelist()}
@@ -338,7 +339,7 @@ def test_a_zip_holds_the_runs_files_and_no_hidden_ones(runs_dir, tmp_path):
 
 
 def test_what_ships_can_be_zipped_too(runs_dir, tmp_path):
-    with zipfile.ZipFile(catalogue.zipped("classic", tmp_path)) as bundle:
+    with zipfile.ZipFile(registry.zipped("classic", tmp_path)) as bundle:
         assert bundle.read("classic/weights.npz") == (MODELS / "classic/weights.npz").read_bytes()
 
 
@@ -346,7 +347,7 @@ def test_a_folder_that_cannot_be_written_is_told(runs_dir, tmp_path):
     finished(runs_dir / "mine")
     (tmp_path / "file").touch()
     with pytest.raises(ModelError, match="can't be read or written"):
-        catalogue.zipped("mine", tmp_path / "file")
+        registry.zipped("mine", tmp_path / "file")
 
 
 # Curves
@@ -354,9 +355,9 @@ def test_a_folder_that_cannot_be_written_is_told(runs_dir, tmp_path):
 
 def test_curves_of_a_finished_model_have_a_point_an_epoch(runs_dir):
     finished(runs_dir / "mine", seconds=22.0)
-    entry = catalogue.find("mine")
-    assert catalogue.training_curve(entry) == [Point(1, 10, 2.0, 0.25), Point(2, 22, 1.5, 0.5)]
-    assert catalogue.validation_curve(entry) == [
+    entry = registry.find("mine")
+    assert registry.training_curve(entry) == [Point(1, 10, 2.0, 0.25), Point(2, 22, 1.5, 0.5)]
+    assert registry.validation_curve(entry) == [
         Point(1, 10, 1.75, 0.5),
         Point(2, 22, 1.875, 0.375),
     ]
@@ -369,7 +370,7 @@ def test_a_run_whose_points_were_kept_has_them_in_its_curve(runs_dir):
     for step in (1, 2):
         content = {"epoch": 1, "step": step, "steps": 2, "busy": step, "loss": 3, "accuracy": 0}
         book.write("step", **content)
-    assert catalogue.training_curve(catalogue.find("mine")) == [
+    assert registry.training_curve(registry.find("mine")) == [
         Point(0.5, 1, 3, 0),
         Point(1, 2, 3, 0),
     ]
@@ -378,20 +379,20 @@ def test_a_run_whose_points_were_kept_has_them_in_its_curve(runs_dir):
 def test_where_only_the_whole_time_is_known_the_epochs_share_it(runs_dir):
     folder = finished(runs_dir / "mine", seconds=8.0)
     history = {name: HISTORY[name] for name in ("loss", "accuracy")}
-    runs.write_json(folder / "history.json", history)
-    entry = catalogue.find("mine")
-    assert [point.seconds for point in catalogue.training_curve(entry)] == [4, 8]
-    assert catalogue.validation_curve(entry) == []
+    store.write_json(folder / "history.json", history)
+    entry = registry.find("mine")
+    assert [point.seconds for point in registry.training_curve(entry)] == [4, 8]
+    assert registry.validation_curve(entry) == []
 
 
 def test_the_curves_of_all_that_ships_are_whole(runs_dir):
-    for entry in catalogue.entries():
-        curve = catalogue.training_curve(entry)
+    for entry in registry.entries():
+        curve = registry.training_curve(entry)
         assert [point.epochs for point in curve] == list(range(1, entry.epochs + 1))
         assert entry.epochs > 0
 
 
 def test_a_run_that_vanished_meanwhile_has_the_curve_that_is_known(runs_dir):
-    entry = catalogue.find(finished(runs_dir / "mine").name)
+    entry = registry.find(finished(runs_dir / "mine").name)
     shutil.rmtree(runs_dir)
-    assert len(catalogue.training_curve(entry)) == 2
+    assert len(registry.training_curve(entry)) == 2

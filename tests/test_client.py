@@ -15,12 +15,14 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from imgrec import approaches, catalogue, datasets
+from imgrec import approaches
 from imgrec.approaches import scratch
-from imgrec.images import MAX_BYTES, open_image
-from imgrec.paths import IMAGES
-from imgrec.trainer import Limits, Permissions, trainer
-from imgrec.ui.cards import percent
+from imgrec.data import cifar10 as cifar10_data
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import MAX_BYTES, open_image
+from imgrec.models import registry
+from imgrec.training.process import Limits, Permissions, trainer
+from imgrec.ui.components.verdict_cards import percent
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 VERDICT_KEYS = {
@@ -95,7 +97,7 @@ def test_the_shown_probabilities_can_be_chosen_and_both_are_told(client, endpoin
 
 
 def test_a_cifar_10_image_gives_what_the_network_gives_on_the_raw_array(client, tmp_path):
-    images, _ = datasets.cifar10_sample()
+    images, _ = cifar10_data.cifar10_sample()
     expected = scratch.load("classic").run(images[::9].astype("float32") / 255)[0]
     for number, (image, row) in enumerate(zip(images[::9], expected, strict=True)):
         Image.fromarray(image).save(tmp_path / f"{number}.png")
@@ -190,7 +192,7 @@ def test_a_file_of_the_server_cannot_be_asked_for(app):
 
 
 def test_many_calls_at_once_get_their_own_answers(client, tmp_path):
-    images, _ = datasets.cifar10_sample()
+    images, _ = cifar10_data.cifar10_sample()
     chosen = images[::5]
     expected = scratch.predict([Image.fromarray(image) for image in chosen])
     for number, image in enumerate(chosen):
@@ -286,7 +288,7 @@ def test_a_scratch_network_is_trained_and_asked_while_it_trains(client, trains):
     assert verdict["model"] == f"classic CNN, run {run}"
     first = client.predict(api_name="/runs")[0]
     assert first["name"] == run and first["test_accuracy"] == status["test_accuracy"]
-    catalogue.delete(run)
+    registry.delete(run)
     with pytest.raises(AppError, match="There is no trained network"):
         ask(client, "/scratch", DOG, 5, run)
 
@@ -301,7 +303,7 @@ def test_a_training_stopped_at_once_can_be_resumed_and_finished(client, trains):
     client.predict(run, "resume", api_name="/train_control")
     client.predict(run, "finish", api_name="/train_control")
     assert wait_for(client, run, "finished")["epoch"] == 1
-    catalogue.delete(run)
+    registry.delete(run)
 
 
 def test_a_head_is_trained_in_a_moment(client):
@@ -310,7 +312,7 @@ def test_a_head_is_trained_in_a_moment(client):
     assert status["best_validation_accuracy"] > 0.5
     (verdict,) = ask(client, "/transfer", DOG, run)["verdicts"]
     assert verdict["model"].endswith(run) and verdict["classes"][0]["label"] == "dog"
-    catalogue.delete(run)
+    registry.delete(run)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from imgrec import convolution, labels, parts
 from imgrec.approaches import scratch
-from imgrec.convolution import HAND_MADE, LEARNT, REACH, SHIFTS, WINDOWS, Kernel
+from imgrec.data import labels
 from imgrec.errors import ImgrecError
-from imgrec.images import open_image
-from imgrec.paths import IMAGES
+from imgrec.explaining.lessons import convolution
+from imgrec.explaining.lessons import pooling_dropout_dense as parts
+from imgrec.explaining.lessons.convolution import HAND_MADE, LEARNT, REACH, SHIFTS, WINDOWS, Kernel
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import open_image
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 WEIGHTS = st.floats(-4, 4, width=32)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from conftest import as_upload
 
-from imgrec import convolution
 from imgrec.approaches import scratch
-from imgrec.convolution import HAND_MADE, SHIFTS
-from imgrec.images import open_image
-from imgrec.paths import IMAGES
-from imgrec.ui import convolution as lesson
-from imgrec.ui import maps, shift
+from imgrec.explaining.lessons import convolution
+from imgrec.explaining.lessons.convolution import HAND_MADE, SHIFTS
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import open_image
+from imgrec.ui.lessons import convolution as lesson
+from imgrec.ui.lessons import feature_map_html, shift_invariance
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 SOURCE = as_upload(DOG)
@@ -39,7 +39,7 @@ def map_value(key, row, column, side=32):
 def test_the_sum_that_is_shown_is_the_maps_value(key, row, column, side):
     html = draw(kernel=key, row=row, column=column, side=side)
     shown = re.findall(r"<b>(−?\d+\.\d{3})</b>", html)
-    assert shown == [maps.signed(map_value(key, row, column, side), 3)]
+    assert shown == [feature_map_html.signed(map_value(key, row, column, side), 3)]
     assert html.count("<table>") == (9 if key.startswith("learnt") else 3)
     assert f"At row {row}, column {column}." in html
 
@@ -67,26 +67,28 @@ def test_while_it_slides_the_map_fills_up_to_the_kernel(monkeypatch):
 def test_a_map_says_in_words_what_it_shows():
     values = np.zeros((4, 4), "float32")
     values[1, 2] = -3
-    html = maps.map_figure(values, "A <map>")
+    html = feature_map_html.map_figure(values, "A <map>")
     assert (
         "A &lt;map&gt;: 4 × 4 values from −3.00 to 0.00; the strongest is at row 2, column 3"
         in html
     )
-    assert "blue below zero" in maps.legend(values) and "3.00" in maps.legend(values)
-    assert "Black is zero" in maps.legend(-values)
-    assert maps.map_picture(np.zeros((2, 2))).getextrema() == ((0, 0),) * 3
+    assert "blue below zero" in feature_map_html.legend(
+        values
+    ) and "3.00" in feature_map_html.legend(values)
+    assert "Black is zero" in feature_map_html.legend(-values)
+    assert feature_map_html.map_picture(np.zeros((2, 2))).getextrema() == ((0, 0),) * 3
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.004, "0.00"), (-0.004, "0.00"), (-1.5, "−1.50"), (1234, "1,234.00")]
 )
 def test_numbers_have_a_real_minus_and_no_minus_zero(value, text):
-    assert maps.signed(value, 2) == text
+    assert feature_map_html.signed(value, 2) == text
 
 
 def test_the_grid_says_what_the_network_says():
     answers = convolution.answers(convolution.view(open_image(DOG), 32))
-    html = shift._grid(SOURCE)
+    html = shift_invariance._grid(SOURCE)
     (verdict,) = scratch.predict([open_image(DOG)])
     kept = dict(answers.counts())[verdict.classes[0].label]
     assert f"<b>{verdict.classes[0].label}</b>" in html and f"<b>{kept} of 289</b>" in html
@@ -96,12 +98,12 @@ def test_the_grid_says_what_the_network_says():
 
 
 def test_an_answer_that_never_changes_is_said_to_stay():
-    html = shift.shift_grid(convolution.Answers(np.eye(10)[np.full((17, 17), 3)]))
+    html = shift_invariance.shift_grid(convolution.Answers(np.eye(10)[np.full((17, 17), 3)]))
     assert "289 of 289" in html and "for all of them" in html
 
 
 def test_a_shift_is_shown_with_what_is_measured():
-    html = shift._views(SOURCE, "upright", "", 3, -2)
+    html = shift_invariance._views(SOURCE, "upright", "", 3, -2)
     assert "3 right, 2 up" in html and "no difference at all at 756 places" in html
     shares = convolution.forgiven(
         convolution.pixels(convolution.view(open_image(DOG), 32), 1), HAND_MADE["upright"]
@@ -111,10 +113,12 @@ def test_a_shift_is_shown_with_what_is_measured():
 
 
 def test_without_a_picture_it_says_what_to_do():
-    assert lesson._draw(None, *SETTING.values()) == maps.EMPTY
-    assert [frame[2] for frame in lesson._slide(None, *SETTING.values())] == [maps.EMPTY]
-    assert shift._views(None, "upright", "", 0, 0) == maps.EMPTY
-    assert shift._grid(None) == ""
+    assert lesson._draw(None, *SETTING.values()) == feature_map_html.EMPTY
+    assert [frame[2] for frame in lesson._slide(None, *SETTING.values())] == [
+        feature_map_html.EMPTY
+    ]
+    assert shift_invariance._views(None, "upright", "", 0, 0) == feature_map_html.EMPTY
+    assert shift_invariance._grid(None) == ""
 
 
 # Forged calls to the running app
@@ -185,4 +189,4 @@ def test_forged_presses_get_one_sentence(app, name, value, sentence):
 def test_a_kernel_that_was_never_offered_gets_one_sentence():
     assert "There is no such kernel" in draw(kernel="learnt-99")
     assert "needs nine numbers" in draw(kernel="own", own="1 2")
-    assert "There is no such kernel" in shift._views(SOURCE, "none", "", 0, 0)
+    assert "There is no such kernel" in shift_invariance._views(SOURCE, "none", "", 0, 0)

@@ -13,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import datasets, exploring, labels
-from imgrec.background import Status
+from imgrec.background_job import Status
+from imgrec.data import cifar10 as cifar10_data
+from imgrec.data import cifar10_statistics, labels
 from imgrec.errors import DataError
-from imgrec.trainer import Permissions, trainer
-from imgrec.ui import data, data_cards
-from imgrec.ui.data_cards import Place
+from imgrec.training.process import Permissions, trainer
+from imgrec.ui.data import html as data_html
+from imgrec.ui.data import tab
+from imgrec.ui.data.html import Place
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def test_the_endpoint_gives_images_of_a_class_with_their_labels(client, cache):
         "split": "test",
         "seed": 7,
     }
-    images, classes = datasets.cifar10_sample()
+    images, classes = cifar10_data.cifar10_sample()
     assert len({image["index"] for image in answer["images"]}) == 4
     for image in answer["images"]:
         assert image["class"] == "frog" and image["label"] == 6
@@ -99,7 +101,7 @@ def test_what_cannot_be_drawn_gets_one_sentence(client, cache, arguments, senten
 @given(st.one_of(st.floats(), st.booleans(), st.text(), st.none(), st.integers()))
 def test_only_a_whole_number_in_the_range_is_one(value):
     try:
-        number = data._whole("n", value, 1, 100)
+        number = tab._whole("n", value, 1, 100)
     except DataError as error:
         assert str(error) == "n: choose a whole number from 1 to 100."
     else:
@@ -113,7 +115,7 @@ def test_a_place_is_found_again_by_its_text():
     place = Place.of("sample/test/99")
     assert Place.of(str(place)) == place
     assert place.title == "sample image 99" and place.label == 9
-    images, _ = datasets.cifar10_sample()
+    images, _ = cifar10_data.cifar10_sample()
     np.testing.assert_array_equal(np.asarray(place.image), images[99])
 
 
@@ -133,7 +135,7 @@ def test_an_image_that_is_not_there_is_refused(number):
 
 
 def test_the_tiles_are_ten_named_buttons_of_each_class():
-    html = data_cards.tiles(exploring.named("sample"), "test", 3)
+    html = data_html.tiles(cifar10_statistics.named("sample"), "test", 3)
     alts = re.findall(r'<button [^>]*data-press="sample/test/\d+"[^>]*><img [^>]*alt="(.*?)"', html)
     assert len(alts) == len(set(alts)) == 100
     for name in labels.CIFAR10:
@@ -142,61 +144,61 @@ def test_the_tiles_are_ten_named_buttons_of_each_class():
 
 @pytest.mark.parametrize("value", ["full/test/x", "", None, 3, {"a": 1}, "sample/train/1"])
 def test_a_forged_press_is_answered_in_a_sentence(value):
-    shown, button, place = data.enlarge("classic", pressing(value))
+    shown, button, place = tab.enlarge("classic", pressing(value))
     assert "That did not work" in shown and place == "" and button.visible is False
-    assert "error" in data.show_cell(("sample", "classic"), pressing(value))
+    assert "error" in tab.show_cell(("sample", "classic"), pressing(value))
 
 
 @pytest.mark.parametrize("name", ["../classic", None, ["classic"], "<b>"])
 def test_a_forged_network_is_answered_in_a_sentence(name, cache):
-    assert "That did not work" in data.enlarge(name, pressing("sample/test/1"))[0]
-    state, shown, *_ = data.measure(name, ("", ""), lambda *done, **named: None)
+    assert "That did not work" in tab.enlarge(name, pressing("sample/test/1"))[0]
+    state, shown, *_ = tab.measure(name, ("", ""), lambda *done, **named: None)
     assert state == ("", "") and "no trained network" in shown and "<b>" not in shown
 
 
 def test_forged_splits_and_scales_are_answered_in_a_sentence(cache):
     for split in ("train", "x", None, ["test"]):
-        assert "That did not work" in data.draw(split, 0)[0]
+        assert "That did not work" in tab.draw(split, 0)[0]
     for scale in ("log", None, ["unit"]):
-        assert "That did not work" in data.pixels(scale)
+        assert "That did not work" in tab.pixels(scale)
 
 
 # Numbers
 
 
 def test_pixel_values_are_written_for_people():
-    assert data_cards._short(-0.00001, "standard") == "0.0000"
-    assert data_cards._short(-1.98921, "standard") == "−1.9892"
-    assert data_cards._short(255.0, "stored") == "255"
-    assert data_cards._short(125.307, "stored") == "125.3"
+    assert data_html._short(-0.00001, "standard") == "0.0000"
+    assert data_html._short(-1.98921, "standard") == "−1.9892"
+    assert data_html._short(255.0, "stored") == "255"
+    assert data_html._short(125.307, "stored") == "125.3"
 
 
 def test_the_pixels_show_the_numbers_of_the_data(cache):
-    found = exploring.statistics(exploring.current())
-    assert f"<td>{found.mean[0]:.4f}</td>" in data.pixels("unit")
-    assert f"<td>{found.deviation[2] * 255:.1f}</td>" in data.pixels("stored")
-    assert data.pixels("standard").count("mean 0.0000</figcaption>") == 3
+    found = cifar10_statistics.statistics(cifar10_statistics.current())
+    assert f"<td>{found.mean[0]:.4f}</td>" in tab.pixels("unit")
+    assert f"<td>{found.deviation[2] * 255:.1f}</td>" in tab.pixels("stored")
+    assert tab.pixels("standard").count("mean 0.0000</figcaption>") == 3
 
 
 def test_counts_and_sentences_come_from_the_data(cache, cifar10):
-    small = exploring.named("sample")
-    assert "exactly 10 test images of each class" in data_cards.made(small)
-    assert data_cards.counts(small).count("<span>10 test</span>") == 10
+    small = cifar10_statistics.named("sample")
+    assert "exactly 10 test images of each class" in data_html.made(small)
+    assert data_html.counts(small).count("<span>10 test</span>") == 10
     train, test = (
-        exploring.Split(x, y)
+        cifar10_statistics.Split(x, y)
         for x, y in ((cifar10.x_train, cifar10.y_train), (cifar10.x_test, cifar10.y_test))
     )
-    full = exploring.DataSet("full", {"train": train, "test": test})
-    assert "the test batch has exactly 1,000 images of each class" in data_cards.made(full)
-    assert "together they have exactly 5,000 of each" in data_cards.made(full)
-    assert data_cards.counts(full).count("<span>5,000 training</span>") == 10
+    full = cifar10_statistics.DataSet("full", {"train": train, "test": test})
+    assert "the test batch has exactly 1,000 images of each class" in data_html.made(full)
+    assert "together they have exactly 5,000 of each" in data_html.made(full)
+    assert data_html.counts(full).count("<span>5,000 training</span>") == 10
 
 
 def test_the_matrix_names_its_cells():
-    small = exploring.named("sample")
+    small = cifar10_statistics.named("sample")
     found = np.eye(10, dtype="float32")[small.splits["test"].labels]  # all right
     found[30:33] = np.eye(10, dtype="float32")[5]  # but for three cats that are called dogs
-    html = data_cards.matrix("<i>", small, found)
+    html = data_html.matrix("<i>", small, found)
     assert 'aria-label="cat taken for dog: 3"' in html and 'data-press="3/5"' in html
     assert 'aria-label="cat taken for cat: 7"' in html
     assert html.count("<button") == 11 and html.count("<td>0</td>") == 89
@@ -204,43 +206,43 @@ def test_the_matrix_names_its_cells():
 
 
 def test_a_cell_shows_its_images(cache):
-    state, matrix, _, surest = data.measure("classic", ("", ""), lambda *done, **named: None)
+    state, matrix, _, surest = tab.measure("classic", ("", ""), lambda *done, **named: None)
     assert state == ("sample", "classic")
-    assert data.measure("classic", state) == (gr.skip(),) * 4  # nothing is done twice
+    assert tab.measure("classic", state) == (gr.skip(),) * 4  # nothing is done twice
     cell, number = re.findall(r'class="wrong".*?data-press="(\d/\d)".*?: (\d+)"', matrix)[0]
-    shown = data.show_cell(state, pressing(cell))
+    shown = tab.show_cell(state, pressing(cell))
     assert shown.count("<button") == int(number)
     wrong = sum(map(int, re.findall(r'class="wrong"[^>]*>(\d+)</button>', matrix)))
-    assert surest.count("<button") == min(data.SUREST, wrong)
+    assert surest.count("<button") == min(tab.SUREST, wrong)
 
 
 # Which data
 
 
 def test_the_tab_goes_over_to_the_full_set_when_it_is_there(cifar10):
-    source, parts, timer, heading, box, *_ = data.look("sample")
+    source, parts, timer, heading, box, *_ = tab.look("sample")
     assert source == "full" and parts.selected == "images" and not timer.active
     assert "50,000 training images and 10,000 test images" in heading and box.visible is False
-    assert data.look("full")[1] == gr.skip()
+    assert tab.look("full")[1] == gr.skip()
 
 
 def test_the_full_set_is_offered_unless_downloads_are_off(cache, monkeypatch):
     started = []
-    monkeypatch.setattr(datasets, "start_fetching_cifar10", lambda: started.append(True))
-    source, parts, _, heading, box, _, fetch, stop = data.look("")
+    monkeypatch.setattr(cifar10_data, "start_fetching_cifar10", lambda: started.append(True))
+    source, parts, _, heading, box, _, fetch, stop = tab.look("")
     assert source == "sample" and parts == gr.skip() and "built-in sample" in heading
     assert box.visible and fetch.visible and not stop.visible
-    data.start_fetching()
+    tab.start_fetching()
     assert started == [True]
     monkeypatch.setattr(trainer, "permissions", Permissions(download=False))
-    *_, text, fetch, _ = data.look("")
+    *_, text, fetch, _ = tab.look("")
     assert "Downloads are off" in text and not fetch.visible
-    data.start_fetching()
+    tab.start_fetching()
     assert started == [True]
 
 
 def test_while_it_is_fetched_the_tab_looks_again(cache, monkeypatch):
     running = Status(running=True, what="here", done=70_000_000, total=140_000_000)
-    monkeypatch.setattr(datasets.fetching_cifar10, "status", running)
-    _, _, timer, _, _, text, fetch, stop = data.look("sample")
+    monkeypatch.setattr(cifar10_data.fetching_cifar10, "status", running)
+    _, _, timer, _, _, text, fetch, stop = tab.look("sample")
     assert timer.active and "70 of 140 MB" in text and not fetch.visible and stop.visible

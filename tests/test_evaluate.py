@@ -13,11 +13,11 @@ from gradio.media import get_image
 from PIL import Image
 from sklearn import metrics
 
-from imgrec import labelled, labels
 from imgrec.approaches import scratch
-from imgrec.datasets import Cifar10, cifar10_sample
-from imgrec.images import open_image
-from imgrec.paths import ROOT
+from imgrec.data import labelled_images, labels
+from imgrec.data.cifar10 import Cifar10, cifar10_sample
+from imgrec.files.paths import ROOT
+from imgrec.images.decode import open_image
 
 CHEETAH, LION, GOLDFISH = 293, 291, 1
 
@@ -184,8 +184,8 @@ def test_dogs_alone_have_no_roc_auc(evaluate, photos, tmp_path):
 
 def test_without_data_it_takes_what_ships(evaluate, tmp_path, monkeypatch):
     pixels, kinds = cifar10_sample()
-    monkeypatch.setattr("imgrec.datasets.cifar10_sample", lambda: (pixels[48:52], kinds[48:52]))
-    assert labelled.of_sample().count == 4
+    monkeypatch.setattr("imgrec.data.cifar10.cifar10_sample", lambda: (pixels[48:52], kinds[48:52]))
+    assert labelled_images.of_sample().count == 4
     assert evaluate("dogs", "--json", tmp_path / "report.json") == 0
     report = read(tmp_path / "report.json")
     assert (report["n"], report["dogs"], len(report["pictures"])) == (4, 2, 4)
@@ -195,7 +195,7 @@ def test_without_data_it_takes_what_ships(evaluate, tmp_path, monkeypatch):
 def test_cifar10_without_data_takes_the_test_images(evaluate, tmp_path, monkeypatch):
     x, y = cifar10_sample()
     data = Cifar10(x[:0], y[:0], x[::3], y[::3])
-    monkeypatch.setattr("imgrec.datasets.load_cifar10", lambda *listeners: data)
+    monkeypatch.setattr("imgrec.data.cifar10.load_cifar10", lambda *listeners: data)
     assert evaluate("cifar10", "--report", tmp_path / "report.json") == 0
     report = read(tmp_path / "report.json")
     assert report["n"] == 34 and report["command"] == "scripts/evaluate.py cifar10"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from imgrec.evaluation import (
+from imgrec.metrics.classification import (
     BINS,
     Classes,
     Greatest,

@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import explain, labels
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
-from imgrec.approaches.serving import Network, ready
 from imgrec.approaches.verdict import ClassProbability, Verdict
+from imgrec.data import labels
 from imgrec.errors import ModelError
-from imgrec.explain import Deletion, Question, Subject, Target
-from imgrec.images import open_image
-from imgrec.paths import IMAGES
+from imgrec.explaining import explanation as explain
+from imgrec.explaining.explanation import Deletion, Question, Subject, Target
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import open_image
+from imgrec.networks.inference import Network, ready
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 

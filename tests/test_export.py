@@ -19,21 +19,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import datasets, export, export_texts, images, pictures, taught
 from imgrec.approaches import vgg16
+from imgrec.data import cifar10
 from imgrec.errors import CancelledError, TeachError
-from imgrec.teaching import Project
+from imgrec.images import decode
+from imgrec.teaching import classifier, export, export_templates, pictures
+from imgrec.teaching.project import Project
 
 
 @pytest.fixture(scope="module")
 def project() -> Project:
     """Cats and ships, taught, with probabilities that are far from what the head itself says."""
     project = Project()
-    pixels, labels = datasets.cifar10_sample()
+    pixels, labels = cifar10.cifar10_sample()
     for name, label in (("Kätzchen", 3), ("a <ship>", 8)):
         chosen = pixels[labels == label][:5]
         project.add(project.add_class(name), [(str(n), each) for n, each in enumerate(chosen)])
-    taught.teach_project(project)
+    classifier.teach_project(project)
     honest = replace(project.head.honest, temperature=3.0)
     project.keep_head(replace(project.head, honest=honest))
     return project
@@ -60,7 +62,7 @@ def exported(project, tmp_path_factory):
 
 
 def said_by_the_page(project: Project, photo: Path) -> dict[str, float]:
-    verdict = taught.answer_picture(project.head, images.open_image(photo))
+    verdict = classifier.answer_picture(project.head, decode.open_image(photo))
     return {entry.label: entry.probability for entry in verdict.classes}
 
 
@@ -108,7 +110,7 @@ def test_whole_pictures_of_bytes_or_floats_go_in(project, photo, exported):
     import keras
     import tensorflow as tf
 
-    view = np.asarray(vgg16.view(images.open_image(photo)))
+    view = np.asarray(vgg16.view(decode.open_image(photo)))
     pair = np.stack([view, view[:, ::-1]])
     model = keras.models.load_model(exported("keras") / "model.keras", safe_mode=True)
     served = tf.saved_model.load(str(exported("saved_model") / "model"))
@@ -136,7 +138,7 @@ def form(project, monkeypatch):
 
     def answers(views: np.ndarray) -> np.ndarray:
         seen = [Image.fromarray(view.astype(np.uint8)) for view in views]
-        said = taught.answer(project.head, pictures.pooled(seen)).probabilities
+        said = classifier.answer(project.head, pictures.pooled(seen)).probabilities
         said[-1, -1] += told.off
         return said
 
@@ -235,14 +237,14 @@ def example(tmp_path_factory):
     folder = tmp_path_factory.mktemp("example")
     (folder / "labels.txt").write_text("a\nb\n")
     names = {"__name__": "example", "__file__": str(folder / "example.py")}
-    exec(export_texts.EXAMPLE.substitute(asking=""), names)
+    exec(export_templates.EXAMPLE.substitute(asking=""), names)
     return types.SimpleNamespace(**names)
 
 
 def difference(example, file: Path) -> float:
     """Between what the network sees of the file in the example and on the page, 0 to 255."""
     (seen,) = example.view(file)
-    return float(np.abs(seen - np.asarray(vgg16.view(images.open_image(file)))).max())
+    return float(np.abs(seen - np.asarray(vgg16.view(decode.open_image(file)))).max())
 
 
 @settings(max_examples=25, deadline=None)

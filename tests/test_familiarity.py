@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from imgrec import familiarity, labels
-from imgrec.calibration import Calibration
+from imgrec.data import labels
+from imgrec.data.labelled_images import Item, Label, LabelledSet, of_imagenet
 from imgrec.errors import ModelError
-from imgrec.labelled import Item, Label, LabelledSet, of_imagenet
+from imgrec.evaluation import out_of_distribution
+from imgrec.metrics.calibration import Calibration
 
 TABBY, LION, GOLDFISH, ORANGE = 281, 291, 1, 950
 
 
 def test_photos_are_grouped_by_what_is_known_of_their_class():
-    assert familiarity.group(Label(dog=False, cifar10=3)) == "cifar10"
-    grouped = [familiarity.group(of_imagenet(i)) for i in (TABBY, LION, GOLDFISH, ORANGE)]
+    assert out_of_distribution.group(Label(dog=False, cifar10=3)) == "cifar10"
+    grouped = [out_of_distribution.group(of_imagenet(i)) for i in (TABBY, LION, GOLDFISH, ORANGE)]
     assert grouped == ["ten_kinds", "unclear", "other", "other"]
 
 
@@ -36,7 +37,7 @@ def network(monkeypatch):
         logits=logits,
         calibration=Calibration(1.5, 0.1, 0.01, 100, "some", 100.0, 0.95),
     )
-    monkeypatch.setattr(familiarity, "load_trained", lambda name, kind: loaded)
+    monkeypatch.setattr(out_of_distribution, "load_trained", lambda name, kind: loaded)
     return loaded
 
 
@@ -53,7 +54,7 @@ def test_what_is_flagged_and_the_roc_auc_of_each_score(network):
     familiar = [(250, 0), (90, 0), (200, 199), (180, 0)]
     other = [(190, 0), (50, 49), (99, 0), (101, 100), (60, 60)]
     seen = []
-    measured = familiarity.measure(
+    measured = out_of_distribution.measure(
         set_of(*((Label(cifar10=1), *colour) for colour in familiar)),
         set_of(
             *((of_imagenet(GOLDFISH), *colour) for colour in other),
@@ -94,8 +95,8 @@ def test_what_is_flagged_and_the_roc_auc_of_each_score(network):
 
 def test_without_other_things_there_is_no_roc_auc(network):
     familiar, photos = set_of((Label(cifar10=1), 1, 0)), set_of((of_imagenet(TABBY), 1, 0))
-    measured = familiarity.measure(familiar, photos)
-    assert measured["auroc"] == dict.fromkeys(familiarity.SCORES)
+    measured = out_of_distribution.measure(familiar, photos)
+    assert measured["auroc"] == dict.fromkeys(out_of_distribution.SCORES)
     assert measured["groups"]["other"] == {"n": 0, "flagged": None, "low": 0, "high": 1}
 
 
@@ -103,7 +104,7 @@ def test_a_network_without_the_sign_is_refused(network):
     some = set_of((Label(cifar10=1), 1, 0))
     network.calibration = None
     with pytest.raises(ModelError, match=r"fast has no calibration; run scripts/calibrate\.py"):
-        familiarity.measure(some, some)
+        out_of_distribution.measure(some, some)
 
 
 def test_the_unclear_ones_are_none_of_the_ten():

@@ -5,13 +5,14 @@ import time
 
 import pytest
 
-from imgrec import catalogue, heads, runs
 from imgrec.approaches import vgg16
 from imgrec.errors import DataError, ImgrecError, ModelError
-from imgrec.head_trainer import SHIPPED, HeadTrainer
-from imgrec.paths import runs_dir
-from imgrec.recipe import HeadRecipe
-from imgrec.trainer import Limits, Permissions, trainer
+from imgrec.files.paths import runs_dir
+from imgrec.models import registry, store
+from imgrec.training import heads
+from imgrec.training.head_job import SHIPPED, HeadTrainer
+from imgrec.training.process import Limits, Permissions, trainer
+from imgrec.training.recipes import HeadRecipe
 
 RECIPE = HeadRecipe("pooled", epochs=5, batch_size=64, learning_rate=0.3)
 
@@ -34,7 +35,7 @@ def ended(head_trainer: HeadTrainer) -> str:
 def test_a_head_learns_from_the_photos_that_ship(head_trainer):
     assert head_trainer.start(RECIPE, name="mine") == "mine"
     assert ended(head_trainer) == ""
-    entry = catalogue.find("mine", "transfer")
+    entry = registry.find("mine", "transfer")
     assert entry.state == "finished" and entry.epochs == 5
     assert entry.report["photos"] == 64 and entry.config["classes"] == ["dog"]
     assert not (entry.folder / "features.npz").exists()  # they ship already
@@ -44,7 +45,7 @@ def test_the_same_recipe_gives_the_same_head(head_trainer):
     for name in ("one", "two"):
         head_trainer.start(RECIPE, name=name)
         assert ended(head_trainer) == ""
-    one, two = (catalogue.find(name).report["weights_sha256"] for name in ("one", "two"))
+    one, two = (registry.find(name).report["weights_sha256"] for name in ("one", "two"))
     assert one == two
 
 
@@ -62,7 +63,7 @@ def test_a_folder_is_extracted_with_progress_and_only_once(head_trainer, photos,
     monkeypatch.setattr(vgg16, "base_features", None)  # would fail if it were called
     head_trainer.start(RECIPE, "photos", "second")
     assert ended(head_trainer) == ""
-    assert catalogue.find("second").report["photos"] == 8
+    assert registry.find("second").report["photos"] == 8
 
 
 def test_an_extraction_can_be_stopped(head_trainer, photos, monkeypatch):
@@ -85,7 +86,7 @@ def test_an_extraction_can_be_stopped(head_trainer, photos, monkeypatch):
     go_on.set()
     assert "was stopped" in ended(head_trainer)
     with pytest.raises(ModelError):
-        catalogue.find("stopped")
+        registry.find("stopped")
 
 
 def test_a_folder_that_lost_its_photos_is_told(head_trainer, photos):
@@ -94,14 +95,14 @@ def test_a_folder_that_lost_its_photos_is_told(head_trainer, photos):
         file.write_bytes(b"no picture")
     head_trainer.start(RECIPE, "photos")
     assert "no usable photos of one of the two classes" in ended(head_trainer)
-    assert [entry for entry in catalogue.entries() if not entry.shipped] == []
+    assert [entry for entry in registry.entries() if not entry.shipped] == []
 
 
 def test_a_full_disk_is_told_and_leaves_no_run(head_trainer, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runs, "write", full)
+    monkeypatch.setattr(store, "write", full)
     head_trainer.start(RECIPE, name="full")
     assert "can't be written (No space left on device)" in ended(head_trainer)
     assert not (runs_dir() / "full").exists()

@@ -9,15 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import calibration, catalogue, heads, labels, networks, runs
 from imgrec.approaches import transfer, vgg16
-from imgrec.approaches.serving import BATCH
-from imgrec.datasets import draw_dog_photos, is_dog, labelled_files
+from imgrec.data import labels
+from imgrec.data.cifar10 import draw_dog_photos, is_dog, labelled_files
 from imgrec.errors import CancelledError, DataError, ImageError, ModelError
-from imgrec.evaluation import binary_metrics
-from imgrec.heads import Photos
-from imgrec.paths import MODELS
-from imgrec.recipe import HEAD_RECIPES, HeadRecipe
+from imgrec.files.paths import MODELS
+from imgrec.metrics import calibration
+from imgrec.metrics.classification import binary_metrics
+from imgrec.models import registry, store
+from imgrec.networks import cifar10 as networks
+from imgrec.networks.inference import BATCH
+from imgrec.training import heads
+from imgrec.training.heads import Photos
+from imgrec.training.recipes import HEAD_RECIPES, HeadRecipe
 
 QUICK = HeadRecipe("pooled", epochs=3, batch_size=8, learning_rate=0.1)
 
@@ -194,7 +198,7 @@ def wrong_byte(content: bytes) -> bytes:
 
 
 def other_arrays(content: bytes) -> bytes:
-    return runs.pack({"other": np.zeros(3)})
+    return store.pack({"other": np.zeros(3)})
 
 
 def nothing(content: bytes) -> bytes:
@@ -214,13 +218,13 @@ def test_a_damaged_cache_entry_is_made_anew(folder, passes, cache, damage):
     passes.clear()
     assert heads.extract(files).sha256() == before.sha256()
     assert passes == [1]
-    assert runs.unpack(entry.read_bytes())["features"].shape == (7, 7, 512)
+    assert store.unpack(entry.read_bytes())["features"].shape == (7, 7, 512)
 
 
 def test_the_cache_holds_one_entry_a_photo_and_nothing_temporary(folder, passes, cache):
     files = labelled_files(folder, "dog")
     heads.extract(files)
-    digests = {runs.sha256(file.read_bytes()) for file, _ in files}
+    digests = {store.sha256(file.read_bytes()) for file, _ in files}
     assert {entry.name for entry in (cache / "features").iterdir()} == {
         f"{digest}.npz" for digest in digests
     }
@@ -390,7 +394,7 @@ def test_a_saved_head_is_a_model_directory_with_its_features(tmp_path, monkeypat
     head, history = heads.train_head(QUICK, photos)
     run = tmp_path / "dog_pooled_mine"
     heads.save_head(run, QUICK, "dog", photos, head, history, {"seconds": 1.5, "test": None})
-    saved = runs.load(run)
+    saved = store.load(run)
     assert saved.config == {
         "network": "pooled",
         "classes": ["dog"],
@@ -403,12 +407,12 @@ def test_a_saved_head_is_a_model_directory_with_its_features(tmp_path, monkeypat
     assert saved.report["seed"] == QUICK.seed and saved.report["seconds"] == 1.5
     assert {array.dtype for array in saved.weights.values()} == {np.dtype("float16")}
 
-    beside = runs.unpack((run / "features.npz").read_bytes())
+    beside = store.unpack((run / "features.npz").read_bytes())
     np.testing.assert_array_equal(beside["features"], photos.features)
     np.testing.assert_array_equal(beside["labels"], photos.labels)
     assert tuple(beside["files"]) == photos.files
     assert len(list(run.iterdir())) == 6
-    measured = calibration.of(catalogue.at(run))
+    measured = calibration.of(registry.at(run))
     assert measured.n == 40 and measured.split.startswith("5-fold")
 
     monkeypatch.setenv("IMGREC_RUNS", str(tmp_path))
@@ -448,7 +452,7 @@ def test_a_head_for_another_question_is_not_offered(tmp_path, monkeypatch):
 
 
 def test_the_photos_that_ship_are_those_of_the_shipped_head():
-    photos, report = heads.shipped_photos(), runs.load(MODELS / transfer.DEFAULT).report
+    photos, report = heads.shipped_photos(), store.load(MODELS / transfer.DEFAULT).report
     assert photos.sha256() == report["features_sha256"]
     assert len(photos.files) == len(photos.labels) == report["photos"] == 64
 
@@ -457,8 +461,8 @@ def test_the_photos_that_ship_are_those_of_the_shipped_head():
     "name", [path.parent.name for path in sorted(MODELS.glob("dog_*/features.npz"))]
 )
 def test_training_again_on_the_shipped_features_decides_as_the_shipped_head(name):
-    saved = runs.load(MODELS / name)
-    photos = Photos(**runs.unpack((MODELS / name / "features.npz").read_bytes()))
+    saved = store.load(MODELS / name)
+    photos = Photos(**store.unpack((MODELS / name / "features.npz").read_bytes()))
     assert photos.sha256() == saved.report["features_sha256"]
     assert len(photos.labels) == saved.report["photos"] == len(set(photos.files.tolist()))
     head, history = heads.train_head(HeadRecipe(**saved.config["recipe"]), photos)
@@ -510,7 +514,7 @@ def test_the_draw_depends_on_its_seed_alone():
 
 
 def test_the_shipped_head_was_trained_on_the_draw_of_seed_1():
-    files = runs.unpack((MODELS / transfer.DEFAULT / "features.npz").read_bytes())["files"]
+    files = store.unpack((MODELS / transfer.DEFAULT / "features.npz").read_bytes())["files"]
     drawn = draw_dog_photos(np.arange(1000), seed=1)
     wnids = {labels.imagenet()[i].wnid for i in np.flatnonzero(drawn)}
     assert {str(name)[:9] for name in files} == wnids

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import ExifTags, Image, ImageFile
 
-from imgrec import images
 from imgrec.errors import ImageError
-from imgrec.images import MAX_BYTES, MAX_PIXELS, MAX_SIDE, centre_crop, open_image, square
+from imgrec.images import decode
+from imgrec.images.decode import MAX_BYTES, MAX_PIXELS, MAX_SIDE, centre_crop, open_image, square
 
 GRAY_MODES = ["1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"]
 MODES = [*GRAY_MODES, "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"]
@@ -619,12 +619,12 @@ def test_the_refusal_calls_it_by_the_name_given(source):
 
 def test_a_file_is_read_whole_or_refused(tmp_path):
     (tmp_path / "a.png").write_bytes(b"whatever it is")
-    assert images.read_file(tmp_path / "a.png") == b"whatever it is"
+    assert decode.read_file(tmp_path / "a.png") == b"whatever it is"
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(ImageError, match=r"^a\.png is empty"):
-        images.read_file(tmp_path / "a.png")
+        decode.read_file(tmp_path / "a.png")
     with pytest.raises(ImageError, match=r"^dog/b is a folder"):
-        images.read_file(tmp_path, "dog/b")
+        decode.read_file(tmp_path, "dog/b")
 
 
 def test_a_format_outside_the_list_is_not_tried(monkeypatch):
@@ -827,7 +827,7 @@ def test_a_long_strip_is_cropped_before_it_is_enlarged(size, crop):
 @given(st.integers(1, 90), st.integers(1, 90), st.one_of(st.none(), st.integers(1, 60)))
 def test_a_data_uri_holds_the_picture_within_bounds(width, height, max_side):
     image = Image.fromarray(noise(height, width))
-    head, _, body = images.to_png_data_uri(image, max_side).partition(",")
+    head, _, body = decode.to_png_data_uri(image, max_side).partition(",")
     result = open_image(base64.b64decode(body, validate=True))
     assert head == "data:image/png;base64"
     if max_side is None or max(image.size) <= max_side:

@@ -15,17 +15,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import journal, labels, runs
+from imgrec.data import labels
 from imgrec.errors import ModelError
-from imgrec.journal import EVENTS, Guess, Journal, Step, StopTrainingError
-from imgrec.paths import ROOT
-from imgrec.recipe import Recipe
+from imgrec.files.paths import ROOT
+from imgrec.models import run_log, store
+from imgrec.models.run_log import EVENTS, Guess, Journal, Step, StopTrainingError
+from imgrec.training.recipes import Recipe
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from imgrec import journal
-with journal.hold(Path(sys.argv[1])):
+from imgrec.models import run_log
+with run_log.hold(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -57,7 +58,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(journal, "time", clock)
+    monkeypatch.setattr(run_log, "time", clock)
     return clock
 
 
@@ -71,7 +72,7 @@ def files(run: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in run.iterdir()}
 
 
-def events(run: Path, *names: str) -> list[journal.Event]:
+def events(run: Path, *names: str) -> list[run_log.Event]:
     lines = (run / EVENTS).read_text().splitlines()
     return [event for event in map(json.loads, lines) if event["event"] in names or not names]
 
@@ -81,39 +82,39 @@ def events(run: Path, *names: str) -> list[journal.Event]:
 
 def test_a_fresh_run_gets_its_recipe(tmp_path):
     recipe = Recipe(epochs=3, augmentation=True)
-    journal.open_run(tmp_path / "runs" / "new", recipe)
-    config = runs.read_json(tmp_path / "runs" / "new" / "config.json")
+    run_log.open_run(tmp_path / "runs" / "new", recipe)
+    config = store.read_json(tmp_path / "runs" / "new" / "config.json")
     assert Recipe.of(config) == recipe
     assert config["network"] == "classic" and config["classes"] == list(labels.CIFAR10)
 
 
 def test_a_run_is_opened_again_with_its_own_recipe_only(run):
-    journal.open_run(run, Recipe(epochs=3))
+    run_log.open_run(run, Recipe(epochs=3))
     before = files(run)
-    journal.open_run(run, Recipe(epochs=3))
+    run_log.open_run(run, Recipe(epochs=3))
     with pytest.raises(ModelError, match="The run run was started with another recipe"):
-        journal.open_run(run, Recipe(epochs=4))
+        run_log.open_run(run, Recipe(epochs=4))
     assert files(run) == before
 
 
 def test_a_finished_run_is_not_opened(run):
-    journal.open_run(run, Recipe())
+    run_log.open_run(run, Recipe())
     (run / "report.json").touch()
     with pytest.raises(ModelError, match="The run run has already finished"):
-        journal.open_run(run, Recipe())
+        run_log.open_run(run, Recipe())
 
 
 def test_a_run_that_cannot_be_made_is_told_with_the_reason(tmp_path):
     (tmp_path / "file").touch()
     for place in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(ModelError, match=r"can't be read or written \([A-Z]"):
-            journal.open_run(place, Recipe())
+            run_log.open_run(place, Recipe())
 
 
 def test_a_damaged_configuration_is_told(run):
     (run / "config.json").write_bytes(b"{")
     with pytest.raises(ModelError, match="The run run can't be read or written"):
-        journal.open_run(run, Recipe())
+        run_log.open_run(run, Recipe())
 
 
 # One process holds a run
@@ -133,33 +134,33 @@ def holder(run):
 
 
 def test_a_run_is_held_as_long_as_its_process_lives(run, holder):
-    assert journal.is_held(run)
-    with pytest.raises(ModelError, match="run is being trained already"), journal.hold(run):
+    assert run_log.is_held(run)
+    with pytest.raises(ModelError, match="run is being trained already"), run_log.hold(run):
         pass
     holder.kill()
     holder.wait()
-    assert not journal.is_held(run)
-    with journal.hold(run):
-        assert journal.is_held(run)
+    assert not run_log.is_held(run)
+    with run_log.hold(run):
+        assert run_log.is_held(run)
 
 
 def test_a_run_is_free_after_an_error(run):
-    with pytest.raises(KeyError), journal.hold(run):
+    with pytest.raises(KeyError), run_log.hold(run):
         raise KeyError
-    assert not journal.is_held(run)
+    assert not run_log.is_held(run)
 
 
 def test_a_run_that_was_never_trained_is_not_held(run):
-    assert not journal.is_held(run) and not journal.is_held(run / "absent")
+    assert not run_log.is_held(run) and not run_log.is_held(run / "absent")
     assert list(run.iterdir()) == []
 
 
 def test_many_who_look_at_once_do_not_take_each_other_for_a_holder(run):
-    with journal.hold(run):
+    with run_log.hold(run):
         pass
     seen = []
     lookers = [
-        threading.Thread(target=lambda: seen.extend(journal.is_held(run) for _ in range(50)))
+        threading.Thread(target=lambda: seen.extend(run_log.is_held(run) for _ in range(50)))
         for _ in range(8)
     ]
     for looker in lookers:
@@ -170,9 +171,9 @@ def test_many_who_look_at_once_do_not_take_each_other_for_a_holder(run):
 
 
 def test_what_a_killed_process_left_half_written_is_removed(run):
-    for name in (".checkpoint.npz.123.tmp", f".{journal.STRIP}.tmp", "checkpoint.npz", ".hidden"):
+    for name in (".checkpoint.npz.123.tmp", f".{run_log.STRIP}.tmp", "checkpoint.npz", ".hidden"):
         (run / name).touch()
-    with journal.hold(run):
+    with run_log.hold(run):
         assert sorted(files(run)) == [".hidden", ".lock", "checkpoint.npz"]
 
 
@@ -181,29 +182,29 @@ def test_what_a_killed_process_left_half_written_is_removed(run):
 
 @pytest.mark.parametrize("wish", ["pause", "stop", "finish"])
 def test_a_wish_stands_until_it_is_taken_back(run, wish):
-    assert journal.wish_of(run) is None
-    journal.ask(run, wish)
-    assert journal.wish_of(run) == wish
+    assert run_log.wish_of(run) is None
+    run_log.ask(run, wish)
+    assert run_log.wish_of(run) == wish
     for _ in range(2):
-        journal.ask(run, None)
-        assert journal.wish_of(run) is None
+        run_log.ask(run, None)
+        assert run_log.wish_of(run) is None
     assert files(run) == {}
 
 
 def test_nothing_can_be_wished_of_a_run_that_has_vanished(tmp_path):
     with pytest.raises(ModelError, match="run gone has vanished"):
-        journal.ask(tmp_path / "gone", "pause")
-    assert journal.wish_of(tmp_path / "gone") is None
+        run_log.ask(tmp_path / "gone", "pause")
+    assert run_log.wish_of(tmp_path / "gone") is None
     assert not (tmp_path / "gone").exists()
 
 
 def test_a_pause_waits_until_the_training_may_go_on(run, clock):
     def after_ten_seconds():
         if clock.now >= 1010:
-            journal.ask(run, None)
+            run_log.ask(run, None)
 
     clock.on_sleep = after_ten_seconds
-    journal.ask(run, "pause")
+    run_log.ask(run, "pause")
     Journal(run).obey()
     assert clock.now == pytest.approx(1010, abs=1)
     assert [event["event"] for event in events(run)] == ["paused", "went on"]
@@ -213,8 +214,8 @@ def test_paused_time_is_no_training_time(run, clock):
     book = Journal(run)
     book.epoch_starts()
     clock.now += 3
-    journal.ask(run, "pause")
-    clock.on_sleep = lambda: clock.now > 1100 and journal.ask(run, None)
+    run_log.ask(run, "pause")
+    clock.on_sleep = lambda: clock.now > 1100 and run_log.ask(run, None)
     book.obey()
     clock.now += 4
     assert book.epoch_ends(loss=1.0) == 7
@@ -226,16 +227,16 @@ def test_paused_time_is_no_training_time(run, clock):
 
 @pytest.mark.parametrize("paused_before", [False, True])
 def test_a_stop_ends_the_training(run, clock, paused_before):
-    clock.on_sleep = lambda: journal.ask(run, "stop")
-    journal.ask(run, "pause" if paused_before else "stop")
+    clock.on_sleep = lambda: run_log.ask(run, "stop")
+    run_log.ask(run, "pause" if paused_before else "stop")
     with pytest.raises(StopTrainingError, match="stopped; it can be resumed"):
         Journal(run).obey()
 
 
 def test_a_finish_neither_stops_nor_pauses_the_epoch(run):
-    journal.ask(run, "finish")
+    run_log.ask(run, "finish")
     Journal(run).obey()
-    assert journal.wish_of(run) == "finish" and not (run / EVENTS).exists()
+    assert run_log.wish_of(run) == "finish" and not (run / EVENTS).exists()
 
 
 def test_the_training_ends_when_its_time_is_over(run, clock):
@@ -249,7 +250,7 @@ def test_the_training_ends_when_its_time_is_over(run, clock):
 
 def test_a_pause_does_not_outlive_its_run(run, clock):
     clock.on_sleep = lambda: shutil.rmtree(run, ignore_errors=True)
-    journal.ask(run, "pause")
+    run_log.ask(run, "pause")
     with pytest.raises(FileNotFoundError):
         Journal(run).obey()
     assert not run.exists()
@@ -257,7 +258,7 @@ def test_a_pause_does_not_outlive_its_run(run, clock):
 
 def test_a_pause_does_not_outlast_the_time(run, clock):
     clock.on_sleep = lambda: None
-    journal.ask(run, "pause")
+    run_log.ask(run, "pause")
     with pytest.raises(StopTrainingError, match="time for this training is over"):
         Journal(run, seconds=60).obey()
     assert clock.now <= 1061
@@ -312,7 +313,7 @@ def test_the_last_step_of_an_epoch_is_always_a_point(run, clock):
 def test_a_points_loss_is_the_mean_since_the_last_point(tmp_path_factory, losses, seconds):
     run, clock = tmp_path_factory.mktemp("run"), Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(journal, "time", clock)
+        patch.setattr(run_log, "time", clock)
         train(Journal(run), clock, steps(len(losses), losses), seconds)
     done = 0
     for point in events(run, "step"):
@@ -330,20 +331,20 @@ STARTED = {"event": "started", "images": 256, "steps": 4, "strip": [3, 5]}
 EPOCH = {"event": "epoch", "loss": 1.5, "accuracy": 0.4, "val_loss": 1.6, "val_accuracy": 0.375}
 
 
-def started(epoch: int = 0, epochs: int = 2) -> journal.Event:
+def started(epoch: int = 0, epochs: int = 2) -> run_log.Event:
     return {**STARTED, "epoch": epoch, "epochs": epochs}
 
 
-def point(epoch: int, step: int, busy: float) -> journal.Event:
+def point(epoch: int, step: int, busy: float) -> run_log.Event:
     content = {"epoch": epoch, "epochs": 2, "step": step, "steps": 4, "busy": busy}
     return {"event": "step", **content, "loss": 2.0, "accuracy": 0.25}
 
 
-def epoch(seconds: float) -> journal.Event:
+def epoch(seconds: float) -> run_log.Event:
     return {**EPOCH, "seconds": seconds}
 
 
-def tell(run: Path, *told: journal.Event) -> None:
+def tell(run: Path, *told: run_log.Event) -> None:
     with (run / EVENTS).open("a") as file:
         for event in told:
             file.write(json.dumps({"time": 1000, **event}) + "\n")
@@ -352,7 +353,7 @@ def tell(run: Path, *told: journal.Event) -> None:
 def test_a_watcher_sees_how_far_the_run_is(run):
     tell(run, started(), point(1, 2, 1.0), point(1, 4, 2.5), epoch(3.0), point(2, 1, 0.5))
     tell(run, {"event": "guesses", "guessed": [3, 4]})
-    seen = journal.watch(run)
+    seen = run_log.watch(run)
     assert (seen.epoch, seen.epochs, seen.step, seen.steps) == (1, 2, 1, 4)
     assert [(p.epochs, p.seconds) for p in seen.points] == [(0.5, 1), (1, 2.5), (1.25, 3.5)]
     assert {(p.loss, p.accuracy) for p in seen.points} == {(2.0, 0.25)}
@@ -365,7 +366,7 @@ def test_what_a_journal_writes_a_watcher_reads(run, clock):
     train(book, clock, steps(8, range(8)), seconds=2)
     book.epoch_ends(**{name: 0.5 for name in EPOCH if name != "event"})
     book.write("finished", epoch=1, test_accuracy=0.7, test_loss=0.9)
-    seen = journal.watch(run)
+    seen = run_log.watch(run)
     assert [p.epochs for p in seen.points] == [i / 8 for i in range(1, 9)]
     assert [p.seconds for p in seen.points] == [2 * i for i in range(1, 9)]
     assert [p.loss for p in seen.points] == pytest.approx(range(8))
@@ -376,32 +377,32 @@ def test_what_a_journal_writes_a_watcher_reads(run, clock):
 def test_a_resumed_runs_curve_forgets_what_came_after_the_last_whole_epoch(run):
     tell(run, started(), point(1, 4, 2.0), epoch(2.0), point(2, 1, 0.5), point(2, 3, 1.5))
     tell(run, started(epoch=1))
-    assert [p.epochs for p in journal.watch(run).points] == [1]
+    assert [p.epochs for p in run_log.watch(run).points] == [1]
     tell(run, point(2, 2, 1.0))
-    seen = journal.watch(run)
+    seen = run_log.watch(run)
     assert [(p.epochs, p.seconds) for p in seen.points] == [(1, 2), (1.5, 3)]
     tell(run, started(epoch=0))  # its checkpoint was deleted: from the very start
-    seen = journal.watch(run)
+    seen = run_log.watch(run)
     assert seen.points == () and (seen.epoch, seen.step) == (0, 0)
     tell(run, point(1, 2, 1.0))
-    assert [(p.epochs, p.seconds) for p in journal.watch(run).points] == [(0.5, 1)]
+    assert [(p.epochs, p.seconds) for p in run_log.watch(run).points] == [(0.5, 1)]
 
 
 def test_the_time_left_goes_by_the_last_epochs_or_the_present_one(run):
     tell(run, started(epochs=10))
-    assert journal.watch(run).seconds_left is None
+    assert run_log.watch(run).seconds_left is None
     tell(run, point(1, 2, 3.0))  # half of the first epoch took 3 s
-    assert journal.watch(run).seconds_left == pytest.approx(6 * 9.5)
+    assert run_log.watch(run).seconds_left == pytest.approx(6 * 9.5)
     tell(run, epoch(100.0), epoch(5.0), epoch(6.0), epoch(7.0))
-    assert journal.watch(run).seconds_left == pytest.approx(6 * 6)
+    assert run_log.watch(run).seconds_left == pytest.approx(6 * 6)
     tell(run, point(5, 1, 1.5))
-    assert journal.watch(run).seconds_left == pytest.approx(6 * 5.75)
+    assert run_log.watch(run).seconds_left == pytest.approx(6 * 5.75)
 
 
 def test_the_log_tells_what_happened_in_sentences(run):
     told = ({"event": "starting"}, started(), epoch(2.0), {"event": "paused"}, started(epoch=1))
     tell(run, *told, {"event": "failed", "message": "The disk is full."})
-    seen = journal.watch(run)
+    seen = run_log.watch(run)
     assert [line[10:] for line in seen.log] == [
         "starting",
         "starts with 256 images, 4 steps an epoch",
@@ -413,25 +414,25 @@ def test_the_log_tells_what_happened_in_sentences(run):
     ]
     assert seen.problem == "The disk is full."
     tell(run, {"event": "starting"})
-    assert journal.watch(run).problem == ""
+    assert run_log.watch(run).problem == ""
 
 
 def test_a_line_cut_short_is_left_out(run):
     tell(run, started(), point(1, 1, 1.0), {"event": "failed", "message": "No room."})
-    expected = journal.watch(run)
+    expected = run_log.watch(run)
     assert expected.state == "failed"
     with (run / EVENTS).open("ab") as file:
         file.write(json.dumps(point(1, 2, 2.0)).encode()[:40])
-    assert journal.watch(run) == expected
+    assert run_log.watch(run) == expected
 
 
 def test_what_follows_a_line_cut_short_is_read(run):
     tell(run, started(), point(1, 1, 1.0))
     with (run / EVENTS).open("ab") as file:
         file.write(b'{"event": "st')
-    with journal.hold(run):
+    with run_log.hold(run):
         Journal(run).write("stopped", message="The training was stopped.")
-    assert journal.state_of(run) == "stopped"
+    assert run_log.state_of(run) == "stopped"
 
 
 words = st.sampled_from(["started", "step", "epoch", "guesses", "failed", "stopped", "finished"])
@@ -456,7 +457,7 @@ odd_events = st.builds(
 def test_whatever_stands_in_the_journal_can_be_watched(tmp_path_factory, lines):
     run = tmp_path_factory.mktemp("run")
     (run / EVENTS).write_bytes(b"\n".join(lines))
-    assert journal.watch(run).state in ("interrupted", "stopped", "failed")
+    assert run_log.watch(run).state in ("interrupted", "stopped", "failed")
 
 
 @in_one_folder
@@ -467,11 +468,11 @@ def test_lines_of_strangers_change_nothing(tmp_path_factory, lines):
         tell(folder, started(), point(1, 1, 1.0), epoch(2.0))
     told = (run / EVENTS).read_bytes().splitlines()
     (run / EVENTS).write_bytes(b"\n".join([*told[:1], *lines, *told[1:]]) + b"\n")
-    assert journal.watch(run) == journal.watch(plain)
+    assert run_log.watch(run) == run_log.watch(plain)
 
 
 def test_a_run_that_has_vanished_was_interrupted(tmp_path):
-    assert journal.watch(tmp_path / "gone") == journal.Watched(state="interrupted")
+    assert run_log.watch(tmp_path / "gone") == run_log.Watched(state="interrupted")
     assert not (tmp_path / "gone").exists()
 
 
@@ -495,10 +496,10 @@ LIVING = [  # what happened last, what is wished, the state
 @pytest.mark.parametrize(("told", "wish", "state"), LIVING)
 def test_the_state_of_a_run_that_is_held(run, told, wish, state):
     tell(run, *told)
-    with journal.hold(run):
+    with run_log.hold(run):
         if wish:
-            journal.ask(run, wish)
-        assert journal.state_of(run) == journal.watch(run).state == state
+            run_log.ask(run, wish)
+        assert run_log.state_of(run) == run_log.watch(run).state == state
 
 
 @pytest.mark.parametrize(
@@ -515,16 +516,16 @@ def test_the_state_of_a_run_that_is_held(run, told, wish, state):
 )
 def test_the_state_of_a_run_that_nobody_holds(run, told, state):
     tell(run, *told)
-    assert journal.state_of(run) == journal.watch(run).state == state
+    assert run_log.state_of(run) == run_log.watch(run).state == state
 
 
 def test_a_run_with_a_report_has_finished(run):
     tell(run, started())
     (run / "report.json").touch()
     with contextlib.ExitStack() as stack:
-        assert journal.state_of(run) == "finished"
-        stack.enter_context(journal.hold(run))
-        assert journal.state_of(run) == "finished"
+        assert run_log.state_of(run) == "finished"
+        stack.enter_context(run_log.hold(run))
+        assert run_log.state_of(run) == "finished"
 
 
 # The strip
@@ -536,12 +537,12 @@ def test_the_strip_shows_two_images_of_each_class_that_there_is(tmp_path_factory
     run = tmp_path_factory.mktemp("run")
     y = np.array(classes, np.uint8)
     x = np.arange(len(y), dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(32, 1).repeat(32, 2)
-    chosen = journal.draw_strip(run, x.repeat(3, 3), y)
+    chosen = run_log.draw_strip(run, x.repeat(3, 3), y)
     firsts = [classes.index(c) for c in range(10) if c in classes]
     seconds = [classes.index(c, classes.index(c) + 1) for c in range(10) if classes.count(c) > 1]
     assert chosen.tolist() == firsts + seconds
-    with Image.open(run / journal.STRIP) as picture:
+    with Image.open(run / run_log.STRIP) as picture:
         pixels = np.asarray(picture)
     assert pixels.shape == (32, 32 * len(chosen), 3)
     assert pixels[16, 16::32, 1].tolist() == chosen.tolist()
-    assert sorted(files(run)) == [journal.STRIP]
+    assert sorted(files(run)) == [run_log.STRIP]

@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import archives, datasets, images, labelled, labels
+from imgrec.data import cifar10, labelled_images, labels
+from imgrec.data.labelled_images import Item, Label, LabelledSet, of_cifar10, of_imagenet
 from imgrec.errors import DataError, ImageError
-from imgrec.labelled import Item, Label, LabelledSet, of_cifar10, of_imagenet
+from imgrec.files import zips
+from imgrec.images import decode
 
 DOG, NOT_DOG = Label(dog=True), Label(dog=False)
 CHIHUAHUA, TENCH, ROBIN = of_imagenet(151), of_imagenet(0), of_imagenet(15)
@@ -45,9 +47,9 @@ def zip_of(file: Path, *names: str, packing: int = zipfile.ZIP_DEFLATED) -> Path
     return file
 
 
-def found(names: list[str], scheme: labelled.Scheme | None = None) -> dict[str, Label]:
+def found(names: list[str], scheme: labelled_images.Scheme | None = None) -> dict[str, Label]:
     """What the names of uploads say, by name."""
-    return known(labelled.of_uploads([(name, "/nowhere") for name in names], scheme))
+    return known(labelled_images.of_uploads([(name, "/nowhere") for name in names], scheme))
 
 
 def known(labelled_set: LabelledSet) -> dict[str, Label]:
@@ -68,7 +70,7 @@ def refusal(make, *arguments) -> str:
 def reading(item: Item) -> str:
     """Why it cannot be read."""
     with pytest.raises(ImageError) as caught:
-        images.open_image(item.read(), item.name)
+        decode.open_image(item.read(), item.name)
     return str(caught.value)
 
 
@@ -90,7 +92,7 @@ def test_a_class_tells_all_that_follows_from_it():
 
 def test_folders_of_cifar10s_classes(tmp_path):
     folder = folder_of(tmp_path, "Cat/b c.JPG", "Cat/a.png", "AIRPLANES/x/ü.webp", "dog/1")
-    assert known(labelled.of_folder(folder, "cifar10")) == {
+    assert known(labelled_images.of_folder(folder, "cifar10")) == {
         "AIRPLANES/x/ü.webp": of_cifar10(0),
         "Cat/a.png": of_cifar10(3),
         "Cat/b c.JPG": of_cifar10(3),
@@ -128,7 +130,7 @@ def test_what_lies_beside_the_classes_does_not_matter():
 
 
 def test_a_picture_outside_the_folders_is_told_when_it_is_read():
-    items = labelled.of_uploads([("cat/1.png", "x"), ("loose.png", "x")], "cifar10").items()
+    items = labelled_images.of_uploads([("cat/1.png", "x"), ("loose.png", "x")], "cifar10").items()
     loose = list(items)[1]
     assert (loose.name, loose.label) == ("loose.png", Label())
     assert reading(loose).startswith("Nothing says what is in loose.png;")
@@ -152,7 +154,7 @@ def test_folders_named_by_wordnet_id(tmp_path):
     folder = folder_of(
         tmp_path, "val/n02085620/1.jpg", "val/n01440764-tench/deep/2.png", "val/n01558993_robin/é.x"
     )
-    assert known(labelled.of_folder(folder, "imagenet")) == {
+    assert known(labelled_images.of_folder(folder, "imagenet")) == {
         "val/n01440764-tench/deep/2.png": TENCH,
         "val/n01558993_robin/é.x": ROBIN,
         "val/n02085620/1.jpg": CHIHUAHUA,
@@ -268,7 +270,7 @@ def test_the_only_folder_says_what_is_in_it():
 @pytest.mark.parametrize("scheme", ["cifar10", "imagenet", "dogs", None])
 def test_without_pictures_there_is_advice(names, scheme):
     assert "There are no pictures in the folder" in refusal(found, names, scheme)
-    assert labelled.HOW_TO_LABEL[scheme] in refusal(found, names, scheme)
+    assert labelled_images.HOW_TO_LABEL[scheme] in refusal(found, names, scheme)
 
 
 @settings(max_examples=200, deadline=None)
@@ -278,7 +280,7 @@ def test_without_pictures_there_is_advice(names, scheme):
 )
 def test_any_names_are_a_set_or_refused(names, scheme):
     try:
-        items = labelled.of_uploads([(name, "/nowhere") for name in names], scheme).items
+        items = labelled_images.of_uploads([(name, "/nowhere") for name in names], scheme).items
     except DataError:
         return
     assert all(item.name.isprintable() for item in items())
@@ -300,11 +302,15 @@ NAMES = [
 def test_names_labels_bytes_and_order_do_not_depend_on_the_form(make, tmp_path):
     folder = folder_of(tmp_path / "set", *NAMES, "s/.DS_Store", "s/README.md")
     if make == "folder":
-        result = labelled.open_set(folder)
+        result = labelled_images.open_set(folder)
     elif make == "zip":
-        result = labelled.open_set(zip_of(tmp_path / "Set.ZIP", *reversed(NAMES), "s/README.md"))
+        result = labelled_images.open_set(
+            zip_of(tmp_path / "Set.ZIP", *reversed(NAMES), "s/README.md")
+        )
     else:
-        result = labelled.of_uploads([(name, folder / name) for name in NAMES[2:] + NAMES[:2]])
+        result = labelled_images.of_uploads(
+            [(name, folder / name) for name in NAMES[2:] + NAMES[:2]]
+        )
     assert list(known(result).items()) == [
         ("s/dog/1.png", DOG),
         ("s/dog/a b/ü.JPG", DOG),
@@ -324,7 +330,7 @@ def test_names_are_fit_to_be_shown(tmp_path):
     (tmp_path / "dog").mkdir()
     for name in names:
         (tmp_path / os.fsdecode(name)).write_bytes(picture())
-    result = labelled.of_folder(tmp_path, "dogs")
+    result = labelled_images.of_folder(tmp_path, "dogs")
     shown = {"dog/two?lines.png", "dog/?.png", "dog/narrow\u202f.png"}
     assert set(known(result)) == shown
     assert all(item.read() == picture() for item in result.items())
@@ -338,7 +344,7 @@ def test_what_cannot_be_read_is_told_by_its_name_in_the_set(tmp_path):
     (tmp_path / "dog/ok.png").write_bytes(picture())
     reasons = {
         item.name: reading(item)
-        for item in labelled.of_folder(tmp_path, "dogs").items()
+        for item in labelled_images.of_folder(tmp_path, "dogs").items()
         if item.name != "dog/ok.png"
     }
     assert reasons.keys() == {f"dog/{name}.png" for name in ("empty", "gone", "pipe")} | {
@@ -351,7 +357,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     folder_of(tmp_path, "set/dog/1.png", "elsewhere/2.png")
     (tmp_path / "set/other").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "set/dog/again").symlink_to(tmp_path / "set")
-    assert known(labelled.of_folder(tmp_path / "set", "dogs")) == {
+    assert known(labelled_images.of_folder(tmp_path / "set", "dogs")) == {
         "dog/1.png": DOG,
         "other/2.png": NOT_DOG,
     }
@@ -367,13 +373,13 @@ def test_a_folder_that_cannot_be_listed_is_refused_by_name(tmp_path, monkeypatch
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    message = refusal(labelled.of_folder, tmp_path, "dogs")
+    message = refusal(labelled_images.of_folder, tmp_path, "dogs")
     assert message == "The folder other cannot be read (Permission denied)."
 
 
 def test_going_through_a_folder_lists_one_sub_folder_at_a_time(tmp_path, monkeypatch):
     folder_of(tmp_path, *[f"n0208562{i}/{number}.jpg" for i in range(9) for number in range(9)])
-    result = labelled.of_folder(tmp_path, "imagenet")
+    result = labelled_images.of_folder(tmp_path, "imagenet")
     listed, scandir = [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: listed.append(path.name) or scandir(path))
     items = result.items()
@@ -389,7 +395,7 @@ def test_going_through_a_folder_lists_one_sub_folder_at_a_time(tmp_path, monkeyp
 def test_a_zip_is_only_ever_read(tmp_path, monkeypatch):
     names = ["../../dog/1.png", "/etc/dog/2.png", "C:\\dog\\3.png", "dog/4.png", "not_dog/5.png"]
     monkeypatch.chdir(tmp_path)
-    result = labelled.of_zip(zip_of(tmp_path / "x.zip", *names))
+    result = labelled_images.of_zip(zip_of(tmp_path / "x.zip", *names))
     shown = ["C:/dog/3.png", "dog/4.png", "etc/dog/2.png", "not_dog/5.png"]
     assert list(known(result)) == shown  # what begins with a dot is hidden
     assert next(item.read().decode() for item in result.items()) == "C:\\dog\\3.png"
@@ -398,16 +404,16 @@ def test_a_zip_is_only_ever_read(tmp_path, monkeypatch):
 
 def test_a_zip_can_be_read_while_its_file_is_gone(tmp_path):
     file = zip_of(tmp_path / "x.zip", "dog/1.png")
-    result = labelled.of_zip(file)
+    result = labelled_images.of_zip(file)
     file.unlink()
     assert [item.read() for item in result.items()] == [b"dog/1.png"]
 
 
 def test_a_large_member_is_read_as_far_as_the_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "MAX_BYTES", 1000)
+    monkeypatch.setattr(decode, "MAX_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("dog/bomb.png", bytes(10_000_000))
-    (item,) = labelled.of_zip(tmp_path / "x.zip").items()
+    (item,) = labelled_images.of_zip(tmp_path / "x.zip").items()
     tracemalloc.start()
     assert len(item.read()) == 1001
     assert tracemalloc.get_traced_memory()[1] < 500_000
@@ -422,13 +428,15 @@ def test_a_member_whose_header_lies_about_its_size_is_refused(tmp_path):
     (tmp_path / "x.zip").write_bytes(
         content.replace((100_000).to_bytes(4, "little"), (9).to_bytes(4, "little"))
     )
-    (item,) = labelled.of_zip(tmp_path / "x.zip").items()
+    (item,) = labelled_images.of_zip(tmp_path / "x.zip").items()
     assert reading(item).startswith("dog/1.png is damaged in the archive")
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_ways_of_packing_that_unpack_without_a_bound_are_refused(packing, tmp_path):
-    (item,) = labelled.of_zip(zip_of(tmp_path / "x.zip", "dog/1.png", packing=packing)).items()
+    (item,) = labelled_images.of_zip(
+        zip_of(tmp_path / "x.zip", "dog/1.png", packing=packing)
+    ).items()
     assert "packed in an unusual way" in reading(item)
 
 
@@ -437,7 +445,7 @@ def test_a_zip_within_a_zip_is_not_opened(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.write(inner, "inner.zip")
         archive.write(inner, "dog/inner.zip")
-    (item,) = labelled.of_zip(tmp_path / "x.zip").items()
+    (item,) = labelled_images.of_zip(tmp_path / "x.zip").items()
     assert "ZIP archive" in reading(item)
 
 
@@ -446,38 +454,38 @@ def test_a_zip_with_a_password_is_refused(tmp_path):
     content = bytearray(file.read_bytes())
     content[content.index(b"PK\1\2") + 8] |= 1
     file.write_bytes(content)
-    assert "protected with a password" in refusal(labelled.of_zip, file)
+    assert "protected with a password" in refusal(labelled_images.of_zip, file)
 
 
 def test_too_many_files_in_a_zip_are_refused(tmp_path, monkeypatch):
     file = zip_of(tmp_path / "x.zip", *[f"dog/{number}.png" for number in range(20)])
-    monkeypatch.setattr(labelled, "MAX_ZIP_FILES", 19)
-    assert "more than 19 files" in refusal(labelled.of_zip, file)
-    monkeypatch.setattr(labelled, "MAX_ZIP_FILES", 20)
-    assert labelled.of_zip(file).count == 20
+    monkeypatch.setattr(labelled_images, "MAX_ZIP_FILES", 19)
+    assert "more than 19 files" in refusal(labelled_images.of_zip, file)
+    monkeypatch.setattr(labelled_images, "MAX_ZIP_FILES", 20)
+    assert labelled_images.of_zip(file).count == 20
 
 
 def test_a_long_list_of_files_in_a_zip_is_not_read(tmp_path, monkeypatch):
     longest_name = 2**16 - 1
-    count = archives.MAX_DIRECTORY // longest_name + 1
+    count = zips.MAX_DIRECTORY // longest_name + 1
     names = [f"{number:0{longest_name}}" for number in range(count)]
     file = zip_of(tmp_path / "x.zip", *names)
     monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("it was read"))
-    assert "names that are too long" in refusal(labelled.of_zip, file)
+    assert "names that are too long" in refusal(labelled_images.of_zip, file)
 
 
 def test_only_the_list_of_files_has_to_be_short(tmp_path):
-    content = bytes(archives.MAX_DIRECTORY + 1)
+    content = bytes(zips.MAX_DIRECTORY + 1)
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("dog/1.bmp", content)
-    (item,) = labelled.of_zip(tmp_path / "x.zip").items()
+    (item,) = labelled_images.of_zip(tmp_path / "x.zip").items()
     assert item.read() == content
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"PK\5\6", picture(), bytes(1000)])
 def test_what_is_no_zip_is_refused(content, tmp_path):
     (tmp_path / "x.zip").write_bytes(content)
-    message = refusal(labelled.of_zip, tmp_path / "x.zip")
+    message = refusal(labelled_images.of_zip, tmp_path / "x.zip")
     assert message == "x.zip is not a whole zip archive; make it again."
 
 
@@ -491,7 +499,7 @@ def test_a_zip_with_wrong_bytes_is_a_set_or_refused(tmp_path_factory, data):
         content[place] = value
     file.write_bytes(content[: data.draw(st.integers(len(content) - 30, len(content)))])
     try:
-        for item in labelled.of_zip(file).items():
+        for item in labelled_images.of_zip(file).items():
             item.read()
     except (DataError, ImageError):
         return
@@ -518,7 +526,7 @@ def csv_of(folder: Path, content: str | bytes) -> Path:
 @pytest.mark.parametrize("scheme", ["imagenet", "dogs", None])
 def test_a_csv_lists_files_and_classes(content, scheme, tmp_path):
     folder_of(tmp_path, "a.jpg", "sub/b c.jpg")
-    result = labelled.open_set(csv_of(tmp_path, content), scheme)
+    result = labelled_images.open_set(csv_of(tmp_path, content), scheme)
     assert known(result) == {"a.jpg": CHIHUAHUA, "sub/b c.jpg": TENCH}
     assert [item.read() for item in result.items()] == [b"a.jpg", b"sub/b c.jpg"]
 
@@ -527,7 +535,7 @@ def test_a_csvs_paths_begin_at_the_root_or_are_whole(tmp_path):
     folder_of(tmp_path / "photos", "a.jpg")
     whole = tmp_path / "photos" / "a.jpg"
     file = csv_of(tmp_path, f"file,label\na.jpg,0\n{whole},1\nabsent.jpg,2\n../x.jpg,3\n")
-    items = list(labelled.open_set(file, "dogs", root=tmp_path / "photos").items())
+    items = list(labelled_images.open_set(file, "dogs", root=tmp_path / "photos").items())
     assert [item.read() for item in items[:2]] == [b"a.jpg", b"a.jpg"]
     assert reading(items[2]) == "absent.jpg does not exist; check the path."
     assert reading(items[3]) == "../x.jpg does not exist; check the path."
@@ -556,7 +564,7 @@ def test_a_csvs_paths_begin_at_the_root_or_are_whole(tmp_path):
     ],
 )
 def test_a_wrong_csv_is_refused_with_the_line(content, complaint, tmp_path):
-    message = refusal(labelled.of_csv, csv_of(tmp_path, content))
+    message = refusal(labelled_images.of_csv, csv_of(tmp_path, content))
     assert message.startswith("list.csv") and complaint in message and len(message) < 200
 
 
@@ -575,7 +583,7 @@ def test_a_wrong_csv_is_refused_with_the_line(content, complaint, tmp_path):
 def test_whatever_a_csv_writer_writes_is_read(tmp_path_factory, rows):
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("file", "label"), *rows])
-    result = labelled.of_csv(csv_of(tmp_path_factory.getbasetemp(), text.getvalue()))
+    result = labelled_images.of_csv(csv_of(tmp_path_factory.getbasetemp(), text.getvalue()))
     assert [item.label.imagenet for item in result.items()] == [label for _, label in rows]
     assert result.count == len(rows)
 
@@ -594,7 +602,7 @@ Y = np.array([3, 5, 0, 9])
 
 @pytest.mark.parametrize("y", [Y, Y[:, None], Y.astype(np.uint8), Y.astype(">i2")])
 def test_an_array_of_images_and_classes(y, tmp_path):
-    result = labelled.open_set(array_of(tmp_path, x=X, y=y), "cifar10")
+    result = labelled_images.open_set(array_of(tmp_path, x=X, y=y), "cifar10")
     assert known(result) == {f"0000{i}": of_cifar10(int(of_it)) for i, of_it in enumerate(Y)}
     assert np.array_equal([item.read() for item in result.items()], X)
 
@@ -618,25 +626,25 @@ def test_an_array_of_images_and_classes(y, tmp_path):
     ],
 )
 def test_another_array_is_refused(arrays, complaint, tmp_path):
-    assert complaint in refusal(labelled.open_set, array_of(tmp_path, **arrays), "cifar10")
+    assert complaint in refusal(labelled_images.open_set, array_of(tmp_path, **arrays), "cifar10")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\x93NUMPY"])
 def test_a_damaged_array_is_refused(content, tmp_path):
     (tmp_path / "x.npz").write_bytes(content)
-    assert "cannot be read as an .npz file" in refusal(labelled.of_array, tmp_path / "x.npz")
+    assert "cannot be read as an .npz file" in refusal(labelled_images.of_array, tmp_path / "x.npz")
 
 
 def test_the_sample_that_ships():
-    result = labelled.of_sample()
+    result = labelled_images.of_sample()
     assert [item.label.cifar10 for item in result.items()] == [i // 10 for i in range(100)]
-    assert np.array_equal([item.read() for item in result.items()], datasets.cifar10_sample()[0])
+    assert np.array_equal([item.read() for item in result.items()], cifar10.cifar10_sample()[0])
 
 
 def test_the_official_test_images(monkeypatch):
-    data = datasets.Cifar10(X[:0], Y[:0], X, Y.astype(np.uint8))
-    monkeypatch.setattr(datasets, "load_cifar10", lambda on_progress: data)
-    result = labelled.of_official()
+    data = cifar10.Cifar10(X[:0], Y[:0], X, Y.astype(np.uint8))
+    monkeypatch.setattr(cifar10, "load_cifar10", lambda on_progress: data)
+    result = labelled_images.of_official()
     assert [item.label.cifar10 for item in result.items()] == list(Y)
     assert np.array_equal([item.read() for item in result.items()], X)
 
@@ -660,4 +668,4 @@ def test_what_does_not_serve_is_refused_with_advice(name, scheme, complaint, tmp
     os.mkfifo(tmp_path / "pipe")
     csv_of(tmp_path, "file,label\na.jpg,1\n")
     array_of(tmp_path, x=X, y=Y)
-    assert complaint in refusal(labelled.open_set, tmp_path / name, scheme)
+    assert complaint in refusal(labelled_images.open_set, tmp_path / name, scheme)

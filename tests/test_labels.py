@@ -4,8 +4,8 @@ from collections import defaultdict
 
 import pytest
 
-from imgrec import labels
-from imgrec.labels import CIFAR10_IN_IMAGENET, CIFAR10_UNCLEAR, cifar10_of
+from imgrec.data import labels
+from imgrec.data.labels import CIFAR10_IN_IMAGENET, CIFAR10_UNCLEAR, cifar10_of
 
 TITLES = [synset.title for synset in labels.imagenet()]
 

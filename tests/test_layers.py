@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgrec import layers, networks
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
+from imgrec.networks import cifar10 as networks
+from imgrec.networks import layer_table
 
 # Torchvision tells 15.47 G multiply–accumulates for VGG16 at 224×224 (weights' `_ops`).
 VGG16_MULTIPLY_ACCUMULATES = 15_470_264_320
@@ -29,7 +30,7 @@ def evaluated(formula: str) -> tuple[int, int]:
         (lambda: scratch.architecture("classic"), 1_250_858),
         (lambda: scratch.architecture("fast"), scratch.load("fast").model.count_params()),
         (vgg16.architecture, 138_357_544),
-        (lambda: layers.table(pretrained.load_stand_in().model), 4_694_024),
+        (lambda: layer_table.table(pretrained.load_stand_in().model), 4_694_024),
         (transfer.architecture, vgg16.BASE_PARAMETERS + 513),
         (lambda: transfer.architecture("dog_flatten_64"), vgg16.BASE_PARAMETERS + 6_423_041),
     ],
@@ -43,19 +44,19 @@ def test_the_formulas_give_each_layers_parameters_and_sum_to_the_models(architec
 
 
 def test_formulas_are_written_as_in_the_books():
-    by_name = {row.name: row for row in layers.table(networks.classic())}
+    by_name = {row.name: row for row in layer_table.table(networks.classic())}
     assert by_name["conv2"].formula == "3·3·32·32 + 32 = 9,248"
     assert by_name["dense1"].formula == "2304·512 + 512 = 1,180,160"
     assert by_name["pool1"].formula == ""
-    fast = {row.name: row for row in layers.table(networks.fast())}
+    fast = {row.name: row for row in layer_table.table(networks.fast())}
     norm = fast["block1_norm1"]
     maps = norm.output_shape[-1]
     assert (norm.kind, norm.formula) == ("BatchNormalization", f"3·{maps} = {3 * maps}")
-    lite = {row.name: row for row in layers.table(networks.efficientnet_lite0())}
+    lite = {row.name: row for row in layer_table.table(networks.efficientnet_lite0())}
     assert lite["stem"].formula == "3·3·3·32 = 864"
     assert lite["stem_norm"].formula == "4·32 = 128"
     assert lite["block1a_depthwise"].formula == "3·3·32·1 = 288"
-    assert layers.dense("fc", 3, 2).formula == "3·2 + 2 = 8"
+    assert layer_table.dense("fc", 3, 2).formula == "3·2 + 2 = 8"
 
 
 def test_vgg16_multiplies_as_often_as_is_known():
@@ -67,7 +68,7 @@ def test_vgg16_multiplies_as_often_as_is_known():
 
 
 def test_classic_multiplies_as_often_as_by_hand():
-    work = {row.name: row.multiply_accumulates for row in layers.table(networks.classic())}
+    work = {row.name: row.multiply_accumulates for row in layer_table.table(networks.classic())}
     assert {name: done for name, done in work.items() if done} == {
         "conv1": 32 * 32 * 3 * 3 * 3 * 32,
         "conv2": 30 * 30 * 3 * 3 * 32 * 32,
@@ -95,7 +96,7 @@ def test_any_convolution_multiplies_at_every_place_of_its_output(
     image = keras.Input((side, side, channels))
     plain = keras.layers.Conv2D(filters, kernel, groups=groups, **common)
     deep = keras.layers.DepthwiseConv2D(kernel[0], depth_multiplier=2, **common)
-    rows = layers.table(keras.Model(image, [plain(image), deep(image)]))
+    rows = layer_table.table(keras.Model(image, [plain(image), deep(image)]))
     by_kind = {row.kind: row for row in rows}
     height, width, _ = by_kind["Conv2D"].output_shape
     assert by_kind["Conv2D"].multiply_accumulates == (

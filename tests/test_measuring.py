@@ -10,10 +10,12 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from imgrec import approaches, labelled, measuring
+from imgrec import approaches
 from imgrec.approaches.verdict import ClassProbability, Verdict
+from imgrec.data import labelled_images
+from imgrec.data.labelled_images import Item, Label, LabelledSet
 from imgrec.errors import CancelledError, DataError, ImageError
-from imgrec.labelled import Item, Label, LabelledSet
+from imgrec.evaluation import evaluate
 
 PIXEL = np.zeros((1, 1, 3), np.uint8)
 
@@ -58,7 +60,7 @@ class Answers:
             self.asked.append((*asked, len(images)))
             return [row(image) for image in images]
 
-        monkeypatch.setattr(measuring, "judged", judged)
+        monkeypatch.setattr(evaluate, "judged", judged)
 
 
 def numbered(number: int) -> np.ndarray:
@@ -93,7 +95,7 @@ def test_the_dog_question_of_a_set_made_by_hand(monkeypatch):
         transfer=[{"dog": dog} for dog in (0.9, 0.8, 0.7, 0.4, 0.3)],
     )
     labels = [Label(dog=dog) for dog in (True, True, True, False, False)]
-    measured = measuring.measure(set_of(labels), ("scratch", "transfer"))
+    measured = evaluate.measure(set_of(labels), ("scratch", "transfer"))
     assert (measured["n"], measured["dogs"]) == (5, 3)
     scratch, transfer = measured["approaches"].values()
     assert list(measured["approaches"]) == ["scratch", "transfer"]
@@ -133,7 +135,7 @@ def test_scratch_on_its_own_classes(monkeypatch):
         ],
     )
     labels = [Label(cifar10=0), Label(cifar10=0), Label(cifar10=1)]
-    measured = measuring.measure(set_of(labels), ("scratch",))
+    measured = evaluate.measure(set_of(labels), ("scratch",))
     assert measured["dogs"] is None and measured["approaches"]["scratch"]["dog"] is None
     own = measured["approaches"]["scratch"]["own"]
     assert (own["n"], own["accuracy"], own["unfamiliar"]) == (3, 1 / 3, 1 / 3)
@@ -151,7 +153,7 @@ def test_pretrained_on_its_own_classes(monkeypatch):
     tops = [[7, 1, 2, 3, 4], [1, 2, 3, 4, 7], [1, 2, 3, 4, 5], [9, 1, 2, 3, 4]]
     Answers(monkeypatch, pretrained=[{"dog": 0, "classes": ranked(top)} for top in tops])
     labels = [Label(imagenet=7)] * 3 + [Label(dog=True)]
-    measured = measuring.measure(set_of(labels), ("pretrained",))
+    measured = evaluate.measure(set_of(labels), ("pretrained",))
     own = measured["approaches"]["pretrained"]["own"]
     assert (own["n"], own["top1"], own["top5"]) == (3, 1 / 3, 2 / 3)
     assert (own["low"], own["high"]) == pytest.approx((0.0615, 0.7923), abs=5e-5)
@@ -167,9 +169,9 @@ def test_only_so_many_are_told_but_all_are_counted(monkeypatch):
         transfer=[{"dog": 0.1}] * count,
     )
     unreadable = range(0, count, 13)
-    monkeypatch.setattr(measuring, "UNUSABLE", 4)
+    monkeypatch.setattr(evaluate, "UNUSABLE", 4)
     labels = [Label(dog=False)] * count
-    measured = measuring.measure(set_of(labels, unreadable), ("scratch", "transfer"))
+    measured = evaluate.measure(set_of(labels, unreadable), ("scratch", "transfer"))
     assert measured["disagreement_count"] == 120 and len(measured["disagreements"]) == 50
     worst = [row["file"] for row in measured["approaches"]["scratch"]["dog"]["worst"]]
     assert worst == [f"{i}.png" for i in range(129, 119, -1)]
@@ -183,7 +185,7 @@ def test_the_hash_is_of_contents_and_labels_in_their_order(monkeypatch):
     Answers(monkeypatch, scratch=[{"dog": 0.1}] * 3)
 
     def digest(labels, unreadable=()):
-        return measuring.measure(set_of(labels, unreadable), ("scratch",))["data_sha256"]
+        return evaluate.measure(set_of(labels, unreadable), ("scratch",))["data_sha256"]
 
     yes, no = Label(dog=True), Label(dog=False)
     digests = [
@@ -201,7 +203,7 @@ def test_the_hash_is_of_contents_and_labels_in_their_order(monkeypatch):
 def test_callbacks_tell_of_every_picture(monkeypatch):
     answers = Answers(monkeypatch, scratch=[{"dog": 0.1}] * 40)
     progress, bad, rows = [], [], []
-    measuring.measure(
+    evaluate.measure(
         set_of([Label(dog=False)] * 40, unreadable=[3, 35]),
         ("scratch",),
         on_progress=lambda done, total: progress.append((done, total)),
@@ -219,20 +221,20 @@ def test_callbacks_tell_of_every_picture(monkeypatch):
 
 def test_large_pictures_make_small_batches(monkeypatch):
     answers = Answers(monkeypatch, scratch=[{"dog": 0.1}] * 10)
-    monkeypatch.setattr(measuring, "BATCH_PIXELS", 3 * 16)  # a picture has 16
-    measuring.measure(set_of([Label(dog=False)] * 10), ("scratch",))
+    monkeypatch.setattr(evaluate, "BATCH_PIXELS", 3 * 16)  # a picture has 16
+    evaluate.measure(set_of([Label(dog=False)] * 10), ("scratch",))
     assert [count for _, count in answers.asked] == [3, 3, 3, 1]
 
 
 def test_nothing_usable_says_why(monkeypatch):
     Answers(monkeypatch, scratch=[])
     with pytest.raises(DataError) as refused:
-        measuring.measure(set_of([Label(dog=True)] * 2, unreadable=[0, 1]), ("scratch",))
+        evaluate.measure(set_of([Label(dog=True)] * 2, unreadable=[0, 1]), ("scratch",))
     assert str(refused.value) == (
         "No picture of the set can be used, for instance: 0.png is damaged."
     )
     with pytest.raises(DataError, match=r"^No picture of the set can be used\.$"):
-        measuring.measure(set_of([]), ("scratch",))
+        evaluate.measure(set_of([]), ("scratch",))
 
 
 def endless() -> LabelledSet:
@@ -248,7 +250,7 @@ def readers() -> list[str]:
 def test_it_can_be_stopped(monkeypatch, after):
     answers = Answers(monkeypatch, scratch=[{"dog": 0.1}])
     with pytest.raises(CancelledError, match="stopped"):
-        measuring.measure(endless(), ("scratch",), cancelled=lambda: len(answers.asked) >= after)
+        evaluate.measure(endless(), ("scratch",), cancelled=lambda: len(answers.asked) >= after)
     assert len(answers.asked) == after
     assert readers() == []
 
@@ -259,7 +261,7 @@ def test_an_error_ends_the_reader_too(monkeypatch):
 
     Answers(monkeypatch, scratch=[{"dog": 0.1}])
     with pytest.raises(DataError, match="the disk is full"):
-        measuring.measure(endless(), ("scratch",), on_picture=fail)
+        evaluate.measure(endless(), ("scratch",), on_picture=fail)
     assert readers() == []
 
 
@@ -270,7 +272,7 @@ def test_an_error_while_reading_arrives(monkeypatch):
 
     Answers(monkeypatch, scratch=[{"dog": 0.1}])
     with pytest.raises(DataError, match="line 3 is wrong"):
-        measuring.measure(LabelledSet("the set", 2, items), ("scratch",))
+        evaluate.measure(LabelledSet("the set", 2, items), ("scratch",))
     assert readers() == []
 
 
@@ -289,8 +291,8 @@ def test_the_next_batch_is_read_beside_the_forward_pass_and_no_more(monkeypatch)
         read_meanwhile.append(len(read))
         return [(verdict("scratch", 0.1),) for _ in images]
 
-    monkeypatch.setattr(measuring, "judged", judged)
-    measuring.measure(LabelledSet("the set", 96, items), ("scratch",))
+    monkeypatch.setattr(evaluate, "judged", judged)
+    evaluate.measure(LabelledSet("the set", 96, items), ("scratch",))
     assert read_meanwhile == [64, 96, 96]
 
 
@@ -301,7 +303,7 @@ def test_memory_does_not_grow_with_the_pictures(monkeypatch):
         items = (Item(f"{i}.png", Label(False, 3), lambda: PIXEL) for i in range(count))
         some = LabelledSet("the set", count, lambda: items)
         tracemalloc.start()
-        measuring.measure(some, ("scratch", "transfer"))
+        evaluate.measure(some, ("scratch", "transfer"))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
@@ -315,16 +317,16 @@ def test_memory_does_not_grow_with_the_pictures(monkeypatch):
 
 
 def test_it_says_what_the_approaches_say(monkeypatch):
-    sample = labelled.of_sample()
+    sample = labelled_images.of_sample()
     items = list(itertools.islice(sample.items(), 48, 54))  # deer and dogs
     some = dataclasses.replace(sample, count=len(items), items=lambda: iter(items))
     rows: list[dict] = []
-    measured = measuring.measure(some, on_picture=rows.append)
-    again = measuring.measure(some)
+    measured = evaluate.measure(some, on_picture=rows.append)
+    again = evaluate.measure(some)
     assert json.dumps(measured) == json.dumps(again)
     assert (measured["n"], measured["dogs"]) == (6, 4)
 
-    images = [measuring.open_image(item.read()) for item in items]
+    images = [evaluate.open_image(item.read()) for item in items]
     expected = approaches.compare(images)
     for verdicts, row in zip(expected, rows, strict=True):
         said = {entry["approach"]: entry for entry in row["verdicts"]}
@@ -342,8 +344,8 @@ def test_it_says_what_the_approaches_say(monkeypatch):
 
 @pytest.mark.parametrize("name", approaches.NAMES)
 def test_one_approach_alone_says_the_same(name):
-    images = [measuring.open_image(numbered(60))]
-    ((alone,),) = measuring.judged(images, (name,), "classic", "dog_pooled_64")
+    images = [evaluate.open_image(numbered(60))]
+    ((alone,),) = evaluate.judged(images, (name,), "classic", "dog_pooled_64")
     (verdicts,) = approaches.compare(images, weights="classic")
     together = dict(zip(approaches.NAMES, verdicts, strict=True))
     assert alone.dog == pytest.approx(together[name].dog, abs=1e-6)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from imgrec.muon import FilterMuon
+from imgrec.training.muon import FilterMuon
 
 RATE = 0.1
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from imgrec import layers, networks
 from imgrec.errors import ModelError
+from imgrec.networks import cifar10 as networks
+from imgrec.networks import layer_table
 
 
 def conv(kernel: int, inputs: int, filters: int) -> int:
@@ -87,7 +88,7 @@ def assert_same_weights(one, other):
 
 
 def test_classic_has_each_layers_shape_and_parameters(built):
-    rows = layers.table(built["classic"])
+    rows = layer_table.table(built["classic"])
     assert [(row.name, row.output_shape, row.parameters) for row in rows] == CLASSIC
     assert sum(row.parameters for row in rows) == 1_250_858
 
@@ -111,7 +112,7 @@ def test_fast_has_each_layers_shape_and_parameters(built):
         ]
     expected += [("pool", (320,), 0), ("dropout", (320,), 0), ("scale", (320,), 0)]
     expected += [("predictions", (10,), dense(320, 10))]
-    rows = layers.table(built["fast"])
+    rows = layer_table.table(built["fast"])
     assert [(row.name, row.output_shape, row.parameters) for row in rows] == expected
 
 
@@ -171,16 +172,16 @@ def test_the_vgg16_base_has_each_layers_shape_and_parameters(built):
             inputs = filters
         side //= 2
         expected.append((f"block{number}_pool", (side, side, inputs), 0))
-    rows = [row for row in layers.table(built["vgg16_base"]) if row.kind != "InputLayer"]
+    rows = [row for row in layer_table.table(built["vgg16_base"]) if row.kind != "InputLayer"]
     assert [(row.name, row.output_shape, row.parameters) for row in rows] == expected
 
 
 def test_the_heads_have_each_layers_shape_and_parameters(built):
-    assert [row[1:4] for row in layers.table(built["pooled"])] == [
+    assert [row[1:4] for row in layer_table.table(built["pooled"])] == [
         ("PowerPooling", (512,), 0),
         ("Dense", (1,), dense(512, 1)),
     ]
-    assert [row[1:4] for row in layers.table(built["flatten"])] == [
+    assert [row[1:4] for row in layer_table.table(built["flatten"])] == [
         ("Flatten", (25088,), 0),
         ("Dense", (256,), dense(25088, 256)),
         ("Dense", (1,), dense(256, 1)),
@@ -198,7 +199,7 @@ def test_a_head_has_as_many_hidden_neurons_as_it_is_told(name, inputs):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_layer_tables_total_is_the_models(built, name):
-    total = sum(row.parameters for row in layers.table(built[name]))
+    total = sum(row.parameters for row in layer_table.table(built[name]))
     assert total == built[name].count_params() == PARAMETERS[name]
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgrec import neuron
 from imgrec.errors import ImgrecError
-from imgrec.neuron import Learning, Weights
-from imgrec.ui import neuron as lesson
+from imgrec.explaining.lessons import neuron
+from imgrec.explaining.lessons.neuron import Learning, Weights
+from imgrec.ui.lessons import neuron as lesson
 
 seeds = st.integers(0, 2**32)
 

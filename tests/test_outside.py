@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from imgrec import labels, outside
 from imgrec.approaches import scratch
+from imgrec.data import labels
+from imgrec.data.labelled_images import Item, Label, LabelledSet, of_sample
 from imgrec.errors import DataError
-from imgrec.images import open_image
-from imgrec.labelled import Item, Label, LabelledSet, of_sample
+from imgrec.evaluation import distribution_shift
+from imgrec.images.decode import open_image
 
 TENCH, TABBY = 0, 281  # ImageNet's class indices: a fish, which is none of the ten, and a cat
 
@@ -22,19 +23,19 @@ def photos(*given: Label) -> LabelledSet:
 
 def test_only_photos_of_the_ten_kinds_are_taken():
     label = [Label(False, labels.cifar10_of(index), index) for index in (TENCH, TABBY, TENCH)]
-    kept = outside.ten_kinds(photos(*label))
+    kept = distribution_shift.ten_kinds(photos(*label))
     assert kept.count == 1
     assert [item.name for item in kept.items()] == ["1.png"]
 
 
 def test_without_any_of_the_ten_kinds_there_is_nothing_to_measure():
     with pytest.raises(DataError, match="No picture of photos can be used"):
-        outside.measure(photos(Label(False, None, TENCH)))
+        distribution_shift.measure(photos(Label(False, None, TENCH)))
 
 
 def test_the_figures_are_those_of_the_networks_own_verdicts():
     told = []
-    measured = outside.measure(of_sample(), on_picture=told.append)
+    measured = distribution_shift.measure(of_sample(), on_picture=told.append)
     assert measured["n"] == len(told) == 100
     right = [item.label.cifar10 for item in of_sample().items()]
     images = [open_image(item.read(), name=item.name) for item in of_sample().items()]

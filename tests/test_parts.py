@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import labels, parts
 from imgrec.approaches import scratch
-from imgrec.images import open_image
-from imgrec.paths import IMAGES
-from imgrec.ui import parts as lesson
+from imgrec.data import labels
+from imgrec.explaining.lessons import pooling_dropout_dense as parts
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import open_image
+from imgrec.ui.lessons import pooling_dropout_dense as lesson
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 SOURCE = as_upload(DOG)

@@ -20,9 +20,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from imgrec import catalogue, labels, plots, runs
+from imgrec.data import labels
 from imgrec.errors import ImgrecError, ModelError
-from imgrec.paths import MODELS, ROOT
+from imgrec.files.paths import MODELS, ROOT
+from imgrec.models import registry, store
+from imgrec.training import history_plot
 
 SCRIPT = ROOT / "scripts" / "plot_history.py"
 CLASSIC = MODELS / "classic"
@@ -47,12 +49,12 @@ UNVALIDATED = {name: HISTORY[name] for name in ("loss", "accuracy", "seconds")}
 HOSTILE = ["$x^2$", "$\\frac{$", "<b>", "_x", "a & {b}", "%s ä ß", "\\", "100% $5 \\$"]
 
 
-def make_run(folder: Path, history: dict = HISTORY) -> catalogue.Entry:
+def make_run(folder: Path, history: dict = HISTORY) -> registry.Entry:
     folder.mkdir(parents=True, exist_ok=True)
     config = {"network": "classic", "classes": list(labels.CIFAR10), "recipe": {}}
-    runs.write_json(folder / "config.json", config)
-    runs.write_json(folder / "history.json", history)
-    return catalogue.at(folder)
+    store.write_json(folder / "config.json", config)
+    store.write_json(folder / "history.json", history)
+    return registry.at(folder)
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def eight(tmp_path):
             tmp_path / f"{number} a rather long name of a run",
             HISTORY | {"val_accuracy": [0.25, 0.5, 0.625 + number / 1000, 0.5]},
         )
-        for number in range(plots.MOST_RUNS)
+        for number in range(history_plot.MOST_RUNS)
     ]
 
 
@@ -99,8 +101,8 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("quantity", [0, 1], ids=["accuracy", "loss"])
 def test_the_lines_are_the_history(quantity):
-    history = runs.read_json(CLASSIC / "history.json")
-    axes = plots.curves([catalogue.find("classic")]).axes[quantity]
+    history = store.read_json(CLASSIC / "history.json")
+    axes = history_plot.curves([registry.find("classic")]).axes[quantity]
     name = ("accuracy", "loss")[quantity]
     (training,), (validation,) = lines(axes, "--"), lines(axes, "-")
     for line, curve in ((training, history[name]), (validation, history[f"val_{name}"])):
@@ -109,7 +111,7 @@ def test_the_lines_are_the_history(quantity):
 
 
 def test_minutes_are_the_sums_of_the_epochs_seconds(entry):
-    for axes in plots.curves([entry], "minutes").axes:
+    for axes in history_plot.curves([entry], "minutes").axes:
         assert axes.get_xlabel() == "minutes of training"
         for line in lines(axes):
             assert line.get_xdata().tolist() == [1.5, 2.5, 3.5, 4.0]
@@ -117,7 +119,7 @@ def test_minutes_are_the_sums_of_the_epochs_seconds(entry):
 
 
 def test_a_run_without_validation_has_only_its_dashed_line():
-    figure = plots.curves([catalogue.find("dog_pooled_64")])
+    figure = history_plot.curves([registry.find("dog_pooled_64")])
     for axes in figure.axes:
         assert [line.get_linestyle() for line in lines(axes)] == ["--"]
         assert stars(axes) == values(axes) == []
@@ -126,12 +128,12 @@ def test_a_run_without_validation_has_only_its_dashed_line():
 
 def test_a_run_with_one_epoch_is_a_marked_point(tmp_path):
     first = {name: curve[:1] for name, curve in HISTORY.items()}
-    for axes in plots.curves([make_run(tmp_path / "short", first)]).axes:
+    for axes in history_plot.curves([make_run(tmp_path / "short", first)]).axes:
         assert [line.get_xdata().tolist() for line in lines(axes)] == [[1], [1]]
         assert all(line.get_marker() == "o" for line in lines(axes))
 
 
-def watched_run(folder: Path, steps: int, noise: np.ndarray) -> catalogue.Entry:
+def watched_run(folder: Path, steps: int, noise: np.ndarray) -> registry.Entry:
     """A run with many points an epoch, as they are kept while it is trained."""
     entry = make_run(folder)
     seen = {"time": 0, "epochs": 4, "steps": steps, "loss": 1.0}
@@ -147,16 +149,16 @@ def watched_run(folder: Path, steps: int, noise: np.ndarray) -> catalogue.Entry:
 
 def test_few_points_an_epoch_are_drawn_as_they_are(tmp_path):
     entry = watched_run(tmp_path / "watched", 15, np.array([0.1, -0.1, 0.0]))
-    (line,) = lines(plots.curves([entry]).axes[0], "--")
-    curve = catalogue.training_curve(entry)
+    (line,) = lines(history_plot.curves([entry]).axes[0], "--")
+    curve = registry.training_curve(entry)
     assert len(curve) == 60
     assert line.get_xydata().tolist() == [[point.epochs, point.accuracy] for point in curve]
 
 
 def test_a_fine_training_curve_is_drawn_as_the_means_of_neighbours(tmp_path):
     entry = watched_run(tmp_path / "watched", 300, np.array([0.1, -0.1]))
-    (line,) = lines(plots.curves([entry]).axes[0], "--")
-    assert len(line.get_xdata()) == plots.SMOOTH_POINTS
+    (line,) = lines(history_plot.curves([entry]).axes[0], "--")
+    assert len(line.get_xdata()) == history_plot.SMOOTH_POINTS
     assert line.get_ydata() == pytest.approx(0.5)
     assert np.all(np.diff(line.get_xdata()) > 0)
     assert line.get_xdata()[0] > 0 and line.get_xdata()[-1] <= 4
@@ -164,7 +166,7 @@ def test_a_fine_training_curve_is_drawn_as_the_means_of_neighbours(tmp_path):
 
 def test_a_loss_that_is_no_number_leaves_a_gap(tmp_path):
     diverged = HISTORY | {"loss": [2.0, float("nan"), float("inf"), 1.0]}
-    axes = plots.curves([make_run(tmp_path / "diverged", diverged)]).axes[1]
+    axes = history_plot.curves([make_run(tmp_path / "diverged", diverged)]).axes[1]
     assert np.isfinite([*axes.get_xlim(), *axes.get_ylim()]).all()
     assert axes.get_ylim()[1] > 2
 
@@ -173,7 +175,7 @@ def test_a_loss_that_is_no_number_leaves_a_gap(tmp_path):
 
 
 def test_the_axes_are_labelled_with_their_units(entry):
-    accuracy, loss = plots.curves([entry]).axes
+    accuracy, loss = history_plot.curves([entry]).axes
     assert (accuracy.get_xlabel(), accuracy.get_ylabel()) == ("epoch", "accuracy (%)")
     assert (loss.get_xlabel(), loss.get_ylabel()) == ("epoch", "loss (cross-entropy)")
 
@@ -181,7 +183,7 @@ def test_the_axes_are_labelled_with_their_units(entry):
 @pytest.mark.parametrize("x", ["epochs", "minutes"])
 @pytest.mark.parametrize("name", ["classic", "dog_pooled_64", "dog_flatten_64"])
 def test_the_limits_hold_every_point(name, x):
-    figure = plots.curves([catalogue.find(name)], x)
+    figure = history_plot.curves([registry.find(name)], x)
     for axes in figure.axes:
         (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
         for line in lines(axes):
@@ -197,7 +199,7 @@ def tick_labels(axis, limits) -> list[str]:
 @pytest.mark.parametrize("accuracy", [0.0, 0.1, 0.995, 1.0])
 def test_the_ticks_are_whole_epochs_and_possible_percentages(tmp_path, accuracy):
     history = UNVALIDATED | {"accuracy": [accuracy] * 4}
-    axes = plots.curves([make_run(tmp_path / "flat", history)]).axes[0]
+    axes = history_plot.curves([make_run(tmp_path / "flat", history)]).axes[0]
     assert all(re.fullmatch(r"\d+", text) for text in tick_labels(axes.xaxis, axes.get_xlim()))
     percent = [float(text) for text in tick_labels(axes.yaxis, axes.get_ylim())]
     assert len(percent) >= 3 and min(percent) >= 0 and max(percent) <= 100
@@ -205,7 +207,7 @@ def test_the_ticks_are_whole_epochs_and_possible_percentages(tmp_path, accuracy)
 
 
 def test_each_run_has_its_colour_and_its_marker(eight):
-    for axes in plots.curves(eight).axes:
+    for axes in history_plot.curves(eight).axes:
         for style in ("--", "-"):
             looks = [(line.get_color(), line.get_marker()) for line in lines(axes, style)]
             assert {rgb(colour) for colour, _ in looks} == OKABE_ITO
@@ -217,7 +219,7 @@ def test_each_run_has_its_colour_and_its_marker(eight):
 
 
 def test_the_legend_shows_each_runs_look(eight):
-    figure = plots.curves(eight)
+    figure = history_plot.curves(eight)
     names = figure.legends[0]
     assert [text.get_text() for text in names.get_texts()] == [entry.name for entry in eight]
     for handle, line in zip(names.get_lines(), lines(figure.axes[0], "-"), strict=True):
@@ -225,15 +227,15 @@ def test_the_legend_shows_each_runs_look(eight):
 
 
 def test_the_first_epoch_with_the_best_validation_accuracy_has_a_star_and_its_value(entry):
-    accuracy, loss = plots.curves([entry]).axes
+    accuracy, loss = history_plot.curves([entry]).axes
     assert stars(accuracy) == [[2, 0.625]] and values(accuracy) == ["62.5 %, epoch 2"]
     assert stars(loss) == [[2, 1.25]] and values(loss) == ["1.250"]
     assert [text.xy for text in accuracy.texts] == [(2, 0.625)]
 
 
 def test_the_star_of_the_shipped_network_is_where_its_history_says():
-    history = runs.read_json(CLASSIC / "history.json")["val_accuracy"]
-    axes = plots.curves([catalogue.find("classic")]).axes[0]
+    history = store.read_json(CLASSIC / "history.json")["val_accuracy"]
+    axes = history_plot.curves([registry.find("classic")]).axes[0]
     assert stars(axes) == [[history.index(max(history)) + 1, max(history)]]
 
 
@@ -260,7 +262,7 @@ def overlapping(one, other) -> bool:
 
 @pytest.mark.parametrize(("count", "x"), [(1, "epochs"), (3, "minutes"), (8, "epochs")])
 def test_nothing_written_covers_a_panel_another_text_or_the_edge(eight, count, x):
-    figure = plots.curves(eight[:count], x)
+    figure = history_plot.curves(eight[:count], x)
     panels, texts = boxes(figure)
     for one, other in itertools.combinations(texts, 2):
         assert not overlapping(one, other), (one, other)
@@ -272,21 +274,21 @@ def test_nothing_written_covers_a_panel_another_text_or_the_edge(eight, count, x
 
 
 def test_the_panels_keep_their_size_under_a_long_legend(eight):
-    (few, _), (many, _) = boxes(plots.curves(eight[:1])), boxes(plots.curves(eight))
+    (few, _), (many, _) = boxes(history_plot.curves(eight[:1])), boxes(history_plot.curves(eight))
     assert [box.height for box in many] == pytest.approx([box.height for box in few], rel=0.1)
 
 
-@given(st.lists(st.floats(0, 1), max_size=plots.MOST_RUNS))
+@given(st.lists(st.floats(0, 1), max_size=history_plot.MOST_RUNS))
 def test_the_values_keep_their_distance_and_their_order(wanted):
-    heights = plots._spread(wanted)
+    heights = history_plot._spread(wanted)
     assert all(-1e-9 <= height <= 1 + 1e-9 for height in heights)
     for below, above in itertools.pairwise(np.argsort(wanted, kind="stable")):
-        assert heights[above] - heights[below] >= plots.LABEL_GAP - 1e-9
+        assert heights[above] - heights[below] >= history_plot.LABEL_GAP - 1e-9
 
 
 @given(st.floats(0, 1))
 def test_a_lonely_value_stands_at_its_height(wanted):
-    assert plots._spread([wanted]) == pytest.approx([wanted])
+    assert history_plot._spread([wanted]) == pytest.approx([wanted])
 
 
 # What is refused
@@ -295,21 +297,21 @@ def test_a_lonely_value_stands_at_its_height(wanted):
 def test_a_run_without_an_epoch_is_refused(tmp_path):
     empty = make_run(tmp_path / "new", {})
     with pytest.raises(ModelError, match=r"^new has no whole epoch yet; [^.]*\.$"):
-        plots.curves([catalogue.find("classic"), empty])
+        history_plot.curves([registry.find("classic"), empty])
 
 
 def test_minutes_that_nothing_tells_are_refused(tmp_path):
     timeless = {name: curve for name, curve in HISTORY.items() if name != "seconds"}
     entry = make_run(tmp_path / "timeless", timeless)
-    assert plots.curves([entry], "epochs")
+    assert history_plot.curves([entry], "epochs")
     with pytest.raises(ModelError, match=r"^Nothing tells how long timeless was trained"):
-        plots.curves([entry], "minutes")
+        history_plot.curves([entry], "minutes")
 
 
-@pytest.mark.parametrize("count", [0, plots.MOST_RUNS + 1])
+@pytest.mark.parametrize("count", [0, history_plot.MOST_RUNS + 1])
 def test_too_few_and_too_many_runs_are_refused(entry, count):
     with pytest.raises(ModelError, match=rf"^A figure shows one to 8 runs, not {count}\.$"):
-        plots.curves([entry] * count)
+        history_plot.curves([entry] * count)
 
 
 @pytest.mark.parametrize(
@@ -324,31 +326,31 @@ def test_too_few_and_too_many_runs_are_refused(entry, count):
 )
 def test_a_damaged_history_is_refused(tmp_path, history):
     with pytest.raises(ModelError, match=r"^[A-Z][^\n]+; choose another \w+\.$"):
-        plots.curves([make_run(tmp_path / "mine", history)])
+        history_plot.curves([make_run(tmp_path / "mine", history)])
 
 
 def test_a_damaged_time_is_refused(tmp_path):
     folder = make_run(tmp_path / "mine", {"loss": [1.0], "accuracy": [0.5]}).folder
-    runs.write_json(folder / "report.json", {"seconds": "long"})
+    store.write_json(folder / "report.json", {"seconds": "long"})
     with pytest.raises(ModelError, match=r"^The history of mine is damaged; choose another run\.$"):
-        plots.curves([catalogue.at(folder)])
+        history_plot.curves([registry.at(folder)])
 
 
 def test_a_directory_without_a_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match="There is no trained network in"):
-        catalogue.at(tmp_path)
+        registry.at(tmp_path)
 
 
 def test_an_entry_is_the_same_by_its_name_and_its_directory(monkeypatch):
     monkeypatch.chdir(CLASSIC)
-    assert catalogue.at(Path()) == catalogue.at(CLASSIC) == catalogue.find("classic")
+    assert registry.at(Path()) == registry.at(CLASSIC) == registry.find("classic")
 
 
 # Files
 
 
 def saved(figure: Figure, file: Path) -> bytes:
-    plots.save(figure, file)
+    history_plot.save(figure, file)
     return file.read_bytes()
 
 
@@ -358,7 +360,7 @@ def svg_texts(content: bytes) -> list[str]:
 
 
 def test_the_png_has_the_size_of_the_figure_at_200_dpi(entry, tmp_path):
-    figure = plots.curves([entry])
+    figure = history_plot.curves([entry])
     saved(figure, tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as picture:
         picture.load()
@@ -369,19 +371,19 @@ def test_the_png_has_the_size_of_the_figure_at_200_dpi(entry, tmp_path):
 
 
 def test_the_svg_has_its_words_as_text(entry, tmp_path):
-    texts = svg_texts(saved(plots.curves([entry]), tmp_path / "curves.svg"))
+    texts = svg_texts(saved(history_plot.curves([entry]), tmp_path / "curves.svg"))
     words = {"mine", "epoch", "accuracy (%)", "loss (cross-entropy)", "training", "validation"}
     assert words | {"62.5 %, epoch 2"} <= set(texts)
 
 
 def test_the_pdf_is_one(entry, tmp_path):
-    content = saved(plots.curves([entry]), tmp_path / "curves.pdf")
+    content = saved(history_plot.curves([entry]), tmp_path / "curves.pdf")
     assert content.startswith(b"%PDF-") and content.rstrip().endswith(b"%%EOF")
 
 
 @pytest.mark.filterwarnings("error")
 def test_names_are_written_as_they_are(entry, tmp_path):
-    figure = plots.curves([dataclasses.replace(entry, name=name) for name in HOSTILE])
+    figure = history_plot.curves([dataclasses.replace(entry, name=name) for name in HOSTILE])
     assert legend_texts(figure)[: len(HOSTILE)] == HOSTILE
     assert set(HOSTILE) <= set(svg_texts(saved(figure, tmp_path / "curves.svg")))
     for suffix in ("png", "pdf"):
@@ -391,7 +393,7 @@ def test_names_are_written_as_they_are(entry, tmp_path):
 @pytest.mark.filterwarnings("ignore:Glyph")
 def test_a_name_that_cant_be_written_as_it_is_keeps_to_one_line(entry, tmp_path):
     names = {"a\nb\x00": "a�b�", "\udcff": "�", "W" * 255: "W" * 59 + "…", "犬": "犬"}
-    figure = plots.curves([dataclasses.replace(entry, name=name) for name in names])
+    figure = history_plot.curves([dataclasses.replace(entry, name=name) for name in names])
     assert set(names.values()) <= set(svg_texts(saved(figure, tmp_path / "curves.svg")))
     for suffix in ("png", "pdf"):
         assert saved(figure, tmp_path / f"curves.{suffix}")
@@ -404,18 +406,18 @@ def test_another_format_is_refused_and_nothing_written(entry, tmp_path, name):
     folder = tmp_path / "out"
     folder.mkdir()
     with pytest.raises(ImgrecError, match=r"\.png, \.svg or \.pdf"):
-        plots.save(plots.curves([entry]), folder / name)
+        history_plot.save(history_plot.curves([entry]), folder / name)
     assert list(folder.iterdir()) == []
 
 
 def test_a_suffix_may_have_capitals(entry, tmp_path):
-    assert saved(plots.curves([entry]), tmp_path / "CURVES.PDF").startswith(b"%PDF-")
+    assert saved(history_plot.curves([entry]), tmp_path / "CURVES.PDF").startswith(b"%PDF-")
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
 def test_the_same_runs_give_the_same_bytes(entry, tmp_path, suffix):
-    first = saved(plots.curves([entry]), tmp_path / f"one.{suffix}")
-    figure = plots.curves([entry])
+    first = saved(history_plot.curves([entry]), tmp_path / f"one.{suffix}")
+    figure = history_plot.curves([entry])
     assert saved(figure, tmp_path / f"two.{suffix}") == first
     assert saved(figure, tmp_path / f"two.{suffix}") == first
     assert not re.search(rb"CreationDate|<dc:date>|tIME", first)
@@ -423,7 +425,7 @@ def test_the_same_runs_give_the_same_bytes(entry, tmp_path, suffix):
 
 def test_the_file_that_was_there_stays_when_the_drawing_fails(entry, tmp_path, monkeypatch):
     file = tmp_path / "curves.png"
-    before = saved(plots.curves([entry]), file)
+    before = saved(history_plot.curves([entry]), file)
 
     def half(figure, target, **_):
         target.write(b"half a picture")
@@ -431,14 +433,14 @@ def test_the_file_that_was_there_stays_when_the_drawing_fails(entry, tmp_path, m
 
     monkeypatch.setattr(Figure, "savefig", half)
     with pytest.raises(RuntimeError, match="no more ink"):
-        plots.save(plots.curves([entry]), file)
+        history_plot.save(history_plot.curves([entry]), file)
     assert file.read_bytes() == before
     assert not list(tmp_path.glob(".*"))
 
 
 def test_the_file_that_was_there_stays_when_the_disk_is_full(entry, tmp_path, monkeypatch):
     file = tmp_path / "curves.png"
-    before = saved(plots.curves([entry]), file)
+    before = saved(history_plot.curves([entry]), file)
 
     def half(path, content):
         with path.open("wb") as target:
@@ -447,17 +449,17 @@ def test_the_file_that_was_there_stays_when_the_disk_is_full(entry, tmp_path, mo
 
     monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(ImgrecError, match="No space left on device"):
-        plots.save(plots.curves([entry]), file)
+        history_plot.save(history_plot.curves([entry]), file)
     assert file.read_bytes() == before
     assert not list(tmp_path.glob(".*"))
 
 
 def test_a_place_that_cant_be_written_is_a_sentence(entry, tmp_path):
     (tmp_path / "folder.png").mkdir()
-    figure = plots.curves([entry])
+    figure = history_plot.curves([entry])
     for file in (tmp_path / "absent" / "curves.png", tmp_path / "folder.png"):
         with pytest.raises(ImgrecError, match=r"can't be written \([^)]+\); choose another place"):
-            plots.save(figure, file)
+            history_plot.save(figure, file)
     assert not list(tmp_path.rglob(".*.tmp"))
 
 
@@ -494,8 +496,8 @@ def test_the_script_draws_shipped_networks_without_pyplot_or_tensorflow(tmp_path
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"wrote {file}\n[]\n"
-    entries = [catalogue.find(name) for name in ("classic", "dog_pooled_64")]
-    assert saved(plots.curves(entries), tmp_path / "here.svg") == file.read_bytes()
+    entries = [registry.find(name) for name in ("classic", "dog_pooled_64")]
+    assert saved(history_plot.curves(entries), tmp_path / "here.svg") == file.read_bytes()
     assert {"classic", "dog_pooled_64"} <= set(svg_texts(file.read_bytes()))
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import expect
 
-from imgrec import runs
-from imgrec.ui import race
+from imgrec.models import store
+from imgrec.ui.approaches import training_race
 from imgrec.ui.theme import STYLES, THEME
 
 MACHINE = {"processor": "<b>Abacus</b>", "cores": 2}
@@ -58,7 +58,7 @@ SEEDS = {
 
 
 def test_the_words_are_the_reports():
-    assert race.told(TRAINING) == [
+    assert training_race.told(TRAINING) == [
         "fast was right on 93.5 % of the validation images after 6.0 minutes; classic needed 25 "
         "minutes for 74.0 %.",
         "After 4.0 minutes of training, fast was as good as classic ever became.",
@@ -78,22 +78,22 @@ def test_a_processor_without_bfloat16_is_told_of_where_one_was_measured():
         "ratio_short": 0.875,
         "environment": MACHINE,
     }
-    panel = race.panel(TRAINING, float32).replace("\N{NO-BREAK SPACE}", " ")
+    panel = training_race.panel(TRAINING, float32).replace("\N{NO-BREAK SPACE}", " ")
     assert "fast takes 2.25 times as long as classic, by 5 epochs of it and 3 of classic" in panel
     assert "for only 5 epochs, it takes 0.88 times as long, and recognises 91.2 %" in panel
-    assert "gain nothing" not in race.panel(TRAINING)
+    assert "gain nothing" not in training_race.panel(TRAINING)
 
 
 def test_a_network_that_never_catches_up_is_not_said_to():
     slow = {**TRAINING, "fast": network([0.5, 0.7], 120, 0.69)}
-    told = " ".join(race.told(slow))
+    told = " ".join(training_race.told(slow))
     assert "as good as" not in told
     assert "looks" not in told
 
 
 def test_what_is_in_the_report_is_escaped():
-    assert "&lt;b&gt;Abacus&lt;/b&gt;" in race.panel(TRAINING)
-    assert "<b>Abacus" not in race.panel(TRAINING)
+    assert "&lt;b&gt;Abacus&lt;/b&gt;" in training_race.panel(TRAINING)
+    assert "<b>Abacus" not in training_race.panel(TRAINING)
 
 
 accuracies = st.lists(st.floats(0, 1), min_size=1, max_size=40)
@@ -105,18 +105,18 @@ def test_every_point_lies_in_the_picture_in_proportion(fast, classic, one, other
         "fast": network(fast, one, 0.5),
         "classic": network(classic, other, 0.5),
     }
-    picture = race.picture(report, "")
-    for name in race.NAMES:
+    picture = training_race.picture(report, "")
+    for name in training_race.NAMES:
         curve = re.search(rf'<g class="{name}">(.*?)</g>', picture)[1]
         places = [
             (float(x), float(y)) for x, y in re.findall(r'cx="([\d.]+)" cy="([\d.]+)"', curve)
         ]
         drawn = report[name]
         assert len(places) == drawn["epochs"]
-        assert all(0 < x <= race.WIDTH and 0 < y < race.HEIGHT for x, y in places)
+        assert all(0 < x <= training_race.WIDTH and 0 < y < training_race.HEIGHT for x, y in places)
         for (x, _), seconds in zip(places, drawn["elapsed"], strict=True):
-            expected = (places[-1][0] - race.LEFT) * seconds / drawn["seconds"]
-            assert x - race.LEFT == pytest.approx(expected, abs=0.2)
+            expected = (places[-1][0] - training_race.LEFT) * seconds / drawn["seconds"]
+            assert x - training_race.LEFT == pytest.approx(expected, abs=0.2)
         pairs = zip(pairwise(drawn["val_accuracy"]), pairwise(places), strict=True)
         assert all(now[1] <= before[1] for (a, b), (before, now) in pairs if b > a)
     numbers = re.findall(r'text-anchor="middle">(\d+)<', picture)
@@ -124,7 +124,7 @@ def test_every_point_lies_in_the_picture_in_proportion(fast, classic, one, other
 
 
 def test_the_greatest_loss_comes_first():
-    table = race.ingredients(ABLATION)
+    table = training_race.ingredients(ABLATION)
     rows = re.findall(r"<tr><th scope=row>(.*?)</tr>", table)
     plain = [re.sub("<.*?>", " ", row).replace("\N{NO-BREAK SPACE}", " ").split() for row in rows]
     assert plain == [
@@ -137,7 +137,7 @@ def test_the_greatest_loss_comes_first():
 
 
 def test_chance_is_told_as_mean_and_deviation():
-    told = race.chance(SEEDS).replace("\N{NO-BREAK SPACE}", " ")
+    told = training_race.chance(SEEDS).replace("\N{NO-BREAK SPACE}", " ")
     assert "Trained 3 times" in told
     assert "93.52 ± 0.11 %" in told
     assert "94.06 ± 0.09 %" in told
@@ -148,21 +148,21 @@ def test_chance_is_told_as_mean_and_deviation():
     [((), 0), (("training",), 1), (("seeds",), 2), (("training", "ablation", "seeds"), 3)],
 )
 def test_what_was_not_measured_is_left_out(tmp_path, monkeypatch, there, components):
-    monkeypatch.setattr(race, "REPORTS", tmp_path)
+    monkeypatch.setattr(training_race, "REPORTS", tmp_path)
     reports = {"training": TRAINING, "ablation": ABLATION, "seeds": SEEDS}
     for name in there:
-        runs.write_json(tmp_path / f"{name}.json", reports[name])
+        store.write_json(tmp_path / f"{name}.json", reports[name])
     with gr.Blocks() as page:
-        race.build_race()
+        training_race.build_race()
     assert len(page.blocks) == components
 
 
 def test_on_the_page(browser, tmp_path, monkeypatch):
-    monkeypatch.setattr(race, "REPORTS", tmp_path)
+    monkeypatch.setattr(training_race, "REPORTS", tmp_path)
     for name, report in (("training", TRAINING), ("ablation", ABLATION), ("seeds", SEEDS)):
-        runs.write_json(tmp_path / f"{name}.json", report)
+        store.write_json(tmp_path / f"{name}.json", report)
     with gr.Blocks() as blocks:
-        race.build_race()
+        training_race.build_race()
     _, url, _ = blocks.launch(
         prevent_thread_lock=True, quiet=True, theme=THEME, css_paths=STYLES, ssr_mode=False
     )

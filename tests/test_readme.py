@@ -8,8 +8,8 @@ import pytest
 from conftest import script_module
 from test_race import ABLATION, SEEDS, TRAINING
 
-from imgrec import runs
-from imgrec.paths import ROOT
+from imgrec.files.paths import ROOT
+from imgrec.models import store
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -38,7 +38,7 @@ def test_what_the_fast_recipe_comes_to_is_told_where_it_was_measured(tmp_path, m
     monkeypatch.setattr(script, "REPORTS", tmp_path)
     assert script.race() == script.seeds() == script.ablation() == []
     for name, report in (("training", TRAINING), ("ablation", ABLATION), ("seeds", SEEDS)):
-        runs.write_json(tmp_path / f"{name}.json", report)
+        store.write_json(tmp_path / f"{name}.json", report)
     race, seeds = script.race()[0], script.seeds()[0]
     assert "`fast` takes 6 minutes for its 3 epochs and `classic` 25 minutes for its 5" in race
     assert "**0.24 times as long**, or 0.50 times beside `classic` in bfloat16, by 3 epochs" in race

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgrec import runs
 from imgrec.errors import ImgrecError, ModelError
-from imgrec.paths import MODELS
-from imgrec.recipe import HEAD_RECIPES, NETWORKS, RECIPES, HeadRecipe, Recipe, differences
-from imgrec.recipe import USUAL as USUAL_OF
+from imgrec.files.paths import MODELS
+from imgrec.models import store
+from imgrec.training.recipes import HEAD_RECIPES, NETWORKS, RECIPES, HeadRecipe, Recipe, differences
+from imgrec.training.recipes import USUAL as USUAL_OF
 
 SEED = (0, 2**32 - 1)
 WHOLE = {  # bounds of each setting
@@ -127,7 +127,7 @@ def test_what_an_older_run_does_not_name_has_its_default():
 
 
 def test_the_classic_run_we_ship_is_of_the_usual_recipe():
-    assert Recipe.of(runs.read_json(MODELS / "classic" / "config.json")) == Recipe()
+    assert Recipe.of(store.read_json(MODELS / "classic" / "config.json")) == Recipe()
 
 
 @pytest.mark.parametrize(

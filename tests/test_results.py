@@ -9,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import approaches, labelled, reports, results, runs
+from imgrec import approaches
 from imgrec.approaches import MODULES, vgg16
 from imgrec.approaches.scratch import DEFAULT
+from imgrec.data import labelled_images
+from imgrec.data.labelled_images import Item, Label, LabelledSet
 from imgrec.errors import DataError, ImageError
-from imgrec.labelled import Item, Label, LabelledSet
-from imgrec.paths import MODELS
-from imgrec.results import Disputed
+from imgrec.evaluation import comparison, reports
+from imgrec.evaluation.comparison import Disputed
+from imgrec.files.paths import MODELS
+from imgrec.models import store
 
 GREY = np.full((8, 8, 3), 128, "uint8")
 chances = st.floats(0, 1)
@@ -52,10 +55,10 @@ def test_a_report_that_ships_tells_how_to_measure_it_again(name):
 
 
 def test_the_facts_are_those_of_the_models_that_ship():
-    scratch, pretrained, transfer = results.facts()
+    scratch, pretrained, transfer = comparison.facts()
     folder = MODELS / DEFAULT
-    report, config = (runs.read_json(folder / f"{name}.json") for name in ("report", "config"))
-    head = runs.read_json(MODELS / "dog_pooled_64" / "report.json")
+    report, config = (store.read_json(folder / f"{name}.json") for name in ("report", "config"))
+    head = store.read_json(MODELS / "dog_pooled_64" / "report.json")
     assert scratch.images == 50_000 - config["recipe"]["validation_images"]
     assert scratch.parameters == scratch.learnt == report["parameters"]
     assert scratch.seconds == report["seconds"]
@@ -71,8 +74,8 @@ def test_the_facts_are_those_of_the_models_that_ship():
 def test_where_the_top_is_here_the_facts_are_vgg16s_own(tmp_path, monkeypatch):
     file = tmp_path / "weights.h5"
     file.write_bytes(b"12345")
-    monkeypatch.setattr(results.weights, "named", file)
-    _, pretrained, _ = results.facts()
+    monkeypatch.setattr(comparison.weights, "named", file)
+    _, pretrained, _ = comparison.facts()
     assert (pretrained.model, pretrained.stand_in) == ("VGG16", False)
     assert (pretrained.parameters, pretrained.bytes) == (138_357_544, 5)
     assert pretrained.trained == "two to three weeks on four GPUs"
@@ -93,8 +96,8 @@ def test_timing_takes_turns_and_leaves_the_first_round_out(monkeypatch):
             took = 1000.0 if len(asked) <= 2 else float(len(asked))
             return [type("Verdict", (), {"milliseconds": took})]
 
-    monkeypatch.setattr(results, "MODULES", {name: Module(name) for name in ("one", "two")})
-    found = results.timed(Image.new("RGB", (4, 4)), rounds=3)
+    monkeypatch.setattr(comparison, "MODULES", {name: Module(name) for name in ("one", "two")})
+    found = comparison.timed(Image.new("RGB", (4, 4)), rounds=3)
     assert asked == ["one", "two"] * 4
     assert found["one"] == (statistics.median([3, 5, 7]), 3, 7)
     assert found["two"] == (6, 4, 8)
@@ -106,12 +109,12 @@ def test_timing_takes_turns_and_leaves_the_first_round_out(monkeypatch):
 def test_disagreements_are_found_again_in_the_order_of_the_set():
     chosen = of(item("a", True), item("b", False), item("c"), item("b", True))
     told = [row("c", 0.9, 0.1, 0.2), row("gone", 1, 0, 0), row("b", 0.6, 0.4, 0.7)]
-    found = results.disputed(chosen, {"disagreements": told}, 3)
+    found = comparison.disputed(chosen, {"disagreements": told}, 3)
     assert [(each.number, each.name, each.label.dog) for each in found] == [
         (1, "b", False),
         (2, "c", None),
     ]
-    assert [each.name for each in results.disputed(chosen, {"disagreements": told}, 1)] == ["c"]
+    assert [each.name for each in comparison.disputed(chosen, {"disagreements": told}, 1)] == ["c"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_every_disagreement_is_in_exactly_one_group(answers):
         for number, (*dogs, is_dog) in enumerate(answers)
         if len({dog >= 0.5 for dog in dogs}) == 2
     ]
-    grouped = list(results.groups(found))
+    grouped = list(comparison.groups(found))
     assert sorted(each.number for _, _, group in grouped for each in group) == [
         each.number for each in found
     ]
@@ -149,24 +152,24 @@ def test_every_disagreement_is_in_exactly_one_group(answers):
 
 def test_an_item_is_the_one_at_its_place():
     chosen = of(item("a"), item("b"))
-    assert results.item(chosen, 1).name == "b"
-    np.testing.assert_array_equal(np.asarray(results.opened(results.item(chosen, 1))), GREY)
+    assert comparison.item(chosen, 1).name == "b"
+    np.testing.assert_array_equal(np.asarray(comparison.opened(comparison.item(chosen, 1))), GREY)
     with pytest.raises(DataError, match="There is no such picture; press one"):
-        results.item(chosen, 2)
+        comparison.item(chosen, 2)
     broken = Item("holiday.jpg", Label(), lambda: b"text")
     with pytest.raises(ImageError, match=r"^holiday\.jpg "):
-        results.opened(broken)
+        comparison.opened(broken)
 
 
 def test_the_sample_that_ships_is_found_again():
     report = reports.measured("sample")
-    sample = labelled.of_sample()
-    found = results.disputed(sample, report, 100)
+    sample = labelled_images.of_sample()
+    found = comparison.disputed(sample, report, 100)
     assert len(found) == min(report["disagreement_count"], len(report["disagreements"]))
     told = {row["file"]: row for row in report["disagreements"]}
     for each in found:
         assert told[each.name]["is_dog"] == each.label.dog
-        (verdicts,) = approaches.compare([results.opened(results.item(sample, each.number))])
+        (verdicts,) = approaches.compare([comparison.opened(comparison.item(sample, each.number))])
         for verdict in verdicts:
             if verdict.model == report["approaches"][verdict.approach]["model"]:
                 assert verdict.dog == pytest.approx(each.dog[verdict.approach], abs=0.01)
@@ -177,7 +180,7 @@ def test_the_sample_that_ships_is_found_again():
 
 def test_the_figures_are_found_in_a_report_and_in_what_was_measured():
     flat = {"approaches": {"scratch": {"model": "a", "accuracy": 0.5}}}
-    assert results.dog_answers(flat) == {"scratch": {"model": "a", "accuracy": 0.5}}
+    assert comparison.dog_answers(flat) == {"scratch": {"model": "a", "accuracy": 0.5}}
     nested = {
         "n": 5,
         "approaches": {
@@ -186,14 +189,14 @@ def test_the_figures_are_found_in_a_report_and_in_what_was_measured():
             "transfer": {"dog": {"accuracy": 1.0, "reliability": bins(1, 0, 3)}, "own": None},
         },
     }
-    assert list(results.dog_answers(nested)) == ["pretrained", "transfer"]
-    own = results.own_tasks(nested)
+    assert list(comparison.dog_answers(nested)) == ["pretrained", "transfer"]
+    own = comparison.own_tasks(nested)
     assert own["scratch"] == {"n": 5, "accuracy": 0.2} and own["pretrained"] is None
     assert (own["transfer"]["n"], own["transfer"]["accuracy"]) == (4, 1.0)
 
 
 def test_the_tasks_that_were_reported_are_of_the_reports():
-    tasks = results.reported_tasks()
+    tasks = comparison.reported_tasks()
     assert list(tasks) == list(MODULES)
     assert tasks["scratch"] == reports.measured("cifar10")
     dogs = reports.measured("dogs")
@@ -202,4 +205,4 @@ def test_the_tasks_that_were_reported_are_of_the_reports():
 
 
 def test_pictures_without_a_label_were_not_judged():
-    assert results.judged({"reliability": bins(2, 0, 5)}) == 7
+    assert comparison.judged({"reliability": bins(2, 0, 5)}) == 7

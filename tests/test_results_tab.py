@@ -18,15 +18,19 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_cards import HOSTILE, Page, text, three
 
-from imgrec import catalogue, datasets, labelled, measuring, reports, results
 from imgrec.approaches import MODULES, scratch
-from imgrec.background import Background, Status
+from imgrec.background_job import Background, Status
+from imgrec.data import cifar10 as cifar10_data
+from imgrec.data import labelled_images
+from imgrec.data.labelled_images import Item, Label, LabelledSet
 from imgrec.errors import CancelledError, DataError, UploadError
-from imgrec.evaluation import Reliability, YesNo
-from imgrec.labelled import Item, Label, LabelledSet
-from imgrec.results import Disputed, Timing
-from imgrec.ui import drop, results_cards, results_diagram, results_disputed, results_own
-from imgrec.ui import results as tab
+from imgrec.evaluation import comparison, evaluate, reports
+from imgrec.evaluation.comparison import Disputed, Timing
+from imgrec.metrics.classification import Reliability, YesNo
+from imgrec.models import registry
+from imgrec.ui.components import upload_zone
+from imgrec.ui.results import custom_test_set, disagreements, reliability_diagram, tab
+from imgrec.ui.results import html as results_html
 
 NAMES = tuple(MODULES)
 
@@ -73,7 +77,7 @@ FOUR = measured(
 
 
 def test_the_summary_ranks_and_says_how_far_that_can_be_told():
-    said = text(results_cards.comes_to("My test", FOUR))
+    said = text(results_html.comes_to("My test", FOUR))
     assert "Asked of 4 pictures, 2 with a dog." in said
     order = [said.index(f"{rank} {who}") for rank, who in (
         ("somewhat accurate", "From scratch 50.0 %"),
@@ -90,13 +94,13 @@ def test_intervals_that_do_not_overlap_are_no_accident():
     many = [(0.9, True)] * 200
     wrong = [(0.1, True)] * 200
     half = wrong[:100] + many[:100]
-    said = text(results_cards.comes_to("My test", measured(wrong, many, half)))
+    said = text(results_html.comes_to("My test", measured(wrong, many, half)))
     assert "No two of the 95 % intervals overlap" in said
 
 
 def test_equally_good_approaches_get_no_rank():
     same = [(0.9, True), (0.1, False)]
-    said = text(results_cards.comes_to("My test", measured(same, same, same)))
+    said = text(results_html.comes_to("My test", measured(same, same, same)))
     assert "accurate" not in said
     assert said.count("100.0 %") >= 3
 
@@ -110,8 +114,8 @@ def test_equally_good_approaches_get_no_rank():
 )
 def test_figures_that_cannot_be_had_are_named(dog, missing, row):
     one = measured(*[[(0.9, dog)]] * 3)
-    assert missing in text(results_cards.comes_to("My test", one))
-    sheet = text(results_cards.own_sheet(one))
+    assert missing in text(results_html.comes_to("My test", one))
+    sheet = text(results_html.own_sheet(one))
     assert f"{row} – – –" in sheet
     assert re.search(r"\(ROC AUC\) – – –", sheet)
     assert "of 1 picture" in sheet
@@ -124,8 +128,8 @@ def test_where_no_label_tells_of_dogs_only_the_own_tasks_are_shown():
     top = {"n": 3, "top1": 1 / 3, "top5": 1.0, "low": 0.06, "high": 0.79}
     found["approaches"]["pretrained"]["own"] = top
     found["dogs"] = None
-    assert "no label tells whether there is a dog" in text(results_cards.comes_to("A", found))
-    sheet = text(results_cards.own_sheet(found))
+    assert "no label tells whether there is a dog" in text(results_html.comes_to("A", found))
+    sheet = text(results_html.own_sheet(found))
     assert "Is there a dog?" not in sheet
     said = "33.3 % 6.0 to 79.0 % the right one of 1000 kinds, of 3 pictures"
     assert f"{said} 100.0 % among the first five" in sheet
@@ -134,7 +138,7 @@ def test_where_no_label_tells_of_dogs_only_the_own_tasks_are_shown():
 def test_what_could_not_be_used_is_listed_and_escaped():
     bad = [{"file": HOSTILE, "reason": f"{HOSTILE} is not a picture."}]
     found = measured(*[[(0.9, True)]] * 3, unusable=bad, unusable_count=3)
-    html = results_cards.comes_to(HOSTILE, found)
+    html = results_html.comes_to(HOSTILE, found)
     assert not [tag for tag, _ in Page(html).tags if tag in ("script", "img")]
     assert "3 files could not be used" in text(html) and "and 2 more" in text(html)
 
@@ -147,10 +151,10 @@ def test_the_sheet_shows_the_figures_of_the_reports():
     html = tab.sheet(dogs, {})
     said = text(html)
     for entry in dogs["approaches"].values():
-        assert results_cards.share(entry["accuracy"]) in said
+        assert results_html.share(entry["accuracy"]) in said
         low, high = 100 * entry["low"], 100 * entry["high"]
         assert f"{low:.1f} to {high:.1f} %" in said
-        assert results_cards.share(entry["recall"]) in said
+        assert results_html.share(entry["recall"]) in said
     low, high = 100 * cifar10["low"], 100 * cifar10["high"]
     right = f"{100 * cifar10['accuracy']:.1f} % {low:.1f} to {high:.1f} %"
     assert f"{right} the right one of ten kinds, of {cifar10['n']:,} pictures" in said
@@ -161,7 +165,7 @@ def test_the_sheet_shows_the_figures_of_the_reports():
 
 def test_it_is_told_how_the_figures_came_about_and_what_may_flatter_one():
     dogs = reports.measured("dogs")
-    said = text(results_cards.source(dogs))
+    said = text(results_html.source(dogs))
     assert dogs["command"] in said and dogs["environment"]["processor"] in said
     assert "may have met some of these photos" in said
 
@@ -174,7 +178,7 @@ def test_the_sheet_shows_the_milliseconds_once_they_are_measured():
 
 def test_a_figure_of_another_network_is_labelled(monkeypatch, tmp_path):
     (tmp_path / "weights.h5").write_bytes(b"")
-    monkeypatch.setattr(results.weights, "named", tmp_path / "weights.h5")
+    monkeypatch.setattr(comparison.weights, "named", tmp_path / "weights.h5")
     said = text(tab.sheet(reports.measured("dogs"), {}))
     assert "measured with EfficientNet-Lite0" in said and "stands in" not in said
 
@@ -188,7 +192,7 @@ def test_a_diagram_has_its_points_where_the_bins_are():
         raw.add(0.5, True)
     for number in range(10):
         raw.add(0.55, number < 3)
-    html = results_diagram.diagram("scratch", "A title", raw.figures(), None, "right")
+    html = reliability_diagram.diagram("scratch", "A title", raw.figures(), None, "right")
     circles = [a for tag, a in Page(html).tags if tag == "circle"]
     found = [(float(a["cx"]), float(a["cy"])) for a in circles]
     assert found == [(180.0, 12.0), (192.0, 180.0)]  # the square is 240 wide, from (60, 12) on
@@ -204,7 +208,7 @@ def test_a_diagram_has_its_points_where_the_bins_are():
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40))
 def test_any_answers_can_be_drawn(said):
     tally = answers(*said)
-    html = results_diagram.diagrams(None, {"scratch": tally | {"calibrated": tally}})
+    html = reliability_diagram.diagrams(None, {"scratch": tally | {"calibrated": tally}})
     circles = [a for tag, a in Page(html).tags if tag == "circle" and "aria-hidden" not in a]
     drawn = [a for a in circles if float(a["cx"]) >= 60]
     assert len(drawn) == 2 * sum(each["count"] > 0 for each in tally["reliability"])
@@ -213,7 +217,7 @@ def test_any_answers_can_be_drawn(said):
 
 
 def test_without_answers_there_is_nothing_to_draw():
-    assert results_diagram.diagrams(None, {}) == ""
+    assert reliability_diagram.diagrams(None, {}) == ""
 
 
 def test_the_sign_of_the_unfamiliar_is_reported():
@@ -225,7 +229,7 @@ def test_the_sign_of_the_unfamiliar_is_reported():
                    "other": group | {"flagged": 0.5}},
         "auroc": {"energy": 0.789, "maximum_logit": None, "maximum_probability": 0.7},
     }  # fmt: skip
-    html = results_cards.unfamiliar(report)
+    html = results_html.unfamiliar(report)
     assert Page(html).widths() == [25, 25, 50]
     assert "4 photos of other things 50.0 %" in text(html)
     assert "the sign’s own measure: 0.789; the greatest probability: 0.700." in text(html)
@@ -243,13 +247,13 @@ def test_tiles_are_grouped_and_enlarged_and_escaped():
         {"file": "b", "dog": dict(zip(NAMES, (0.9, 0.2, 0.8), strict=True))},
     ]
     found = {"disagreements": told, "disagreement_count": 2, "n": 9}
-    html = results_disputed.tiles(chosen, found)
+    html = disagreements.tiles(chosen, found)
     (button,) = [a for tag, a in Page(html).tags if tag == "button"]  # the other file has gone
     assert button["data-press"] == "0"
     assert "From scratch alone is right: 1 picture" in text(html)
     assert "On 2 of 9 pictures they disagree" in text(html)
 
-    large = results_cards.enlarged(items[0], Image.new("RGB", (8, 8)), three(0.9, 0.2, 0.5))
+    large = results_html.enlarged(items[0], Image.new("RGB", (8, 8)), three(0.9, 0.2, 0.5))
     said = text(large)
     assert "From scratch says yes ✓ right" in said and "Pre-trained says no ✗ wrong" in said
     assert "Transfer says yes ✓ right" in said
@@ -260,7 +264,7 @@ def test_tiles_are_grouped_and_enlarged_and_escaped():
 
 def test_where_they_agree_that_is_said():
     found = {"disagreements": [], "disagreement_count": 0, "n": 1}
-    html = results_disputed.tiles(LabelledSet("a", 0, lambda: iter(())), found)
+    html = disagreements.tiles(LabelledSet("a", 0, lambda: iter(())), found)
     assert "On all of the 1 picture they agree" in text(html)
 
 
@@ -274,13 +278,13 @@ def test_where_they_agree_that_is_said():
     ],
 )
 def test_what_is_known_of_a_picture_is_said(label, expected):
-    assert results_cards.known(label) == expected
+    assert results_html.known(label) == expected
 
 
 @given(st.one_of(st.text(), st.none(), st.integers(), st.from_regex(r"\A\d{1,9}\Z")))
 def test_a_forged_place_is_refused(place):
     try:
-        number = results_disputed._number(place)
+        number = disagreements._number(place)
     except DataError as error:
         assert str(error) == "There is no such picture; press one."
     else:
@@ -290,7 +294,7 @@ def test_a_forged_place_is_refused(place):
 def test_a_tile_has_a_group_and_an_alternative_text():
     dispute = Disputed(3, "photo.jpg", Label(dog=False, cifar10=8), {})
     (image,) = [
-        a for tag, a in Page(results_cards.tile(dispute, Image.new("RGB", (8, 8)))).tags
+        a for tag, a in Page(results_html.tile(dispute, Image.new("RGB", (8, 8)))).tags
         if tag == "img"
     ]  # fmt: skip
     assert image["alt"] == "ship, photo.jpg"
@@ -323,7 +327,7 @@ def upload(tmp_path):
 
 def test_what_was_uploaded_is_taken_by_name_and_place(upload):
     path = upload("a.png")
-    taken = drop.uploaded(dropped([{"name": "set/dog/a.png", "path": path}]), 5)
+    taken = upload_zone.uploaded(dropped([{"name": "set/dog/a.png", "path": path}]), 5)
     assert taken == [("set/dog/a.png", path)]
 
 
@@ -347,20 +351,20 @@ def test_what_was_uploaded_is_taken_by_name_and_place(upload):
 )
 def test_a_forged_upload_is_refused_in_a_sentence(files):
     with pytest.raises((DataError, UploadError), match=r"choose"):
-        drop.uploaded(dropped(files), 5)
+        upload_zone.uploaded(dropped(files), 5)
 
 
 def test_a_folder_is_named_by_what_is_around_its_files(upload):
     files = [("mine/dog/a.png", upload("a.png")), ("mine/cat/b.png", upload("b.png"))]
-    chosen = results_own.opened(files)
+    chosen = custom_test_set.opened(files)
     assert (chosen.name, chosen.count) == ("mine", 2)
     assert [item.name for item in chosen.items()] == ["mine/cat/b.png", "mine/dog/a.png"]
 
 
 def test_more_than_a_test_may_have_is_refused():
-    chosen = LabelledSet("many", results_own.MOST_PICTURES + 1, lambda: iter(()))
+    chosen = LabelledSet("many", custom_test_set.MOST_PICTURES + 1, lambda: iter(()))
     with pytest.raises(DataError, match="many has 1,001 pictures and a test here at most 1,000"):
-        results_own.bounded(chosen)
+        custom_test_set.bounded(chosen)
 
 
 # A test that goes on
@@ -383,7 +387,7 @@ def slow(monkeypatch):
         ended.set()
         raise CancelledError("The evaluation was stopped.")
 
-    monkeypatch.setattr(measuring, "measure", measure)
+    monkeypatch.setattr(evaluate, "measure", measure)
     return ended
 
 
@@ -391,73 +395,73 @@ def begun(upload, session: str, name: str) -> tuple[list, gr.Request]:
     """Files that a visitor dropped, taken."""
     asking = visitor(session)
     sent = [{"name": f"{name}/{kind}/a.png", "path": upload("a.png")} for kind in ("dog", "cat")]
-    files, waiting, *_ = results_own.take(dropped(sent), asking)
+    files, waiting, *_ = custom_test_set.take(dropped(sent), asking)
     assert f"{name}" in waiting and "2 pictures" in waiting
     return files, asking
 
 
 def test_a_test_can_be_stopped(upload, slow):
     files, asking = begun(upload, "one", "first")
-    running = results_own.run(files, "classic", "dog_pooled_64", asking)
+    running = custom_test_set.run(files, "classic", "dog_pooled_64", asking)
     seen = next(running)[0]
     while "1 of 2 pictures" not in seen:
         seen = next(running)[0]
-    said, _ = results_own.stop_test(asking)
+    said, _ = custom_test_set.stop_test(asking)
     assert "Stopped" in said and slow.wait(5)
     assert "Stopped" in list(running)[-1][0]
-    assert results_own._works == {}
+    assert custom_test_set._works == {}
 
 
 def test_who_leaves_stops_their_own_test_only(upload, slow):
     files, asking = begun(upload, "one", "first")
-    running = results_own.run(files, "classic", "dog_pooled_64", asking)
+    running = custom_test_set.run(files, "classic", "dog_pooled_64", asking)
     next(running)
-    results_own.leave(visitor("another"))
+    custom_test_set.leave(visitor("another"))
     assert not slow.wait(0.1)
-    results_own.leave(asking)
+    custom_test_set.leave(asking)
     assert slow.wait(5)
     running.close()
 
 
 def test_a_second_drop_takes_the_place_of_the_first(upload, slow):
     files, asking = begun(upload, "one", "first")
-    running = results_own.run(files, "classic", "dog_pooled_64", asking)
+    running = custom_test_set.run(files, "classic", "dog_pooled_64", asking)
     next(running)
     begun(upload, "one", "second")
     assert slow.wait(5)
     assert list(running) == []  # what is shown belongs to the second
-    results_own.leave(asking)
-    (skipped,) = list(results_own.run(files, "classic", "dog_pooled_64", asking))
+    custom_test_set.leave(asking)
+    (skipped,) = list(custom_test_set.run(files, "classic", "dog_pooled_64", asking))
     assert len(skipped) == 6 and "first" not in str(skipped)
 
 
 def test_a_generator_that_is_given_up_stops_the_work(upload, slow):
     files, asking = begun(upload, "one", "first")
-    running = results_own.run(files, "classic", "dog_pooled_64", asking)
+    running = custom_test_set.run(files, "classic", "dog_pooled_64", asking)
     next(running)
     running.close()
-    assert slow.wait(5) and results_own._works == {}
+    assert slow.wait(5) and custom_test_set._works == {}
 
 
 def test_a_failure_is_said_in_place(upload):
     files, asking = begun(upload, "one", "first")
-    *_, last = results_own.run(files, "classic", "dog_pooled_64", asking)
+    *_, last = custom_test_set.run(files, "classic", "dog_pooled_64", asking)
     assert "No picture of first can be used" in last[0] and len(last) == 6
 
 
 def test_progress_tells_how_much_is_left():
-    html = results_cards.progress("a", Status(True, "a", 30, 120), 20)
+    html = results_html.progress("a", Status(True, "a", 30, 120), 20)
     assert "30 of 120 pictures, about 60 s left" in text(html)
     (bar,) = [a for _, a in Page(html).tags if a.get("role") == "progressbar"]
     assert bar["aria-valuenow"] == "25"
-    assert "first pictures" in text(results_cards.progress("a", Status(True), 0.0))
+    assert "first pictures" in text(results_html.progress("a", Status(True), 0.0))
 
 
 def test_nothing_of_a_test_is_left_behind():
     work = Background("test")
-    results_own._works["gone"] = work
-    results_own._end("gone", work)
-    assert "gone" not in results_own._works
+    custom_test_set._works["gone"] = work
+    custom_test_set._end("gone", work)
+    assert "gone" not in custom_test_set._works
 
 
 # The endpoints
@@ -466,7 +470,7 @@ def test_nothing_of_a_test_is_left_behind():
 def test_results_gives_the_reports_and_the_facts(client):
     answer = client.predict(api_name="/results")
     assert [each["approach"] for each in answer["approaches"]] == list(NAMES)
-    report = catalogue.find(scratch.DEFAULT).report
+    report = registry.find(scratch.DEFAULT).report
     assert answer["approaches"][0]["parameters"] == report["parameters"]
     assert set(answer) == {"approaches", *reports.MEASURED}
     assert answer["dogs"]["n"] == reports.measured("dogs")["n"]
@@ -475,11 +479,11 @@ def test_results_gives_the_reports_and_the_facts(client):
 
 def zipped(path, *wanted: int):
     """CIFAR-10 images of the sample, of these classes, two each, in folders of their names."""
-    images, classes = datasets.cifar10_sample()
+    images, classes = cifar10_data.cifar10_sample()
     with ZipFile(path, "w") as archive:
         for number in np.flatnonzero(np.isin(classes, wanted)):
             if number % 10 < 2:
-                name = f"mine/{labelled.labels.CIFAR10[classes[number]]}/{number}.png"
+                name = f"mine/{labelled_images.labels.CIFAR10[classes[number]]}/{number}.png"
                 with archive.open(name, "w") as file:
                     Image.fromarray(images[number]).save(file, "PNG")
         archive.writestr("mine/dog/broken.png", b"no picture")
@@ -490,7 +494,7 @@ def test_evaluate_measures_a_zip_as_the_package_does(client, tmp_path):
     file = zipped(tmp_path / "mine.zip", 5, 8)
     answer = client.predict(handle_file(str(file)), api_name="/evaluate")
     assert (answer["n"], answer["dogs"], answer["unusable_count"]) == (4, 2, 1)
-    expected = measuring.measure(labelled.of_zip(file))
+    expected = evaluate.measure(labelled_images.of_zip(file))
     assert answer["data_sha256"] == expected["data_sha256"]
     for name, entry in expected["approaches"].items():
         for key in ("accuracy", "recall", "specificity"):

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from imgrec import runs
 from imgrec.errors import ModelError
+from imgrec.models import store
 
 CONFIG = {"network": "classic", "classes": ["dog", "Spürhund"], "recipe": {"limit": None}}
 WEIGHTS = {
@@ -32,7 +32,7 @@ arrays = st.sampled_from(["float16", "float32"]).flatmap(
 
 
 def save(folder: Path, weights=WEIGHTS, **report) -> Path:
-    runs.save(folder, config=CONFIG, weights=weights, history=HISTORY, report=report)
+    store.save(folder, config=CONFIG, weights=weights, history=HISTORY, report=report)
     return folder
 
 
@@ -47,7 +47,7 @@ def assert_equal_arrays(one, other):
 @given(st.dictionaries(names, arrays, max_size=5))
 def test_weights_come_back_as_they_were_saved(tmp_path, weights):
     save(tmp_path / "run", weights)
-    saved = runs.load(tmp_path / "run")
+    saved = store.load(tmp_path / "run")
     assert_equal_arrays(saved.weights, weights)
     assert saved.report["parameters"] == sum(array.size for array in weights.values())
 
@@ -55,12 +55,12 @@ def test_weights_come_back_as_they_were_saved(tmp_path, weights):
 @in_one_folder
 @given(st.dictionaries(st.text(max_size=8), st.lists(st.floats(allow_nan=False), max_size=5)))
 def test_the_history_comes_back_as_it_was_saved(tmp_path, history):
-    runs.save(tmp_path / "run", config=CONFIG, weights=WEIGHTS, history=history, report={})
-    assert runs.load(tmp_path / "run").history == history
+    store.save(tmp_path / "run", config=CONFIG, weights=WEIGHTS, history=history, report={})
+    assert store.load(tmp_path / "run").history == history
 
 
 def test_the_configuration_comes_back_with_the_report_and_the_environment(tmp_path):
-    saved = runs.load(save(tmp_path / "new" / "run", test_accuracy=0.75))
+    saved = store.load(save(tmp_path / "new" / "run", test_accuracy=0.75))
     assert saved.config == CONFIG
     assert saved.history == HISTORY
     packed = (tmp_path / "new" / "run" / "weights.npz").read_bytes()
@@ -79,13 +79,13 @@ def test_saving_again_replaces_everything(tmp_path):
     save(tmp_path, test_accuracy=0.5)
     weights = {"other/kernel": np.ones(3, "float32")}
     save(tmp_path, weights, test_loss=0.1)
-    saved = runs.load(tmp_path)
+    saved = store.load(tmp_path)
     assert_equal_arrays(saved.weights, weights)
     assert "test_accuracy" not in saved.report and saved.report["test_loss"] == 0.1
 
 
 def test_the_same_weights_have_the_same_hash(tmp_path):
-    first, second = (runs.load(save(tmp_path / name)).report for name in ("a", "b"))
+    first, second = (store.load(save(tmp_path / name)).report for name in ("a", "b"))
     assert first["weights_sha256"] == second["weights_sha256"]
 
 
@@ -102,7 +102,7 @@ def test_any_changed_byte_of_the_weights_is_noticed(tmp_path, data):
     file.write_bytes(changed)
     try:
         with pytest.raises(ModelError, match="are damaged"):
-            runs.load(tmp_path)
+            store.load(tmp_path)
     finally:
         file.write_bytes(whole)
 
@@ -112,21 +112,21 @@ def test_weights_cut_short_are_noticed(tmp_path, length):
     file = save(tmp_path) / "weights.npz"
     file.write_bytes(file.read_bytes()[:length])
     with pytest.raises(ModelError, match="are damaged"):
-        runs.load(tmp_path)
+        store.load(tmp_path)
 
 
 @pytest.mark.parametrize("missing", FILES)
 def test_a_directory_without_one_of_its_files_is_not_a_finished_model(tmp_path, missing):
     (save(tmp_path / "run") / missing).unlink()
     with pytest.raises(ModelError, match="run is not a finished model"):
-        runs.load(tmp_path / "run")
+        store.load(tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", ["absent", "file", "file/below"])
 def test_what_is_no_directory_is_not_a_finished_model(tmp_path, name):
     (tmp_path / "file").touch()
     with pytest.raises(ModelError, match="not a finished model"):
-        runs.load(tmp_path / name)
+        store.load(tmp_path / name)
 
 
 @pytest.mark.parametrize("file", ["config.json", "history.json", "report.json"])
@@ -134,7 +134,7 @@ def test_what_is_no_directory_is_not_a_finished_model(tmp_path, name):
 def test_a_damaged_json_file_is_noticed(tmp_path, file, content):
     (save(tmp_path) / file).write_bytes(content)
     with pytest.raises(ModelError, match="not a finished model"):
-        runs.load(tmp_path)
+        store.load(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_damaged_json_file_is_noticed(tmp_path, file, content):
 def test_a_report_without_the_weights_hash_is_noticed(tmp_path, content):
     (save(tmp_path) / "report.json").write_bytes(content)
     with pytest.raises(ModelError, match="not a finished model"):
-        runs.load(tmp_path)
+        store.load(tmp_path)
 
 
 def test_pickled_objects_are_not_saved(tmp_path):
@@ -163,11 +163,11 @@ class Bomb:
 def test_pickled_objects_are_not_loaded_even_with_the_right_hash(tmp_path):
     save(tmp_path)
     np.savez(tmp_path / "weights.npz", kernel=np.array([Bomb()], dtype=object), allow_pickle=True)
-    report = runs.read_json(tmp_path / "report.json")
-    report["weights_sha256"] = runs.sha256((tmp_path / "weights.npz").read_bytes())
-    runs.write_json(tmp_path / "report.json", report)
+    report = store.read_json(tmp_path / "report.json")
+    report["weights_sha256"] = store.sha256((tmp_path / "weights.npz").read_bytes())
+    store.write_json(tmp_path / "report.json", report)
     with pytest.raises(ModelError, match="not a finished model"):
-        runs.load(tmp_path)
+        store.load(tmp_path)
 
 
 # Interruptions
@@ -191,11 +191,11 @@ def failing(monkeypatch, method: str, calls_before: int = 0) -> None:
 @pytest.mark.parametrize("method", ["write_bytes", "replace"])
 def test_an_interrupted_write_leaves_the_earlier_file_whole(tmp_path, monkeypatch, method):
     file = tmp_path / "report.json"
-    runs.write(file, b"earlier")
+    store.write(file, b"earlier")
     with monkeypatch.context() as patch:
         failing(patch, method)
         with pytest.raises(OSError, match="No space left"):
-            runs.write(file, b"later")
+            store.write(file, b"later")
     assert file.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -204,7 +204,7 @@ def test_an_interrupted_write_leaves_the_earlier_file_whole(tmp_path, monkeypatc
 def test_an_interrupted_write_of_a_new_file_leaves_nothing(tmp_path, monkeypatch, method):
     failing(monkeypatch, method)
     with pytest.raises(OSError, match="No space left"):
-        runs.write(tmp_path / "new", b"content")
+        store.write(tmp_path / "new", b"content")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -219,7 +219,7 @@ def test_a_save_interrupted_anywhere_is_not_taken_for_a_model(
         with pytest.raises(OSError, match="No space left"):
             save(tmp_path, {"other/kernel": np.ones(3, "float32")})
     with pytest.raises(ModelError, match="not a finished model"):
-        runs.load(tmp_path)
+        store.load(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         name for name in FILES if name != "report.json"
     ]
@@ -229,7 +229,7 @@ def test_a_write_replaces_the_file_in_one_step(tmp_path):
     file = tmp_path / "file"
     file.write_bytes(b"earlier")
     with file.open("rb") as reader:  # one who reads while it is replaced sees the earlier one
-        runs.write(file, b"later")
+        store.write(file, b"later")
         assert reader.read() == b"earlier"
     assert file.read_bytes() == b"later"
 
@@ -239,16 +239,16 @@ def test_a_write_replaces_the_file_in_one_step(tmp_path):
 
 @given(st.dictionaries(names, arrays, max_size=4))
 def test_packed_arrays_unpack_to_the_same(weights):
-    assert_equal_arrays(runs.unpack(runs.pack(weights)), weights)
+    assert_equal_arrays(store.unpack(store.pack(weights)), weights)
 
 
 @settings(max_examples=200)
 @given(st.data())
 def test_damaged_bytes_never_unpack_to_other_values(data):
-    packed = bytearray(runs.pack(WEIGHTS))
+    packed = bytearray(store.pack(WEIGHTS))
     packed[data.draw(st.integers(0, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        arrays = runs.unpack(bytes(packed))
+        arrays = store.unpack(bytes(packed))
     except (ValueError, RuntimeError):
         return
     for name, array in arrays.items():
@@ -257,7 +257,7 @@ def test_damaged_bytes_never_unpack_to_other_values(data):
 
 def with_flag(offset: int, value: int) -> bytes:
     """The archive with one byte of its directory's first entry set."""
-    packed = bytearray(runs.pack(WEIGHTS))
+    packed = bytearray(store.pack(WEIGHTS))
     packed[packed.index(b"PK\x01\x02") + offset] = value
     return bytes(packed)
 
@@ -267,7 +267,7 @@ def with_flag(offset: int, value: int) -> bytes:
     [
         b"",
         b"no archive",
-        runs.pack(WEIGHTS)[:-1],
+        store.pack(WEIGHTS)[:-1],
         with_flag(10, 99),  # a compression method that there is none of
         with_flag(8, 1),  # encrypted, it says
     ],
@@ -275,11 +275,11 @@ def with_flag(offset: int, value: int) -> bytes:
 )
 def test_what_is_no_whole_archive_is_told_as_one_kind_of_error(packed):
     with pytest.raises(ValueError):
-        runs.unpack(packed)
+        store.unpack(packed)
 
 
 def test_json_is_kept_with_its_types(tmp_path):
     content = {"text": "Ä <b>", "number": 0.1, "none": None, "list": [1, 2.5, True]}
-    runs.write_json(tmp_path / "a.json", content)
-    assert runs.read_json(tmp_path / "a.json") == content
+    store.write_json(tmp_path / "a.json", content)
+    assert store.read_json(tmp_path / "a.json") == content
     assert json.loads((tmp_path / "a.json").read_text()) == content

@@ -9,14 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from imgrec import labels, layers, networks, runs, views
 from imgrec.approaches import scratch
-from imgrec.approaches.serving import load_trained
-from imgrec.calibration import softmax
-from imgrec.datasets import cifar10_sample
+from imgrec.data import labels
+from imgrec.data.cifar10 import cifar10_sample
 from imgrec.errors import ModelError
-from imgrec.images import open_image
-from imgrec.paths import MODELS
+from imgrec.files.paths import MODELS
+from imgrec.images.decode import open_image
+from imgrec.metrics.calibration import softmax
+from imgrec.models import store
+from imgrec.networks import cifar10 as networks
+from imgrec.networks import layer_table
+from imgrec.networks import test_time_augmentation as tta
+from imgrec.networks.inference import load_trained
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +55,7 @@ def test_the_shipped_weights_know_the_built_in_sample(classic):
 
 
 def test_the_shipped_weights_reach_the_reported_accuracy(classic, cifar10):
-    report = runs.load(MODELS / "classic").report
+    report = store.load(MODELS / "classic").report
     assert report["test_images"] == len(cifar10.x_test) == 10_000
     assert report["data_sha256"] == cifar10.sha256()
     measured = accuracy(classic, cifar10.x_test, cifar10.y_test)
@@ -93,10 +97,10 @@ def test_several_looks_are_the_mean_over_the_views_and_calibrated_as_one(classic
     x, _ = cifar10_sample()
     pictures = [Image.fromarray(image) for image in x[:3]]
     loaded = load_trained("classic", "scratch")
-    logits = views.averaged(loaded.logits, scratch.preprocess(x[:3]))
+    logits = tta.averaged(loaded.logits, scratch.preprocess(x[:3]))
     found = scratch.predict(pictures, 10, "classic", averaged=True)
     for verdict, row, once in zip(found, logits, scratch.predict(pictures), strict=True):
-        assert (verdict.looks, once.looks) == (views.COUNT, 1)
+        assert (verdict.looks, once.looks) == (tta.COUNT, 1)
         assert verdict.dog == pytest.approx(softmax(row)[5], abs=1e-5)
         believed = softmax(row / loaded.calibration.temperature)
         assert verdict.dog_calibrated == pytest.approx(believed[5], abs=1e-5)
@@ -135,7 +139,7 @@ def test_the_choice_is_of_scratch_networks_only(runs_dir):
     names = scratch.trained()
     assert {scratch.DEFAULT, scratch.CLASSIC} <= set(names) and len(names) == len(set(names))
     for name in names:
-        assert runs.load(MODELS / name).config["network"] in networks.SCRATCH
+        assert store.load(MODELS / name).config["network"] in networks.SCRATCH
 
 
 @pytest.mark.parametrize(
@@ -148,8 +152,8 @@ def test_a_network_that_there_is_not_is_refused(runs_dir, name):
 
 def save(folder, config=None, weights=None):
     """The shipped network as a run, with what is given changed."""
-    shipped = runs.load(MODELS / "classic")
-    runs.save(
+    shipped = store.load(MODELS / "classic")
+    store.save(
         folder,
         config=shipped.config | (config or {}),
         weights=shipped.weights | (weights or {}),
@@ -201,5 +205,5 @@ def test_a_run_that_was_trained_anew_is_loaded_anew(runs_dir):
 
 
 def test_the_layer_table_is_the_models(classic):
-    assert scratch.architecture() == layers.table(scratch.load("fast").model)
-    assert scratch.architecture("classic") == layers.table(classic.model)
+    assert scratch.architecture() == layer_table.table(scratch.load("fast").model)
+    assert scratch.architecture("classic") == layer_table.table(classic.model)

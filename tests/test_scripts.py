@@ -17,11 +17,13 @@ import pytest
 from conftest import script_module
 from PIL import Image
 
-from imgrec import bundle, journal, runs, taught, teaching
 from imgrec.approaches import transfer
-from imgrec.datasets import SAMPLE_FILE
-from imgrec.paths import IMAGES, ROOT
-from imgrec.recipe import USUAL, Recipe
+from imgrec.data.cifar10 import SAMPLE_FILE
+from imgrec.files.paths import IMAGES, ROOT
+from imgrec.models import run_log, store
+from imgrec.teaching import classifier, project_file
+from imgrec.teaching.project import Settings
+from imgrec.training.recipes import USUAL, Recipe
 
 VERDICT_KEYS = [
     *("approach", "model", "stand_in", "classes", "dog", "dog_calibrated", "unfamiliar"),
@@ -141,12 +143,12 @@ def test_train_transfer_leaves_a_model_that_loads(cache, photos, tmp_path):
     assert "8 photos" in stdout and "on 8 photos kept apart: accuracy 1.000" in stdout
     told = [line for line in stderr if line.startswith("left out:")]
     assert len(told) == 2 and "broken.png is not a picture" in told[0]  # in --data and in --test
-    saved = runs.load(tmp_path / "dog_pooled_mine")
+    saved = store.load(tmp_path / "dog_pooled_mine")
     assert saved.config["network"] == "pooled" and saved.config["classes"] == ["dog"]
     assert len(saved.history["loss"]) == saved.config["recipe"]["epochs"] == 30
     assert saved.report["photos"] == 8 and saved.report["positive"] == 4
     assert saved.report["test"]["accuracy"] == 1 and saved.report["parameters"] == 513
-    features = runs.unpack((tmp_path / "dog_pooled_mine" / "features.npz").read_bytes())
+    features = store.unpack((tmp_path / "dog_pooled_mine" / "features.npz").read_bytes())
     assert features["features"].shape == (8, 7, 7, 512)
     assert len(list((cache / "features").iterdir())) == 8
 
@@ -177,7 +179,7 @@ def test_train_transfer_builds_the_head_it_is_told_to(script, photos, tmp_path, 
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     options = ("--data", photos, "--head", "flatten", "--run", "mine", *flags)
     assert script("train_transfer.py", *options, "--runs-dir", tmp_path / "runs") == 0
-    saved = runs.load(tmp_path / "runs" / "mine")
+    saved = store.load(tmp_path / "runs" / "mine")
     assert saved.config["options"] == {"hidden": 4, "l2": 0.01}
     assert settings.items() <= saved.config["recipe"].items()
     assert [len(values) for values in saved.history.values()] == [3] * 4
@@ -189,12 +191,12 @@ def mean_colours(monkeypatch):
     """In place of VGG16's features, the mean colour of what it would see."""
 
     def pooled(views):
-        features = np.zeros((len(views), taught.FEATURES), "float32")
+        features = np.zeros((len(views), classifier.FEATURES), "float32")
         features[:, :3] = [np.asarray(view).mean((0, 1)) for view in views]
         return features / np.linalg.norm(features, axis=1, keepdims=True)
 
-    for module in ("pictures", "teaching"):
-        monkeypatch.setattr(f"imgrec.{module}.pooled", pooled)
+    for module in ("pictures", "project"):
+        monkeypatch.setattr(f"imgrec.teaching.{module}.pooled", pooled)
 
 
 @pytest.fixture
@@ -226,11 +228,11 @@ def test_train_transfer_of_several_classes_teaches_as_the_page_does(
     told = [line for line in printed.err.splitlines() if line.startswith("left out: ")]
     assert "left out: twin.png is the same picture as 0.png." in told
     assert sum("broken.png is not a picture" in line for line in told) == 2
-    project = bundle.opened(tmp_path / "mine.zip")
+    project = project_file.opened(tmp_path / "mine.zip")
     assert project.class_names == ("dog", "grass", "sky")
-    assert project.settings == teaching.Settings(augment=True, seed=5)
+    assert project.settings == Settings(augment=True, seed=5)
     sky = Image.new("RGB", (300, 300), (60, 120, 220))
-    assert taught.answer_picture(project.head, sky).classes[0].label == "sky"
+    assert classifier.answer_picture(project.head, sky).classes[0].label == "sky"
     project.close()
 
 
@@ -313,7 +315,7 @@ def as_flags(settings: dict[str, object]) -> list[str]:
 def test_train_scratch_takes_the_networks_own_recipe_and_changes_what_is_told(
     monkeypatch, tmp_path, flags, gains, recipe
 ):
-    monkeypatch.setattr("imgrec.training.gains_by_bfloat16", lambda: gains)
+    monkeypatch.setattr("imgrec.training.scratch.gains_by_bfloat16", lambda: gains)
     monkeypatch.setattr(sys, "argv", ["train_scratch.py", *flags])
     train_scratch = script_module("train_scratch")
     _, settings = train_scratch.parse_arguments()
@@ -334,7 +336,7 @@ def test_train_scratch_takes_the_networks_own_recipe_and_changes_what_is_told(
 )
 def test_train_scratch_refuses_in_one_sentence(tmp_path, options, complaint):
     for name in ("old", "done"):
-        journal.open_run(tmp_path / name, Recipe(epochs=3))
+        run_log.open_run(tmp_path / name, Recipe(epochs=3))
     (tmp_path / "done" / "report.json").touch()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     arguments = ("scripts/train_scratch.py", "--runs-dir", tmp_path, *options)
@@ -357,7 +359,7 @@ def interrupted(cifar10, tmp_path_factory):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     folder = tmp_path_factory.mktemp("runs")
     process = start_training(folder, "--epochs=2", "--limit=3200", "--validation-images=100")
-    while not journal.watch(folder / "mine").points:
+    while not run_log.watch(folder / "mine").points:
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
@@ -369,7 +371,7 @@ def test_ctrl_c_leaves_a_run_that_was_stopped(interrupted):
     folder, told, code = interrupted
     assert code == 1
     assert told == f"{folder / 'mine'}: stopped; --resume --run mine goes on with it."
-    seen = journal.watch(folder / "mine")
+    seen = run_log.watch(folder / "mine")
     assert seen.state == "stopped" and seen.log[-1].endswith("it can be resumed.")
 
 
@@ -377,7 +379,7 @@ def test_a_disk_without_room_fails_the_run_which_can_be_resumed(interrupted, tmp
     import resource  # there is none on Windows
 
     run = Path(shutil.copytree(interrupted[0] / "mine", tmp_path / "mine"))
-    journal.open_run(tmp_path / "other", Recipe())
+    run_log.open_run(tmp_path / "other", Recipe())
     process = start_training(tmp_path, "--resume")
     megabyte = 2**20  # a checkpoint has 15
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (megabyte, megabyte))
@@ -385,7 +387,7 @@ def test_a_disk_without_room_fails_the_run_which_can_be_resumed(interrupted, tmp
     assert process.returncode == 1 and stdout == ""
     sentence = "can't be read or written (File too large): see that its disk has room"
     assert sentence in stderr.splitlines()[-1] and "Traceback" not in stderr
-    seen = journal.watch(run)
+    seen = run_log.watch(run)
     assert seen.state == "failed" and sentence in seen.problem
     assert not list(run.glob("*.npz")) and not list(run.glob(".*.tmp"))
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["config.json"]
@@ -394,7 +396,7 @@ def test_a_disk_without_room_fails_the_run_which_can_be_resumed(interrupted, tmp
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == 0, stderr
     assert re.search(r"mine: test accuracy 0\.\d{4}, test loss", stdout)
-    assert journal.state_of(run) == "finished"
+    assert run_log.state_of(run) == "finished"
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "my:run"])
@@ -415,7 +417,7 @@ def test_a_name_that_is_no_folders_is_refused(script, name, tmp_path, capsys):
         ("demo", {"tensorflow", "keras"}),
         ("imgrec", {"tensorflow", "keras", "gradio", "numpy"}),
         ("imgrec.approaches", {"tensorflow", "keras", "gradio"}),
-        ("imgrec.trainer", {"tensorflow", "keras", "gradio"}),
+        ("imgrec.training.process", {"tensorflow", "keras", "gradio"}),
     ],
 )
 def test_an_import_loads_no_more_than_it_must(module, unwanted):
@@ -426,7 +428,8 @@ def test_an_import_loads_no_more_than_it_must(module, unwanted):
 
 
 def test_the_package_never_imports_gradio():
-    sources = [path for path in (ROOT / "imgrec").rglob("*.py") if path.parent.name != "ui"]
+    package = ROOT / "imgrec"
+    sources = [path for path in package.rglob("*.py") if package / "ui" not in path.parents]
     assert len(sources) > 15
     for source in sources:
         assert not re.search(r"^\s*(import|from) (gradio|imgrec\.ui)", source.read_text(), re.M)

@@ -5,10 +5,10 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from imgrec import activations
 from imgrec.approaches import scratch
-from imgrec.images import open_image
-from imgrec.paths import IMAGES
+from imgrec.explaining import feature_maps
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import open_image
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 KEYS = (
@@ -32,7 +32,7 @@ def ask(client: Client, *more):
 def test_a_feature_map_comes_back_as_the_network_made_it(client, network, layer, channel):
     answer, html = ask(client, network, layer, channel)
     assert list(answer) == KEYS.split()
-    found = activations.activation(activations.load(network), layer, open_image(DOG))
+    found = feature_maps.activation(feature_maps.load(network), layer, open_image(DOG))
     row, values = found.row, found.values
     assert answer["file"] == DOG.name and answer["network"] == network
     assert (answer["layer"], answer["kind"]) == (row.name, row.kind)

@@ -9,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import explain, networks, pictures, softmax_heads, taught, teaching
 from imgrec.approaches import vgg16
-from imgrec.calibration import softmax
 from imgrec.errors import ModelError, TeachError
-from imgrec.evaluation import wilson
-from imgrec.taught import Examples
+from imgrec.explaining import explanation as explain
+from imgrec.metrics.calibration import softmax
+from imgrec.metrics.classification import wilson
+from imgrec.networks import cifar10 as networks
+from imgrec.teaching import batched_heads, classifier, pictures
+from imgrec.teaching import project as teaching
+from imgrec.teaching.classifier import Examples
 
 NAMES = ("cat", "dog", "owl", "fox")
 
@@ -25,9 +28,9 @@ def examples(
     """So many pictures of each class around its own direction, and so many copies of each."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(counts)), counts)
-    pooled = np.eye(taught.FEATURES)[labels] + spread * random.normal(
-        size=(len(labels), taught.FEATURES)
-    ) / np.sqrt(taught.FEATURES)
+    pooled = np.eye(classifier.FEATURES)[labels] + spread * random.normal(
+        size=(len(labels), classifier.FEATURES)
+    ) / np.sqrt(classifier.FEATURES)
     pooled = (pooled / np.linalg.norm(pooled, axis=1, keepdims=True)).astype("float32")
     if shuffled:
         labels = random.permutation(labels)
@@ -50,11 +53,11 @@ def test_the_head_is_what_keras_trains():
     given = examples([12, 5, 8], spread=3, seed=1)
     learns = np.ones((2, 25), bool)
     learns[1, ::4] = False
-    kernels, biases = softmax_heads.train(given.features, given.labels, learns, 3)
+    kernels, biases = batched_heads.train(given.features, given.labels, learns, 3)
     for mask, kernel, bias in zip(learns, kernels, biases, strict=True):
-        recipe = softmax_heads.RECIPE
+        recipe = batched_heads.RECIPE
         dense = networks.pooled_head(l2=recipe.l2, classes=3).layers[-1]
-        model = keras.Sequential([keras.Input((taught.FEATURES,)), dense])
+        model = keras.Sequential([keras.Input((classifier.FEATURES,)), dense])
         dense.set_weights([np.zeros_like(weight) for weight in dense.get_weights()])
         model.compile(
             keras.optimizers.Adam(recipe.learning_rate), "sparse_categorical_crossentropy"
@@ -75,9 +78,9 @@ def test_the_head_is_what_keras_trains():
 def test_the_same_seed_teaches_the_same_and_tells_how_far_it_is():
     given = examples([20, 20], spread=4)
     told = []
-    one = taught.teach(given, NAMES[:2], 3, lambda done, total: told.append((done, total)))
-    same, other = (taught.teach(given, NAMES[:2], seed) for seed in (3, 4))
-    epochs = softmax_heads.RECIPE.epochs
+    one = classifier.teach(given, NAMES[:2], 3, lambda done, total: told.append((done, total)))
+    same, other = (classifier.teach(given, NAMES[:2], seed) for seed in (3, 4))
+    epochs = batched_heads.RECIPE.epochs
     assert told == [(done, epochs) for done in range(10, epochs + 1, 10)]
     assert (one.kernel == same.kernel).all() and (one.bias == same.bias).all()
     assert one.honest == same.honest and one.honest != other.honest
@@ -93,11 +96,11 @@ def test_the_same_seed_teaches_the_same_and_tells_how_far_it_is():
 )
 def test_what_cannot_be_taught_is_said(counts, sentence):
     with pytest.raises(TeachError, match=sentence):
-        taught.teach(examples(counts, copies=3), NAMES[: len(counts)])
+        classifier.teach(examples(counts, copies=3), NAMES[: len(counts)])
 
 
 def test_a_hundred_pictures_take_about_a_second():
-    head = taught.teach(examples([25] * 4, spread=3), NAMES)
+    head = classifier.teach(examples([25] * 4, spread=3), NAMES)
     assert head.honest.folds * head.honest.repeats == 15
     assert head.seconds < 3  # a fraction of that, if the machine has nothing else to do
 
@@ -109,18 +112,18 @@ def test_a_hundred_pictures_take_about_a_second():
 @given(st.lists(st.integers(2, 40), min_size=2, max_size=5), st.integers(0, 3), st.integers(0, 999))
 def test_folds_are_stratified_and_part_no_copies(counts, copies, seed):
     given = examples(counts, copies=copies)
-    folds = taught.dealt(given, seed)
-    learns = taught._masks(given, folds)
+    folds = classifier.dealt(given, seed)
+    learns = classifier._masks(given, folds)
     repeats, groups = folds.shape
     number = folds.max() + 1
     assert groups == sum(counts) and learns.shape == (1 + repeats * number, len(given.labels))
     assert learns[0].all()
     for mask in learns[1:]:
         assert not set(given.group[mask]) & set(given.group[~mask])
-    if groups <= taught.TINY:
+    if groups <= classifier.TINY:
         assert (repeats, number) == (1, groups)
         return
-    assert (repeats, number) == (taught.REPEATS, taught.FOLDS)
+    assert (repeats, number) == (classifier.REPEATS, classifier.FOLDS)
     label = np.repeat(np.arange(len(counts)), counts)
     for fold in folds:
         for members in (fold, *(fold[label == each] for each in range(len(counts)))):
@@ -129,9 +132,9 @@ def test_folds_are_stratified_and_part_no_copies(counts, copies, seed):
 
 def test_a_head_that_learnt_by_heart_is_found_out():
     given = examples([30, 30], spread=30, seed=2, copies=5, shuffled=True)
-    head = taught.teach(given, NAMES[:2])
+    head = classifier.teach(given, NAMES[:2])
     own = ~given.copies
-    by_heart = taught.logits(head, given.features[own]).argmax(axis=1) == given.labels[own]
+    by_heart = classifier.logits(head, given.features[own]).argmax(axis=1) == given.labels[own]
     assert by_heart.all()
     assert 0.25 < head.honest.accuracy < 0.75  # the labels are drawn by lot
     assert head.honest.temperature > 1.5
@@ -142,22 +145,22 @@ def test_a_picture_in_two_classes_is_judged_by_heads_that_saw_neither():
     features = given.features.copy()
     features[20:] = features[:20]  # each picture is in both classes
     group = np.tile(np.arange(20), 2)
-    honest = taught.teach(given._replace(features=features, group=group), NAMES[:2]).honest
+    honest = classifier.teach(given._replace(features=features, group=group), NAMES[:2]).honest
     assert honest.pictures == 40
     assert honest.accuracy == 0.5  # whatever is said of a picture, it is right once of two times
 
 
 def test_honest_accuracy_is_that_of_heads_trained_one_by_one():
     given = examples([14, 9, 10], spread=9, seed=5)
-    honest = taught.teach(given, NAMES[:3], seed=7).honest
+    honest = classifier.teach(given, NAMES[:3], seed=7).honest
     counts = np.zeros((3, 3))
-    for fold in taught.dealt(given, 7):
-        for number in range(taught.FOLDS):
+    for fold in classifier.dealt(given, 7):
+        for number in range(classifier.FOLDS):
             learns = (fold != number)[None]
-            kernel, bias = softmax_heads.train(given.features, given.labels, learns, 3)
+            kernel, bias = batched_heads.train(given.features, given.labels, learns, 3)
             apart = fold == number
             guessed = (given.features[apart] @ kernel[0] + bias[0]).argmax(axis=1)
-            np.add.at(counts, (given.labels[apart], guessed), 1 / taught.REPEATS)
+            np.add.at(counts, (given.labels[apart], guessed), 1 / classifier.REPEATS)
     np.testing.assert_allclose(honest.confusion, counts, atol=1e-9)
     assert 0.4 < honest.accuracy < 1
     assert honest.accuracy == pytest.approx(counts.trace() / 33)
@@ -168,7 +171,7 @@ def test_honest_accuracy_is_that_of_heads_trained_one_by_one():
 
 
 def test_of_few_pictures_each_is_judged_by_a_head_of_all_others():
-    honest = taught.teach(examples([4, 3], spread=1), NAMES[:2]).honest
+    honest = classifier.teach(examples([4, 3], spread=1), NAMES[:2]).honest
     assert (honest.folds, honest.repeats, honest.pictures) == (7, 1, 7)
     assert honest.accuracy == 1 and honest.temperature == 1
     assert honest.low < 0.7 and honest.high == pytest.approx(1)
@@ -178,27 +181,27 @@ def test_a_picture_in_the_wrong_class_is_pointed_out():
     given = examples([20, 20], spread=1)
     labels = given.labels.copy()
     labels[3] = 1  # a cat among the dogs
-    honest = taught.teach(given._replace(labels=labels), NAMES[:2]).honest
+    honest = classifier.teach(given._replace(labels=labels), NAMES[:2]).honest
     (wrong,) = honest.wrong
     assert (wrong.picture, wrong.right, wrong.guessed) == ("id3", 1, 0)
     assert wrong.probability > 0.5
     sure = [judged.probability for judged in honest.unsure]
-    assert len(sure) == taught.MOST_SHOWN and sure == sorted(sure)
+    assert len(sure) == classifier.MOST_SHOWN and sure == sorted(sure)
     assert all(judged.right == judged.guessed for judged in honest.unsure)
 
 
 def test_pictures_that_are_nearly_the_same_are_a_reason_for_caution():
     given = examples([20, 20], spread=2)
-    honest = taught.teach(given, NAMES[:2]).honest
+    honest = classifier.teach(given, NAMES[:2]).honest
     assert honest.alike == 0 and honest.caution == ""
     features = given.features.copy()
     features[1:20] = features[0] + 0.01 * features[1:20]  # a webcam before a cat that sleeps
     features /= np.linalg.norm(features, axis=1, keepdims=True)
-    honest = taught.teach(given._replace(features=features), NAMES[:2]).honest
+    honest = classifier.teach(given._replace(features=features), NAMES[:2]).honest
     assert honest.alike == 20
     assert honest.caution.startswith("20 of the 40 pictures are nearly the same as another one")
     copied = examples([20, 20], spread=2, copies=5)
-    assert taught.teach(copied, NAMES[:2]).honest.alike == 0
+    assert classifier.teach(copied, NAMES[:2]).honest.alike == 0
 
 
 # Use
@@ -206,14 +209,14 @@ def test_pictures_that_are_nearly_the_same_are_a_reason_for_caution():
 
 def test_what_is_unlike_anything_taught_is_none_of_these():
     given = examples([30, 30], spread=1)
-    head = taught.teach(given, NAMES[:2])
-    stranger = np.eye(taught.FEATURES, dtype="float32")[300:301]
-    said = taught.answer(head, np.concatenate([given.features, stranger]))
+    head = classifier.teach(given, NAMES[:2])
+    stranger = np.eye(classifier.FEATURES, dtype="float32")[300:301]
+    said = classifier.answer(head, np.concatenate([given.features, stranger]))
     assert said.none.tolist() == [False] * 60 + [True]
     assert said.similarity[:60] == pytest.approx(1, abs=1e-5)
     fresh = examples([100, 100], spread=1, seed=9)
-    turned_away = taught.answer(head, fresh.features).none.mean()
-    assert 0 < head.turned_away <= taught.TURNED_AWAY and turned_away < 0.15
+    turned_away = classifier.answer(head, fresh.features).none.mean()
+    assert 0 < head.turned_away <= classifier.TURNED_AWAY and turned_away < 0.15
 
 
 def test_how_familiar_a_picture_is_no_twin_and_no_neighbour_in_time_decides():
@@ -221,8 +224,10 @@ def test_how_familiar_a_picture_is_no_twin_and_no_neighbour_in_time_decides():
     features = np.repeat(given.features, 2, axis=0)  # a webcam that takes everything twice
     labels, group = np.repeat(given.labels, 2), np.arange(44)
     group[-1] = group[0]
-    found = taught.similarities(features, labels, group)
-    stretches = [np.array_split(np.flatnonzero(labels == label), taught.FOLDS) for label in (0, 1)]
+    found = classifier.similarities(features, labels, group)
+    stretches = [
+        np.array_split(np.flatnonzero(labels == label), classifier.FOLDS) for label in (0, 1)
+    ]
     for fold in zip(*stretches, strict=True):
         members = np.concatenate(fold)
         for place in members:
@@ -233,11 +238,11 @@ def test_how_familiar_a_picture_is_no_twin_and_no_neighbour_in_time_decides():
 
 @pytest.mark.parametrize("count", [2, 5, 30])
 def test_probabilities_add_up_and_calibration_keeps_their_order(count):
-    head = taught.teach(examples([count] * 3, spread=9), NAMES[:3])
+    head = classifier.teach(examples([count] * 3, spread=9), NAMES[:3])
     fresh = examples([20] * 3, spread=9, seed=8).features
-    said = taught.answer(head, fresh)
+    said = classifier.answer(head, fresh)
     np.testing.assert_allclose(said.probabilities.sum(axis=1), 1, rtol=1e-6)
-    logits = taught.logits(head, fresh)
+    logits = classifier.logits(head, fresh)
     assert (said.probabilities.argmax(axis=1) == logits.argmax(axis=1)).all()
     np.testing.assert_allclose(said.probabilities, softmax(logits / head.honest.temperature))
     assert (head.honest.temperature != 1) == (3 * count >= 20)
@@ -248,24 +253,26 @@ def test_probabilities_add_up_and_calibration_keeps_their_order(count):
 
 @pytest.fixture(scope="module")
 def head():
-    return taught.teach(examples([12, 12], spread=6), NAMES[:2])
+    return classifier.teach(examples([12, 12], spread=6), NAMES[:2])
 
 
 def reopened(head, change=lambda arrays, figures: None):
     """The head as it comes out of files, after a change to what they hold."""
-    arrays, figures = taught.packed(head)
+    arrays, figures = classifier.packed(head)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     arrays = dict(np.load(io.BytesIO(buffer.getvalue())))
     figures = json.loads(json.dumps(figures))
     change(arrays, figures)
-    return taught.restored(arrays, figures)
+    return classifier.restored(arrays, figures)
 
 
 def test_a_head_comes_back_from_a_file_as_it_was(head):
     again = reopened(head)
     fresh = examples([20] * 2, spread=9, seed=8).features
-    for one, other in zip(taught.answer(head, fresh), taught.answer(again, fresh), strict=True):
+    for one, other in zip(
+        classifier.answer(head, fresh), classifier.answer(again, fresh), strict=True
+    ):
         assert (one == other).all()
     assert again.honest == head.honest and again.class_names == head.class_names
     assert (again.seconds, again.familiar) == (head.seconds, head.familiar)
@@ -291,7 +298,7 @@ def test_a_head_that_makes_no_sense_is_refused(head, data):
         assert "teach it again" in str(error)
     else:  # what was changed has such a value, or is cut short
         assert len(again.class_names) == len(again.honest.recall) == 2
-        assert json.dumps(taught.packed(again)[1], allow_nan=False)
+        assert json.dumps(classifier.packed(again)[1], allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -323,13 +330,13 @@ def project():
     project = teaching.Project()
     for name in ("automobile", "horse"):
         teaching.add_built_in(project, project.add_class(name), name)
-    taught.teach_project(project)
+    classifier.teach_project(project)
     yield project
     project.close()
 
 
 def test_a_project_keeps_its_head_until_its_pictures_change(project):
-    given = taught.of_project(project)
+    given = classifier.of_project(project)
     assert given.labels.tolist() == [0] * 10 + [1] * 10
     assert given.group.tolist() == list(range(20)) and not given.copies.any()
     assert given.ids == project.classes[0].ids() + project.classes[1].ids()
@@ -346,7 +353,7 @@ def test_a_project_keeps_its_head_until_its_pictures_change(project):
 
 def test_copies_of_a_picture_are_one_group(project, monkeypatch):
     monkeypatch.setattr(
-        teaching, "pooled", lambda views: np.ones((len(views), taught.FEATURES), "float32")
+        teaching, "pooled", lambda views: np.ones((len(views), classifier.FEATURES), "float32")
     )
     augmented = teaching.Project()
     for name in ("cat", "dog"):
@@ -355,7 +362,7 @@ def test_copies_of_a_picture_are_one_group(project, monkeypatch):
     augmented.add(1, [("again.png", augmented.path(shared.id).read_bytes())])
     augmented.configure(teaching.Settings(augment=True))
     augmented.extract()
-    given = taught.of_project(augmented)
+    given = classifier.of_project(augmented)
     assert len(given.labels) == 21 * pictures.VIEWS and (~given.copies).sum() == 21
     assert len(given.ids) == 20
     assert set(given.labels[given.group == 0]) == {0, 1}
@@ -363,10 +370,10 @@ def test_copies_of_a_picture_are_one_group(project, monkeypatch):
 
 
 def test_a_verdict_is_that_of_the_pictures_features(project):
-    head = taught.teach_project(project)
+    head = classifier.teach_project(project)
     image = Image.effect_mandelbrot((300, 260), (-2, -1.2, 1, 1.2), 60).convert("RGB")
-    verdict = taught.answer_picture(head, image)
-    said = taught.answer(head, pictures.pooled([vgg16.view(image)]))
+    verdict = classifier.answer_picture(head, image)
+    said = classifier.answer(head, pictures.pooled([vgg16.view(image)]))
     assert [entry.label for entry in verdict.classes] in (
         ["automobile", "horse"],
         ["horse", "automobile"],
@@ -377,13 +384,13 @@ def test_a_verdict_is_that_of_the_pictures_features(project):
     assert verdict.none == bool(said.none[0])
     assert list(verdict.as_json()) == ["classes", "none_of_these", "similarity", "milliseconds"]
     own = project.image(project.classes[0].pictures[0].id)
-    assert taught.answer_picture(head, own).similarity == pytest.approx(1, abs=1e-4)
+    assert classifier.answer_picture(head, own).similarity == pytest.approx(1, abs=1e-4)
 
 
 def test_why_explains_every_class_with_the_answers_own_probability(project):
-    head = taught.teach_project(project)
+    head = classifier.teach_project(project)
     own = project.image(project.classes[1].pictures[4].id)
-    verdict = taught.answer_picture(head, own)
+    verdict = classifier.answer_picture(head, own)
     maps = {}
     for entry in verdict.classes:
         question = explain.ask_taught(own, head, entry.label)

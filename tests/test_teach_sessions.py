@@ -13,9 +13,10 @@ import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from imgrec import datasets, pictures, taught
 from imgrec.approaches import vgg16
-from imgrec.teaching import projects
+from imgrec.data import cifar10
+from imgrec.teaching import classifier, pictures
+from imgrec.teaching.project import projects
 
 KINDS, TAUGHT = 5, 2  # classes of pictures that ship; how many of each are taught, one is asked
 PAIRS = list(itertools.permutations(range(KINDS), 2))  # one for each visitor: no two the same
@@ -33,7 +34,7 @@ class Visit(NamedTuple):
 @pytest.fixture(scope="module")
 def pixels():
     """uint8 (KINDS, TAUGHT + 1, 32, 32, 3)."""
-    shipped, _ = datasets.cifar10_sample()
+    shipped, _ = cifar10.cifar10_sample()
     return shipped.reshape(10, 10, 32, 32, 3)[:KINDS, : TAUGHT + 1]
 
 
@@ -58,7 +59,7 @@ def test_twenty_visitors_who_teach_at_once_get_their_own_answers(app, pixels, fe
         assert each.trained["classes"] == list(head.class_names)
         assert each.trained["pictures"] == 2 * TAUGHT
         assert each.trained["accuracy"] == pytest.approx(head.honest.accuracy)
-        said = taught.answer(head, features[pair[0], TAUGHT][None])
+        said = classifier.answer(head, features[pair[0], TAUGHT][None])
         expected = dict(zip(head.class_names, said.probabilities[0], strict=True))
         probabilities = {one["label"]: one["probability"] for one in each.answer["classes"]}
         assert probabilities == pytest.approx(expected, abs=1e-3)
@@ -93,8 +94,8 @@ def alone(pair, features):
     rows = np.concatenate([features[kind, :TAUGHT] for kind in pair])
     labels = np.repeat([0, 1], TAUGHT)
     groups = np.arange(2 * TAUGHT)
-    examples = taught.Examples(rows, labels, groups, np.zeros(len(rows), bool))
-    return taught.teach(examples, [name(pair, kind) for kind in pair])
+    examples = classifier.Examples(rows, labels, groups, np.zeros(len(rows), bool))
+    return classifier.teach(examples, [name(pair, kind) for kind in pair])
 
 
 def assert_all_goes(tokens):

@@ -22,13 +22,17 @@ from hypothesis import strategies as st
 from PIL import Image
 from test_cards import Page, text
 
-from imgrec import datasets, labels, taught, teaching
 from imgrec.approaches.verdict import ClassProbability
+from imgrec.data import cifar10, labelled_images, labels
 from imgrec.errors import DataError, ImageError, TeachError
-from imgrec.taught import Honest, Judged, TaughtHead, TaughtVerdict
-from imgrec.teaching import Project, projects
-from imgrec.ui import camera, teach_actions, teach_cards, teach_files, teach_keep, teach_visits
-from imgrec.ui.teach_actions import View
+from imgrec.teaching import classifier
+from imgrec.teaching.classifier import Honest, Judged, TaughtHead, TaughtVerdict
+from imgrec.teaching.project import MOST_PICTURES, Project, problems, projects
+from imgrec.ui.components import webcam
+from imgrec.ui.teach import handlers, save_and_export, sessions
+from imgrec.ui.teach import html as teach_html
+from imgrec.ui.teach import uploads as teach_uploads
+from imgrec.ui.teach.handlers import View
 
 HOSTILE = """<b onclick='x("1")'>&"""
 
@@ -70,7 +74,7 @@ def token():
     kept = projects.create(project)
     yield kept
     projects.remove(kept)
-    teach_visits._visits.clear()
+    sessions._visits.clear()
 
 
 # Files by class
@@ -89,11 +93,11 @@ def token():
     ],
 )
 def test_folders_tell_the_classes_as_files_and_in_a_zip(tmp_path, names, classes, outer):
-    found, around = teach_files.batches([(name, "/nowhere") for name in names])
+    found, around = teach_uploads.batches([(name, "/nowhere") for name in names])
     assert {batch.folder: len(batch.pictures) for batch in found} == classes
     assert around == outer
     archive = zipped(tmp_path / "upload", {name: encoded(1) for name in names})
-    found, around = teach_files.batches([("all of it.zip", str(archive))])
+    found, around = teach_uploads.batches([("all of it.zip", str(archive))])
     assert {batch.folder: len(batch.pictures) for batch in found} == classes
     assert around == outer or around == "all of it"
     for batch in found:
@@ -107,24 +111,24 @@ part = st.text(st.characters(exclude_characters="/\\", codec="utf-8"), max_size=
 @given(st.lists(st.lists(part, min_size=1, max_size=4).map("/".join), min_size=1, max_size=8))
 def test_each_file_comes_to_exactly_one_class(names):
     wanted = [name for name in names if not re.search(r"(^|/)\.", name) and name.strip("/")]
-    junk = any(each.casefold() in teach_files.labelled.JUNK for n in names for each in n.split("/"))
+    junk = any(each.casefold() in labelled_images.JUNK for n in names for each in n.split("/"))
     if not wanted or junk or any(name.lower().endswith(".zip") for name in names):
         return
-    found, _ = teach_files.batches([(name, f"/{number}") for number, name in enumerate(names)])
+    found, _ = teach_uploads.batches([(name, f"/{number}") for number, name in enumerate(names)])
     assert sum(len(batch.pictures) for batch in found) == len(wanted)
     assert len({batch.folder for batch in found}) == len(found)
 
 
 def test_no_files_and_wrong_zips_are_refused(tmp_path):
     with pytest.raises(DataError, match="no picture in it"):
-        teach_files.batches([(".DS_Store", "/nowhere")])
+        teach_uploads.batches([(".DS_Store", "/nowhere")])
     (tmp_path / "a.zip").write_bytes(b"no zip")
-    for look in (teach_files.batches, teach_files.is_project):
+    for look in (teach_uploads.batches, teach_uploads.is_project):
         with pytest.raises(DataError, match="not a whole zip"):
             look([("a.zip", str(tmp_path / "a.zip"))])
-    many = {f"{number}.png": b"" for number in range(2 * teaching.MOST_PICTURES + 1)}
+    many = {f"{number}.png": b"" for number in range(2 * MOST_PICTURES + 1)}
     with pytest.raises(DataError, match="holds 1,201 files"):
-        teach_files.batches([("many.zip", str(zipped(tmp_path / "many.zip", many)))])
+        teach_uploads.batches([("many.zip", str(zipped(tmp_path / "many.zip", many)))])
 
 
 def uploads(tmp_path: Path, names: list[str]) -> list[tuple[str, str]]:
@@ -138,15 +142,15 @@ def uploads(tmp_path: Path, names: list[str]) -> list[tuple[str, str]]:
 
 def test_what_no_folder_names_goes_to_the_chosen_class(tmp_path):
     project = Project()
-    teach_files.put(project, uploads(tmp_path, ["loose.png"]), 0)
+    teach_uploads.put(project, uploads(tmp_path, ["loose.png"]), 0)
     assert project.class_names == ("Class 1",)
     project.remove_class(0)
     first, second = project.add_class(), project.add_class("dog")
     key = project.classes[first].key
-    teach_files.put(project, uploads(tmp_path, ["cats/a.png", "cats/b.png"]), key)
+    teach_uploads.put(project, uploads(tmp_path, ["cats/a.png", "cats/b.png"]), key)
     assert project.class_names == ("cats", "dog")  # it had no name of its own
     named = project.classes[second].key
-    found = teach_files.put(project, uploads(tmp_path, ["x/a.png", "x/c.png"]), named)
+    found = teach_uploads.put(project, uploads(tmp_path, ["x/a.png", "x/c.png"]), named)
     assert project.class_names == ("cats", "dog")
     assert [(name, other) for name, other in found["dog"].elsewhere] == [
         ("a.png", "cats"),
@@ -154,15 +158,15 @@ def test_what_no_folder_names_goes_to_the_chosen_class(tmp_path):
     ]
     told: list[tuple[int, int]] = []
     files = uploads(tmp_path, ["DOG/a.png", "owl/b.png", "owl/c.png"])
-    teach_files.put(project, files, key, lambda done, total: told.append((done, total)))
+    teach_uploads.put(project, files, key, lambda done, total: told.append((done, total)))
     assert project.class_names == ("cats", "dog", "owl")
     assert told == [(1, 3), (2, 3), (3, 3)]
     unused = project.add_class()
     assert project.class_names[unused] == "Class 1"
-    teach_files.put(project, uploads(tmp_path, ["emu/d.png", "cow/e.png"]), key)
+    teach_uploads.put(project, uploads(tmp_path, ["emu/d.png", "cow/e.png"]), key)
     assert project.class_names == ("cats", "dog", "owl", "cow", "emu")
     with pytest.raises(TeachError, match="no such class"):
-        teach_files.put(project, uploads(tmp_path, ["a.png"]), 99)
+        teach_uploads.put(project, uploads(tmp_path, ["a.png"]), 99)
     project.close()
 
 
@@ -175,19 +179,19 @@ def shown(view: list) -> SimpleNamespace:
 
 def test_a_visitor_begins_names_adds_and_removes(token):
     asking = visitor()
-    begun = shown(teach_actions.press("", 0, event(value="begin"), asking))
+    begun = shown(handlers.press("", 0, event(value="begin"), asking))
     assert text(begun.classes).startswith("Class 1 no pictures yet Class 2")
     assert "data-focus" in begun.head and not begun.teach.interactive
     project = projects.get(begun.token)
     key = str(project.classes[0].key)
-    assert teach_actions.rename(begun.token, event(key=key, value="owl"), asking) == ""
-    assert "There is a class owl" in teach_actions.rename(
+    assert handlers.rename(begun.token, event(key=key, value="owl"), asking) == ""
+    assert "There is a class owl" in handlers.rename(
         begun.token, event(key=str(project.classes[1].key), value="OWL"), asking
     )
-    view = shown(teach_actions.press(begun.token, int(key), event(value="built-in:bird"), asking))
+    view = shown(handlers.press(begun.token, int(key), event(value="built-in:bird"), asking))
     assert "10 pictures added to owl." in view.told
     id = project.classes[0].pictures[0].id
-    press = teach_actions.press
+    press = handlers.press
     view = shown(press(begun.token, int(key), event(value=f"picture:{id}"), asking))
     assert "Press one to remove it" in view.tiles and len(project.classes[0].pictures) == 9
     view = shown(press(begun.token, int(key), event(value=f"remove:{key}"), asking))
@@ -197,13 +201,13 @@ def test_a_visitor_begins_names_adds_and_removes(token):
     projects.remove(begun.token)
 
 
-@pytest.mark.parametrize("kind", teach_actions.EXAMPLES)
+@pytest.mark.parametrize("kind", handlers.EXAMPLES)
 def test_an_example_can_be_taught_at_once(kind):
-    view = shown(teach_actions.press("", 0, event(value=f"example:{kind}"), visitor()))
+    view = shown(handlers.press("", 0, event(value=f"example:{kind}"), visitor()))
     project = projects.get(view.token)
-    assert project.class_names == teach_actions.EXAMPLES[kind]
+    assert project.class_names == handlers.EXAMPLES[kind]
     assert view.teach.interactive and "it can be taught" in view.state
-    assert not teaching.problems(project)
+    assert not problems(project)
     projects.remove(view.token)
 
 
@@ -226,7 +230,7 @@ def test_a_forged_press_changes_nothing_and_gets_a_sentence(value):
     kept = projects.create(project)
     before = project.classes
     if value not in ("example", "begin", "add"):
-        view = shown(teach_actions.press(kept, 1, event(value=value), visitor()))
+        view = shown(handlers.press(kept, 1, event(value=value), visitor()))
         assert project.classes == before
         assert view.token == kept and "cat" in view.classes
     projects.remove(kept)
@@ -236,13 +240,13 @@ def test_a_forged_press_changes_nothing_and_gets_a_sentence(value):
     "data", [{}, {"key": None, "value": 3}, {"key": "1", "value": 5}, {"key": "x"}]
 )
 def test_a_forged_name_gets_a_sentence(token, data):
-    assert 'role="status"' in teach_actions.rename(token, event(**data), visitor())
+    assert 'role="status"' in handlers.rename(token, event(**data), visitor())
     assert projects.get(token).class_names == ("cat", "dog")
 
 
 @pytest.mark.parametrize("gone", ["x", None, 5, ["x"]])
 def test_a_project_that_is_gone_is_told_and_one_can_begin_anew(gone):
-    view = shown(teach_actions.look(gone, 3, visitor()))
+    view = shown(handlers.look(gone, 3, visitor()))
     assert view.token == ""
     if gone:
         assert "not here any more" in text(view.told)
@@ -251,7 +255,7 @@ def test_a_project_that_is_gone_is_told_and_one_can_begin_anew(gone):
 
 def test_files_that_were_not_uploaded_are_refused(token):
     data = {"files": [{"name": "a.png", "path": "/etc/passwd"}]}
-    ((same, said),) = teach_actions.take(token, 1, event(**data), visitor())
+    ((same, said),) = handlers.take(token, 1, event(**data), visitor())
     assert same == token and "was not uploaded here" in said
 
 
@@ -262,10 +266,10 @@ def test_a_drop_onto_a_class_goes_there(token):
     project = projects.get(token)
     chosen, target = (each.key for each in project.classes)
     data = {"files": [{"name": "new.png", "path": str(folder / "new.png")}], "into": str(target)}
-    *_, (_, said) = teach_actions.take(token, chosen, event(**data), visitor())
+    *_, (_, said) = handlers.take(token, chosen, event(**data), visitor())
     assert "1 picture added to dog." in said
     assert [len(each.pictures) for each in project.classes] == [3, 4]
-    *_, (_, said) = teach_actions.take(token, chosen, event(**data), visitor())
+    *_, (_, said) = handlers.take(token, chosen, event(**data), visitor())
     assert "new.png was there already." in said
     (folder / "new.png").unlink()
     folder.rmdir()
@@ -307,20 +311,20 @@ def test_the_report_shows_what_was_measured_and_leads_to_the_pictures(token):
     project = projects.get(token)
     head = head_of(project)
     project.keep_head(head)
-    said = text(teach_cards.honest(head))
+    said = text(teach_html.honest(head))
     assert "between 30 % and 95 %, from 4 pictures" in said
     assert "Guessing would be right on 50 %" in said and "not surely better" in said
     assert "nearly the same" not in said
     alike = replace(head, honest=replace(head.honest, alike=4))
-    assert "4 of the 4 pictures are nearly the same" in text(teach_cards.honest(alike))
-    report = teach_cards.report(project)
+    assert "4 of the 4 pictures are nearly the same" in text(teach_html.honest(alike))
+    report = teach_html.report(project)
     assert "dog, taken for cat: 80 %" in text(report) and "cat: 55 %" in text(report)
     places = [a["data-picture"] for tag, a in Page(report).tags if "data-picture" in a]
     assert places == [project.classes[1].pictures[0].id, project.classes[0].pictures[0].id]
     project.remove(0, project.classes[0].pictures[0].id)
-    assert project.stale and teach_cards.report(project) == ""
-    assert "Something has changed since" in text(teach_cards.state(project))
-    assert teach_cards.before_asking(project) == teach_cards.STALE
+    assert project.stale and teach_html.report(project) == ""
+    assert "Something has changed since" in text(teach_html.state(project))
+    assert teach_html.before_asking(project) == teach_html.STALE
 
 
 def test_names_from_visitors_are_text_not_html(token):
@@ -333,16 +337,16 @@ def test_names_from_visitors_are_text_not_html(token):
     said = TaughtVerdict((probability,), False, 0.9, 5.0, Image.new("RGB", (224, 224)))
     told = project.add(0, [(HOSTILE, pixels(77)), (HOSTILE, b"no picture")])
     pieces = [
-        teach_cards.classes(project, each.key),
-        teach_cards.chosen_class(each, removing=True, new=False),
-        teach_cards.chosen_class(each, removing=False, new=True),
-        teach_cards.tiles(project, each),
-        teach_cards.told({HOSTILE: told}),
-        teach_cards.state(project),
-        teach_cards.honest(project.head),
-        teach_cards.report(project),
-        teach_cards.verdict(said, project.head),
-        teach_cards.opened(HOSTILE, project, [HOSTILE]),
+        teach_html.classes(project, each.key),
+        teach_html.chosen_class(each, removing=True, new=False),
+        teach_html.chosen_class(each, removing=False, new=True),
+        teach_html.tiles(project, each),
+        teach_html.told({HOSTILE: told}),
+        teach_html.state(project),
+        teach_html.honest(project.head),
+        teach_html.report(project),
+        teach_html.verdict(said, project.head),
+        teach_html.opened(HOSTILE, project, [HOSTILE]),
     ]
     for piece in pieces:
         assert not [tag for tag, attributes in Page(piece).tags if "onclick" in attributes]
@@ -353,10 +357,10 @@ def test_none_of_these_is_said_first(token):
     project = projects.get(token)
     classes = (ClassProbability(0, "cat", 0.9), ClassProbability(1, "dog", 0.1))
     said = TaughtVerdict(classes, True, 0.2, 5.0, Image.new("RGB", (224, 224)))
-    html = teach_cards.verdict(said, head_of(project, turned_away=0.05))
+    html = teach_html.verdict(said, head_of(project, turned_away=0.05))
     assert text(html).startswith("None of these It is unlike every picture")
     assert "turns away 5.0 % of them" in text(html) and "Why?" in html
-    assert "Why?" not in teach_cards.verdict(said, head_of(project), live=True)
+    assert "Why?" not in teach_html.verdict(said, head_of(project), live=True)
 
 
 # The webcam
@@ -364,15 +368,15 @@ def test_none_of_these_is_said_first(token):
 
 def test_a_frame_comes_as_a_picture():
     address = f"data:image/png;base64,{base64.b64encode(encoded(5)).decode()}"
-    np.testing.assert_array_equal(np.asarray(camera.frame(event(image=address))), pixels(5))
+    np.testing.assert_array_equal(np.asarray(webcam.frame(event(image=address))), pixels(5))
 
 
 @pytest.mark.parametrize(
-    "image", [None, 5, "", "data:image/png;base64,§", "data:,AAAA", "x" * (camera.LONGEST + 1)]
+    "image", [None, 5, "", "data:image/png;base64,§", "data:,AAAA", "x" * (webcam.LONGEST + 1)]
 )
 def test_a_forged_frame_is_refused(image):
     with pytest.raises(ImageError):
-        camera.frame(event(image=image))
+        webcam.frame(event(image=image))
 
 
 # Visits
@@ -383,7 +387,7 @@ def test_who_leaves_stops_their_own_work_and_leaves_their_project(token, monkeyp
     monkeypatch.setattr(projects, "leave", left.append)
     here, there = visitor("here"), visitor("there")
     for asking in (here, there):  # one project in two tabs
-        teach_visits.project_of(token, asking)
+        sessions.project_of(token, asking)
     ended = threading.Event()
 
     def work(report, cancelled):
@@ -393,33 +397,33 @@ def test_who_leaves_stops_their_own_work_and_leaves_their_project(token, monkeyp
             time.sleep(0.01)
         ended.set()
 
-    going = teach_visits.followed(work, here)
+    going = sessions.followed(work, here)
     assert next(going).running
-    teach_visits.leave(there)
+    sessions.leave(there)
     assert left == [] and not ended.wait(0.1)
-    teach_visits.leave(here)
+    sessions.leave(here)
     assert left == [token] and ended.wait(5)
     assert list(itertools.islice(going, 5)) is not None
 
 
 def test_another_project_takes_the_place_of_the_one_before(token):
     asking = visitor("opens another")
-    teach_visits.project_of(token, asking)
+    sessions.project_of(token, asking)
     assert not projects._kept[token].left
-    other = teach_visits.began(asking)
+    other = sessions.began(asking)
     assert projects._kept[token].left and not projects._kept[other].left
     projects.remove(other)
 
 
 def test_a_download_goes_with_the_visit(token, tmp_path):
     asking = visitor("downloads")
-    teach_visits.project_of(token, asking)
+    sessions.project_of(token, asking)
     for name in ("one.zip", "two.zip"):
         (tmp_path / name).write_bytes(b"x")
-        place = Path(teach_visits.offered(tmp_path / name, token))
+        place = Path(sessions.offered(tmp_path / name, token))
         assert place.read_bytes() == b"x" and token not in str(place)
     assert [file.name for file in place.parent.iterdir()] == ["two.zip"]
-    teach_visits.leave(asking)
+    sessions.leave(asking)
     assert not place.parent.exists()
 
 
@@ -435,7 +439,7 @@ def client(app) -> Client:
 def animals(tmp_path_factory) -> SimpleNamespace:
     """A zip of nine frogs and nine ships, and a ship that isn't in it."""
     folder = tmp_path_factory.mktemp("animals")
-    images, classes = datasets.cifar10_sample()
+    images, classes = cifar10.cifar10_sample()
     files = {"animals/notes.txt": b"no picture"}
     for name in ("frog", "ship"):
         for number, image in enumerate(images[classes == labels.CIFAR10.index(name)]):
@@ -461,7 +465,7 @@ def test_a_program_teaches_asks_saves_and_opens(client, animals):
     assert found["accuracy"] == head.honest.accuracy and found["confusion"][0][0] > 5
     ask = {"api_name": "/teach_ask"}
     answer = client.predict(token, handle_file(animals.unseen), **ask)
-    expected = taught.answer_picture(head, Image.open(animals.unseen).convert("RGB"))
+    expected = classifier.answer_picture(head, Image.open(animals.unseen).convert("RGB"))
     assert answer["classes"][0]["label"] == expected.classes[0].label == "ship"
     assert answer["classes"][0]["probability"] == pytest.approx(
         expected.classes[0].probability, abs=1e-5
@@ -513,7 +517,7 @@ def test_a_file_that_is_no_project_is_refused(client, animals):
 
 def test_what_cannot_be_taught_gets_a_sentence(token):
     projects.get(token).add_class("empty")
-    steps = list(teach_actions.teach(token, 3, visitor()))
+    steps = list(handlers.teach(token, 3, visitor()))
     version, said, _ = steps[-1]
     assert version == 3 and 'class="happened wrong"' in said and "empty" in said
 
@@ -529,15 +533,15 @@ def test_an_export_tells_how_far_it_is_and_is_offered(token, monkeypatch):
         return made
 
     seen = threading.Event()
-    monkeypatch.setattr(teach_keep.export, "offered", offered)
+    monkeypatch.setattr(save_and_export.export, "offered", offered)
     told = []
-    for step in teach_keep.exporter("tflite")(token, visitor()):
+    for step in save_and_export.exporter("tflite")(token, visitor()):
         said, file = step
         told.append(text(said))
         if "Comparing it" in said:
             seen.set()
     assert any("Comparing it" in each for each in told) and "tflite.zip" in told[-1]
     assert Path(file).read_bytes() == b"a network"
-    teach_visits.leave(visitor())
-    ((said, file),) = teach_keep.exporter("tflite")("nobody's", visitor())
+    sessions.leave(visitor())
+    ((said, file),) = save_and_export.exporter("tflite")("nobody's", visitor())
     assert file is None and "not here any more" in said

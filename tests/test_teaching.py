@@ -17,11 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec import datasets, images, labels, networks, pictures, teaching
 from imgrec.approaches import vgg16
+from imgrec.data import cifar10, labels
 from imgrec.errors import CancelledError, ImageError, TeachError
-from imgrec.paths import ROOT
-from imgrec.teaching import Project, Projects, Settings
+from imgrec.files.paths import ROOT
+from imgrec.images import decode
+from imgrec.networks import cifar10 as networks
+from imgrec.teaching import pictures
+from imgrec.teaching import project as teaching
+from imgrec.teaching.project import Project, Projects, Settings
 
 
 @pytest.fixture
@@ -206,8 +210,8 @@ def test_the_kept_file_has_the_pixels_that_came(project, format, extension, opti
     file = project.path(kept.id)
     assert file.name == f"{kept.id}.{extension}"
     assert file.is_relative_to(project.folder)
-    opened = images.open_image(content)
-    assert np.array_equal(images.open_image(file), opened)
+    opened = decode.open_image(content)
+    assert np.array_equal(decode.open_image(file), opened)
     assert np.array_equal(project.image(kept.id), opened)
     assert kept.id == pictures.picture_id(opened)
     if format in ("JPEG", "PNG", "WEBP"):
@@ -227,7 +231,7 @@ def test_what_hangs_on_a_picture_is_not_kept(project):
     content = encoded(picture(), "JPEG") + bytes(2**20)
     (kept,) = project.add(0, [("a.jpg", content)]).added
     assert project.path(kept.id).stat().st_size < 10_000
-    assert np.array_equal(project.image(kept.id), images.open_image(content))
+    assert np.array_equal(project.image(kept.id), decode.open_image(content))
 
 
 def test_a_picture_in_two_classes_is_told_and_lies_on_disk_once(project):
@@ -369,7 +373,7 @@ def test_built_in_pictures_are_those_that_ship(project):
     project.add_class("my frogs")
     added = teaching.add_built_in(project, 0, "frog")
     assert [each.name for each in added.added] == [f"frog {n}" for n in range(1, 11)]
-    pixels, classes = datasets.cifar10_sample()
+    pixels, classes = cifar10.cifar10_sample()
     kept = np.stack([np.asarray(project.image(each.id)) for each in added.added])
     assert np.array_equal(kept, pixels[classes == labels.CIFAR10.index("frog")])
     with pytest.raises(TeachError, match="airplane"):
@@ -757,7 +761,7 @@ def test_whoever_works_on_a_project_that_goes_is_told(project, passes):
 
 def test_projects_go_when_the_process_ends():
     code = (
-        "import sys; from imgrec import teaching;"
+        "import sys; from imgrec.teaching import project as teaching;"
         "token = teaching.projects.create(); project = teaching.projects.get(token);"
         "project.add_class('one'); teaching.add_built_in(project, 0, 'cat');"
         "assert 'tensorflow' not in sys.modules and 'gradio' not in sys.modules;"

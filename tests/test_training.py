@@ -16,22 +16,18 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgrec import (
-    calibration,
-    catalogue,
-    journal,
-    labels,
-    networks,
-    runs,
-    training,
-    views,
-    whitening,
-)
-from imgrec.datasets import Cifar10
+from imgrec.data import labels
+from imgrec.data.cifar10 import Cifar10
 from imgrec.errors import DataError, ModelError
-from imgrec.journal import Step, StopTrainingError
-from imgrec.recipe import OPTIMIZERS, USUAL, Recipe
-from imgrec.training import Batches, estimated_seconds, split, train_scratch
+from imgrec.metrics import calibration
+from imgrec.models import registry, run_log, store
+from imgrec.models.run_log import Step, StopTrainingError
+from imgrec.networks import cifar10 as networks
+from imgrec.networks import test_time_augmentation as tta
+from imgrec.training import scratch as training
+from imgrec.training import whitening
+from imgrec.training.recipes import OPTIMIZERS, USUAL, Recipe
+from imgrec.training.scratch import Batches, estimated_seconds, split, train_scratch
 
 # 200 images to train on, in four batches of 64 at most.
 RECIPE = Recipe(epochs=2, validation_images=100, limit=200, seed=3)
@@ -156,7 +152,7 @@ MODEL = ["calibration.json", "history.json", "report.json", "weights.npz"]  # th
 def test_a_run_ends_as_a_model_directory(data, unbroken):
     run, report = unbroken.run, unbroken.report
     assert names(run) == sorted([*JOURNAL, *MODEL])
-    saved = runs.load(run)
+    saved = store.load(run)
     assert saved.report == report
     assert saved.config == {
         "network": "classic",
@@ -174,7 +170,7 @@ def test_a_run_ends_as_a_model_directory(data, unbroken):
 def test_the_reported_figures_are_the_saved_networks(data, unbroken):
     run, report = unbroken.run, unbroken.report
     model = networks.classic()
-    networks.set_weights(model, runs.load(run).weights)
+    networks.set_weights(model, store.load(run).weights)
     probabilities = np.asarray(model(data.x_test.astype("float32") / 255))
     right = probabilities.argmax(axis=1) == data.y_test
     assert report["test_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
@@ -183,9 +179,9 @@ def test_the_reported_figures_are_the_saved_networks(data, unbroken):
 
 
 def test_the_run_is_calibrated_on_its_validation_images(data, unbroken):
-    measured = calibration.of(catalogue.at(unbroken.run))
+    measured = calibration.of(registry.at(unbroken.run))
     model = networks.classic()
-    networks.set_weights(model, runs.load(unbroken.run).weights)
+    networks.set_weights(model, store.load(unbroken.run).weights)
     model.layers[-1].activation = keras.activations.linear
     _, validation = split(600, RECIPE)
     logits = np.asarray(model(data.x_train[validation].astype("float32") / 255))
@@ -202,7 +198,7 @@ def test_the_listener_hears_of_every_step(unbroken):
         (epoch, 2, step, 4) for epoch in (1, 2) for step in (1, 2, 3, 4)
     ]
     assert all(0 < step.loss < 100 and 0 <= step.accuracy <= 1 for step in steps)
-    history = runs.load(unbroken.run).history
+    history = store.load(unbroken.run).history
     for epoch in (1, 2):  # the last step's means are the epoch's
         assert steps[4 * epoch - 1].loss == pytest.approx(history["loss"][epoch - 1], abs=1e-5)
         assert steps[4 * epoch - 1].accuracy == pytest.approx(
@@ -212,9 +208,9 @@ def test_the_listener_hears_of_every_step(unbroken):
 
 def test_a_killed_run_is_unfinished_and_keeps_its_first_epoch(unfinished):
     assert names(unfinished) == sorted([*JOURNAL, "checkpoint.npz", "history.json"])
-    assert len(runs.read_json(unfinished / "history.json")["loss"]) == 1
+    assert len(store.read_json(unfinished / "history.json")["loss"]) == 1
     with pytest.raises(ModelError, match="not a finished model"):
-        runs.load(unfinished)
+        store.load(unfinished)
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +218,7 @@ def resumed(data, killed_run, tmp_path_factory):
     """That run, ended after a second kill just before its report; with the steps of each start."""
     run, second, third = copy_of(killed_run, tmp_path_factory.mktemp("runs")), [], []
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KillError):
-        patch.setattr(runs, "save", Mock(side_effect=KillError))
+        patch.setattr(store, "save", Mock(side_effect=KillError))
         train_scratch(RECIPE, data, run, second.append)
     report = train_scratch(RECIPE, data, run, third.append)
     return run, report, second, third
@@ -230,7 +226,7 @@ def resumed(data, killed_run, tmp_path_factory):
 
 def test_a_killed_run_ends_as_the_unbroken_one_did(unbroken, resumed):
     assert names(resumed[0]) == names(unbroken.run)
-    one, other = runs.load(unbroken.run), runs.load(resumed[0])
+    one, other = store.load(unbroken.run), store.load(resumed[0])
     assert list(one.weights) == list(other.weights)
     for path, array in one.weights.items():
         assert np.array_equal(array, other.weights[path]), path
@@ -239,7 +235,7 @@ def test_a_killed_run_ends_as_the_unbroken_one_did(unbroken, resumed):
     }
     for name in ("weights_sha256", "test_loss", "test_accuracy"):
         assert resumed[1][name] == unbroken.report[name]
-    one, other = (calibration.of(catalogue.at(run)) for run in (unbroken.run, resumed[0]))
+    one, other = (calibration.of(registry.at(run)) for run in (unbroken.run, resumed[0]))
     assert one is not None and one == other
 
 
@@ -296,20 +292,20 @@ def unsupported(content: bytes) -> bytes:
 
 
 def without_optimizer(content: bytes) -> bytes:
-    arrays = runs.unpack(content)
-    return runs.pack({k: v for k, v in arrays.items() if not k.startswith("optimizer/")})
+    arrays = store.unpack(content)
+    return store.pack({k: v for k, v in arrays.items() if not k.startswith("optimizer/")})
 
 
 def without_a_weight(content: bytes) -> bytes:
-    arrays = runs.unpack(content)
+    arrays = store.unpack(content)
     del arrays["weights/classic/conv1/bias"]
-    return runs.pack(arrays)
+    return store.pack(arrays)
 
 
 def without_history(content: bytes) -> bytes:
-    arrays = runs.unpack(content)
+    arrays = store.unpack(content)
     del arrays["history/val_loss"]
-    return runs.pack(arrays)
+    return store.pack(arrays)
 
 
 @pytest.mark.parametrize(
@@ -337,9 +333,9 @@ def test_mixed_precision_saves_half_precision_and_leaves_the_policy_as_it_was(da
     recipe = Recipe(epochs=1, validation_images=20, limit=64, mixed_precision=True)
     report = train_scratch(recipe, data, tmp_path / "run")
     assert keras.config.dtype_policy().name == policy
-    weights = runs.load(tmp_path / "run").weights
+    weights = store.load(tmp_path / "run").weights
     assert {array.dtype for array in weights.values()} == {np.dtype("float16")}
-    assert calibration.of(catalogue.at(tmp_path / "run")).n == 20
+    assert calibration.of(registry.at(tmp_path / "run")).n == 20
     model = networks.classic()
     networks.set_weights(model, weights)
     right = np.asarray(model(data.x_test.astype("float32") / 255)).argmax(axis=1) == data.y_test
@@ -351,8 +347,8 @@ def test_without_room_for_the_calibration_the_run_is_whole(data, tmp_path, monke
     monkeypatch.setattr(calibration, "write", write)
     recipe = Recipe(epochs=1, validation_images=20, limit=64)
     report = train_scratch(recipe, data, tmp_path / "run")
-    assert write.called and runs.load(tmp_path / "run").report == report
-    assert calibration.of(catalogue.at(tmp_path / "run")) is None
+    assert write.called and store.load(tmp_path / "run").report == report
+    assert calibration.of(registry.at(tmp_path / "run")) is None
 
 
 def test_too_few_images_are_told_before_anything_is_written(data, tmp_path):
@@ -408,8 +404,8 @@ def test_the_test_images_are_used_after_the_last_epoch_alone(data, tmp_path, mon
 
 
 def test_those_who_watch_see_the_run(data, unbroken):
-    seen = journal.watch(unbroken.run)
-    history = runs.load(unbroken.run).history
+    seen = run_log.watch(unbroken.run)
+    history = store.load(unbroken.run).history
     assert (seen.state, seen.epoch, seen.epochs, seen.seconds_left) == ("finished", 2, 2, 0)
     assert {1.0, 2.0} <= {point.epochs for point in seen.points}
     assert [point.seconds for point in seen.points] == sorted(
@@ -443,14 +439,14 @@ def test_a_killed_run_with_every_setting_ends_as_an_unbroken_one(data, tmp_path,
     unbroken = trained(recipe, data, run, at(2, 1, lambda: shutil.copytree(run, snapshot)))
     assert any(
         name.startswith(f"optimizer/{optimizer}/")
-        for name in runs.unpack((snapshot / "checkpoint.npz").read_bytes())
+        for name in store.unpack((snapshot / "checkpoint.npz").read_bytes())
     )
     first, second = (fed.augmentation for fed in unbroken.fed if fed.augmentation is not None)
     assert first != second
     resumed = train_scratch(recipe, data, snapshot)
     assert resumed["weights_sha256"] == unbroken.report["weights_sha256"]
     assert resumed["kept_epoch"] == unbroken.report["kept_epoch"]
-    one, other = (runs.load(folder).history for folder in (run, snapshot))
+    one, other = (store.load(folder).history for folder in (run, snapshot))
     assert {name: one[name] for name in CURVES} == {name: other[name] for name in CURVES}
 
 
@@ -460,7 +456,7 @@ def test_a_killed_fast_run_ends_as_an_unbroken_one(data, tmp_path, mixed_precisi
     recipe = dataclasses.replace(SMALL_FAST, epochs=2, mixed_precision=mixed_precision)
     run, snapshot = tmp_path / "run", tmp_path / "killed"
     unbroken = trained(recipe, data, run, at(2, 1, lambda: shutil.copytree(run, snapshot)))
-    checkpoint = runs.unpack((snapshot / "checkpoint.npz").read_bytes())
+    checkpoint = store.unpack((snapshot / "checkpoint.npz").read_bytes())
     assert any(name.startswith("optimizer/muon/") and "momentum" in name for name in checkpoint)
     resumed = train_scratch(recipe, data, snapshot)
     for name in ("weights_sha256", "test_accuracy", "test_accuracy_views"):
@@ -470,7 +466,7 @@ def test_a_killed_fast_run_ends_as_an_unbroken_one(data, tmp_path, mixed_precisi
 def test_the_first_layer_is_whitened_for_the_images_and_stays_as_it_was(data, tmp_path):
     recipe = dataclasses.replace(SMALL_FAST, mixed_precision=False)
     train_scratch(recipe, data, tmp_path / "run")
-    saved = runs.load(tmp_path / "run").weights
+    saved = store.load(tmp_path / "run").weights
     oracle = networks.fast()
     images = data.x_train.astype("float32") / 255
     whitening.whiten(oracle.get_layer("whiten"), np.asarray(oracle.get_layer("normalize")(images)))
@@ -481,14 +477,14 @@ def test_the_first_layer_is_whitened_for_the_images_and_stays_as_it_was(data, tm
             np.testing.assert_allclose(np.square(array).sum(axis=(0, 1, 2)), 1, rtol=1e-4)
     unlike = dataclasses.replace(recipe, whitening=False)
     train_scratch(unlike, data, tmp_path / "other")
-    assert (runs.load(tmp_path / "other").weights["fast/whiten/kernel"] != kernel).any()
+    assert (store.load(tmp_path / "other").weights["fast/whiten/kernel"] != kernel).any()
 
 
 def test_the_reported_accuracy_of_six_views_is_the_saved_networks(data, unbroken):
     model = networks.classic()
-    networks.set_weights(model, runs.load(unbroken.run).weights)
+    networks.set_weights(model, store.load(unbroken.run).weights)
     model.layers[-1].activation = keras.activations.linear
-    said = views.averaged(
+    said = tta.averaged(
         lambda images: np.asarray(model(images)), data.x_test.astype("float32") / 255
     )
     right = said.argmax(axis=1) == data.y_test
@@ -503,7 +499,7 @@ def test_label_smoothing_is_of_the_training_not_of_the_measuring(data, tmp_path)
         dataclasses.replace(recipe, label_smoothing=0.0), data, tmp_path / "plain"
     )
     assert report["test_loss"] == pytest.approx(plain["test_loss"], abs=1e-4)
-    losses = [runs.load(tmp_path / name).history["loss"][0] for name in ("run", "plain")]
+    losses = [store.load(tmp_path / name).history["loss"][0] for name in ("run", "plain")]
     assert abs(losses[0] - losses[1]) > 1e-4
 
 
@@ -519,7 +515,7 @@ def standstill(data, tmp_path_factory):
 
 def test_a_run_that_gets_no_better_stops_when_patience_is_out(standstill):
     unbroken, _ = standstill
-    accuracies = runs.load(unbroken.run).history["val_accuracy"]
+    accuracies = store.load(unbroken.run).history["val_accuracy"]
     assert accuracies == [accuracies[0]] * 3 and unbroken.report["epochs"] == 3
     assert unbroken.steps[-1].epoch == 3 and unbroken.steps[-1].epochs == 9
 
@@ -528,9 +524,9 @@ def test_the_best_epochs_weights_are_kept_and_the_report_says_so(standstill):
     unbroken, snapshot = standstill
     report = unbroken.report
     assert report["kept_epoch"] == 1
-    assert report["val_accuracy"] == runs.load(unbroken.run).history["val_accuracy"][0]
-    after_first = runs.unpack((snapshot / "checkpoint.npz").read_bytes())
-    for path, array in runs.load(unbroken.run).weights.items():
+    assert report["val_accuracy"] == store.load(unbroken.run).history["val_accuracy"][0]
+    after_first = store.unpack((snapshot / "checkpoint.npz").read_bytes())
+    for path, array in store.load(unbroken.run).weights.items():
         np.testing.assert_array_equal(array, after_first[f"weights/{path}"])
 
 
@@ -546,19 +542,19 @@ def test_the_best_epochs_weights_outlive_a_kill(data, standstill):
 
 def test_a_finish_ends_the_run_after_its_epoch(data, tmp_path):
     run = tmp_path / "run"
-    done = trained(RECIPE, data, run, at(1, 2, lambda: journal.ask(run, "finish")))
+    done = trained(RECIPE, data, run, at(1, 2, lambda: run_log.ask(run, "finish")))
     assert [step.step for step in done.steps] == [1, 2, 3, 4]
     assert done.report["epochs"] == done.report["kept_epoch"] == 1
-    assert len(runs.load(run).history["loss"]) == 1
+    assert len(store.load(run).history["loss"]) == 1
 
 
 def test_a_stop_in_the_first_step_leaves_a_run_that_begins_again(data, tmp_path, unbroken):
     run, steps = tmp_path / "run", []
-    stop = at(1, 1, lambda: journal.ask(run, "stop"))
+    stop = at(1, 1, lambda: run_log.ask(run, "stop"))
     with pytest.raises(StopTrainingError, match="can be resumed"):
         train_scratch(RECIPE, data, run, lambda step: (steps.append(step), stop(step)))
     assert len(steps) == 1 and names(run) == [*JOURNAL, "wish"]
-    journal.ask(run, None)
+    run_log.ask(run, None)
     report = train_scratch(RECIPE, data, run)
     assert report["weights_sha256"] == unbroken.report["weights_sha256"]
 
@@ -584,7 +580,7 @@ def test_a_folder_deleted_while_training_is_told_and_not_made_again(data, tmp_pa
 def test_a_full_disk_is_told_and_the_run_can_be_resumed(
     data, unbroken, killed_run, tmp_path, monkeypatch, file
 ):
-    run, write = copy_of(killed_run, tmp_path), runs.write
+    run, write = copy_of(killed_run, tmp_path), store.write
 
     def write_where_there_is_room(path: Path, content: bytes) -> None:
         if path.name == file:
@@ -593,7 +589,7 @@ def test_a_full_disk_is_told_and_the_run_can_be_resumed(
 
     other = contents(unbroken.run)
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "write", write_where_there_is_room)
+        patch.setattr(store, "write", write_where_there_is_room)
         with pytest.raises(ModelError, match=r"No space left on device\).*resume it"):
             train_scratch(RECIPE, data, run)
     assert contents(unbroken.run) == other
@@ -613,7 +609,7 @@ def test_tensorboards_files_hold_the_curves(data, tmp_path):
         for value in event.summary.value:
             assert value.metadata.plugin_data.plugin_name == "scalars"
             curves[value.tag][event.step] = float(tf.make_ndarray(value.tensor))
-    history = runs.load(run).history
+    history = store.load(run).history
     for name in CURVES:
         assert curves[name] == pytest.approx(dict(enumerate(history[name], start=1)), rel=1e-6)
 

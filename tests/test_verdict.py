@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from imgrec import labels
 from imgrec.approaches import pretrained, verdict, vgg16
-from imgrec.approaches.serving import BATCH, loaded_once, milliseconds_each, ready
 from imgrec.approaches.verdict import ClassProbability, Verdict, top_classes
+from imgrec.data import labels
+from imgrec.networks.inference import BATCH, loaded_once, milliseconds_each, ready
 
 PICTURE = Image.new("RGB", (224, 224))
 VERDICT = Verdict(

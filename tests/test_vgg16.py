@@ -11,14 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from imgrec import approaches, labels, layers, networks, runs
+from imgrec import approaches
 from imgrec.approaches import pretrained, transfer, vgg16, vgg16_weights
-from imgrec.approaches.serving import loaded_once
 from imgrec.approaches.verdict import top_classes
-from imgrec.downloads import Checksum
+from imgrec.data import labels
 from imgrec.errors import ModelError
-from imgrec.images import open_image
-from imgrec.paths import ASSETS, MODELS
+from imgrec.files.downloads import Checksum
+from imgrec.files.paths import ASSETS, MODELS
+from imgrec.images.decode import open_image
+from imgrec.models import store
+from imgrec.networks import cifar10 as networks
+from imgrec.networks import layer_table
+from imgrec.networks.inference import loaded_once
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # in Keras
 
@@ -147,8 +151,8 @@ def without_input(rows):
 
 
 def test_the_layer_table_is_that_of_keras(keras_vgg16):
-    assert without_input(vgg16.architecture()) == without_input(layers.table(keras_vgg16))
-    assert vgg16.architecture()[0][1:] == layers.table(keras_vgg16)[0][1:]
+    assert without_input(vgg16.architecture()) == without_input(layer_table.table(keras_vgg16))
+    assert vgg16.architecture()[0][1:] == layer_table.table(keras_vgg16)[0][1:]
 
 
 def test_the_parameters_are_the_papers(keras_vgg16):
@@ -227,9 +231,9 @@ def test_half_precision_leaves_the_heads_decisions_as_they_were(
 
 
 def test_the_shipped_weights_are_the_official_ones_in_half_precision(float32_base):
-    shipped = runs.load(MODELS / "vgg16_base")
+    shipped = store.load(MODELS / "vgg16_base")
     full = networks.get_weights(float32_base)
-    digest = runs.sha256(b"".join(full[path].tobytes() for path in sorted(full)))
+    digest = store.sha256(b"".join(full[path].tobytes() for path in sorted(full)))
     assert digest == shipped.report["float32_sha256"]
     assert set(full) == set(shipped.weights)
     for path, array in full.items():

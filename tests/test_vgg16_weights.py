@@ -9,8 +9,8 @@ import pytest
 
 from imgrec.approaches import vgg16_weights
 from imgrec.approaches.vgg16_weights import FILE_NAME, Status, Weights
-from imgrec.downloads import Checksum
 from imgrec.errors import ModelError
+from imgrec.files.downloads import Checksum
 
 CONTENT = bytes(range(256)) * 8192  # 2 MiB
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from imgrec import whitening
+from imgrec.training import whitening
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from imgrec import explain
 from imgrec.approaches import scratch
-from imgrec.images import open_image
-from imgrec.paths import IMAGES
-from imgrec.ui import cards, why
+from imgrec.explaining import explanation as explain
+from imgrec.files.paths import IMAGES
+from imgrec.images.decode import open_image
+from imgrec.ui.components import explanation_panel
+from imgrec.ui.components import verdict_cards as cards
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -134,7 +135,7 @@ def test_every_card_has_a_button_that_names_its_approach():
 
 
 def test_the_figure_has_two_layers_with_words_for_both(explanation):
-    picture, heat = Images(why.figure(explanation, open_image(DOG), "here")).found
+    picture, heat = Images(explanation_panel.figure(explanation, open_image(DOG), "here")).found
     assert "picture" in picture["alt"].lower()
     assert "Grad-CAM" in heat["alt"] and "dog" in heat["alt"] and " in the " in heat["alt"]
     assert "var(--heat-here" in heat["style"]
@@ -145,7 +146,9 @@ def test_names_are_text_not_html(explanation):
 
     planted = "<b id=x>&\"'"
     hostile = replace(explanation, target=planted, model=planted, notes=(planted,))
-    html = why._heading(hostile, "") + why._opinion(hostile, open_image(DOG), "here", planted)
+    html = explanation_panel._heading(hostile, "") + explanation_panel._opinion(
+        hostile, open_image(DOG), "here", planted
+    )
     assert "<b" not in html
     assert len(Images(html).found) == 2
 
@@ -153,11 +156,11 @@ def test_names_are_text_not_html(explanation):
 def test_what_the_network_did_not_see_is_striped_and_has_no_heat():
     picture = Image.new("RGB", (300, 100), (200, 200, 200))
     box = (100.0, 0.0, 200.0, 100.0)
-    marked = np.asarray(why.hatched(picture, box))
+    marked = np.asarray(explanation_panel.hatched(picture, box))
     assert (marked[:, 100:200] == 200).all()
     outside = np.concatenate([marked[:, :100], marked[:, 200:]], axis=1)
     assert outside.max() < 200 and len(np.unique(outside)) == 2
-    heat = np.asarray(why.heat(np.ones((7, 7)), box, (300, 100)))
+    heat = np.asarray(explanation_panel.heat(np.ones((7, 7)), box, (300, 100)))
     assert (heat[:, 100:200, 3] == 255).all()
     assert (heat[:, :100, 3] == 0).all() and (heat[:, 200:, 3] == 0).all()
 
@@ -167,7 +170,7 @@ def test_any_picture_can_be_shown(explanation, size):
     from dataclasses import replace
 
     of = replace(explanation, size=size, box=scratch.box(size))
-    assert len(Images(why.figure(of, Image.new("RGB", size), "here")).found) == 2
+    assert len(Images(explanation_panel.figure(of, Image.new("RGB", size), "here")).found) == 2
 
 
 @pytest.mark.parametrize(
@@ -177,4 +180,6 @@ def test_any_picture_can_be_shown(explanation, size):
 def test_agreement_is_told_in_words(explanation, other, words):
     from dataclasses import replace
 
-    assert words in why.agreement(explanation, replace(explanation, map=other * explanation.map))
+    assert words in explanation_panel.agreement(
+        explanation, replace(explanation, map=other * explanation.map)
+    )

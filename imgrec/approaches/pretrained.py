@@ -7,11 +7,13 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from imgrec import labels, layers, runs
 from imgrec.approaches import vgg16
-from imgrec.approaches.serving import Network, loaded_once, milliseconds_each, ready
 from imgrec.approaches.verdict import Verdict, top_classes
-from imgrec.paths import MODELS
+from imgrec.data import labels
+from imgrec.files.paths import MODELS
+from imgrec.models import store
+from imgrec.networks import layer_table
+from imgrec.networks.inference import Network, loaded_once, milliseconds_each, ready
 
 STAND_IN = "EfficientNet-Lite0"
 
@@ -28,10 +30,10 @@ def preprocess_stand_in(images: np.ndarray) -> np.ndarray:
 @loaded_once
 def load_stand_in() -> Network:
     """EfficientNet-Lite0 with the weights that ship. Raises ModelError if they are damaged."""
-    from imgrec import networks
+    from imgrec.networks import cifar10 as networks
 
     model = networks.efficientnet_lite0()
-    networks.set_weights(model, runs.load(MODELS / "efficientnet_lite0").weights)
+    networks.set_weights(model, store.load(MODELS / "efficientnet_lite0").weights)
     return ready(model)
 
 
@@ -87,6 +89,6 @@ def _names() -> tuple[str, ...]:
     return tuple(synset.title for synset in labels.imagenet())
 
 
-def architecture() -> list[layers.Layer]:
+def architecture() -> list[layer_table.Layer]:
     """The rows of VGG16's layer table."""
     return vgg16.architecture()

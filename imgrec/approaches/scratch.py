@@ -6,11 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from imgrec import catalogue, labels, layers, views
-from imgrec.approaches.serving import Network, Trained, load_trained, milliseconds_each
 from imgrec.approaches.verdict import Verdict, top_classes
-from imgrec.calibration import softmax
-from imgrec.images import Box, square, square_box
+from imgrec.data import labels
+from imgrec.images.decode import Box, square, square_box
+from imgrec.metrics.calibration import softmax
+from imgrec.models import registry
+from imgrec.networks import layer_table
+from imgrec.networks import test_time_augmentation as tta
+from imgrec.networks.inference import Network, Trained, load_trained, milliseconds_each
 
 SIZE = 32  # pixels, each side of a CIFAR-10 image
 DEFAULT = "fast"
@@ -34,7 +37,7 @@ def box(size: tuple[int, int]) -> Box:
 
 def trained() -> list[str]:
     """The names of the scratch networks that can be chosen: what ships, then the user's runs."""
-    return [entry.name for entry in catalogue.finished("scratch")]
+    return [entry.name for entry in registry.finished("scratch")]
 
 
 def load(name: str) -> Network:
@@ -54,10 +57,10 @@ def predict(
     started = time.perf_counter()
     saw = [view(image) for image in images]
     inputs = preprocess(np.stack([np.asarray(each) for each in saw]))
-    logits = views.averaged(loaded.logits, inputs) if averaged else loaded.logits(inputs)
+    logits = tta.averaged(loaded.logits, inputs) if averaged else loaded.logits(inputs)
     milliseconds = milliseconds_each(started, len(images))
     return [
-        _verdict(loaded, row, top_k, milliseconds, each, views.COUNT if averaged else 1)
+        _verdict(loaded, row, top_k, milliseconds, each, tta.COUNT if averaged else 1)
         for row, each in zip(logits, saw, strict=True)
     ]
 
@@ -89,6 +92,6 @@ def _verdict(
     )
 
 
-def architecture(name: str = DEFAULT) -> list[layers.Layer]:
+def architecture(name: str = DEFAULT) -> list[layer_table.Layer]:
     """The rows of the layer table."""
-    return layers.table(load(name).model)
+    return layer_table.table(load(name).model)

@@ -6,18 +6,19 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from imgrec import catalogue, layers
 from imgrec.approaches import vgg16
-from imgrec.approaches.serving import Network, Trained, load_trained, milliseconds_each
 from imgrec.approaches.verdict import Verdict, top_classes
-from imgrec.calibration import softmax, yes_or_no
+from imgrec.metrics.calibration import softmax, yes_or_no
+from imgrec.models import registry
+from imgrec.networks import layer_table
+from imgrec.networks.inference import Network, Trained, load_trained, milliseconds_each
 
 DEFAULT = "dog_pooled_64"
 
 
 def trained() -> list[str]:
     """The names of the heads that can be chosen: what ships, then the user's runs."""
-    return [entry.name for entry in catalogue.finished("transfer")]
+    return [entry.name for entry in registry.finished("transfer")]
 
 
 def load(name: str) -> Network:
@@ -64,6 +65,6 @@ def _verdict(
     )
 
 
-def architecture(name: str = DEFAULT) -> list[layers.Layer]:
+def architecture(name: str = DEFAULT) -> list[layer_table.Layer]:
     """The rows of the layer table: the frozen base, then the head."""
-    return vgg16.base_architecture() + layers.table(load(name).model)
+    return vgg16.base_architecture() + layer_table.table(load(name).model)

@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from imgrec import layers, runs
-from imgrec.approaches.serving import Network, loaded_once, milliseconds_each, ready
 from imgrec.approaches.vgg16_weights import FILE_NAME, weights
 from imgrec.errors import ModelError
-from imgrec.images import Box, centre_crop, centre_crop_box
-from imgrec.paths import MODELS
+from imgrec.files.paths import MODELS
+from imgrec.images.decode import Box, centre_crop, centre_crop_box
+from imgrec.models import store
+from imgrec.networks import layer_table
+from imgrec.networks.inference import Network, loaded_once, milliseconds_each, ready
 
 SIZE = 224  # pixels, each side (Simonyan & Zisserman 2015, section 2.1)
 SHORTER_SIDE = 256  # pixels before the crop; the paper's smallest test scale (section 3.2)
@@ -85,10 +86,10 @@ def network() -> Network:
 @loaded_once
 def base() -> Network:
     """Images to features, with the weights that ship."""
-    from imgrec import networks
+    from imgrec.networks import cifar10 as networks
 
     model = networks.vgg16_base()
-    networks.set_weights(model, runs.load(MODELS / "vgg16_base").weights)
+    networks.set_weights(model, store.load(MODELS / "vgg16_base").weights)
     return ready(model)
 
 
@@ -112,19 +113,19 @@ def has_top() -> bool:
     return weights.file() is not None
 
 
-def base_architecture() -> list[layers.Layer]:
+def base_architecture() -> list[layer_table.Layer]:
     """The rows of the base's layer table."""
-    return layers.table(base().model)
+    return layer_table.table(base().model)
 
 
-def architecture() -> list[layers.Layer]:
+def architecture() -> list[layer_table.Layer]:
     """The rows of the whole network's layer table, whether the top's weights are here or not."""
     rows = base_architecture()
     flat = math.prod(rows[-1].output_shape)
     return [
         *rows,
-        layers.Layer("flatten", "Flatten", (flat,), 0),
-        layers.dense("fc1", flat, 4096),
-        layers.dense("fc2", 4096, 4096),
-        layers.dense("predictions", 4096, 1000),
+        layer_table.Layer("flatten", "Flatten", (flat,), 0),
+        layer_table.dense("fc1", flat, 4096),
+        layer_table.dense("fc2", 4096, 4096),
+        layer_table.dense("predictions", 4096, 1000),
     ]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from imgrec import downloads
-from imgrec.background import Background, Report
+from imgrec.background_job import Background, Report
 from imgrec.errors import DataError, ModelError
-from imgrec.paths import keras_cache_dir
+from imgrec.files import downloads
+from imgrec.files.paths import keras_cache_dir
 
 logger = logging.getLogger(__name__)
 

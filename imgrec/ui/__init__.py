@@ -1,1 +1,1 @@
-"""The page: one file per tab, and the only part of the package that imports gradio."""
+"""The page: one folder per tab, and the only part of the package that imports gradio."""

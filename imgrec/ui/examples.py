@@ -2,7 +2,7 @@
 
 from gradio.media import get_image
 
-from imgrec.paths import IMAGES
+from imgrec.files.paths import IMAGES
 
 PHOTOGRAPHS = ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")
 CIFAR10_TEST = ("cifar10_dog.png", "cifar10_ship.png", "cifar10_horse.png")

@@ -4,7 +4,20 @@ from pathlib import Path
 
 import gradio as gr
 
-STYLES = sorted(Path(__file__).parent.glob("*.css"))
+# In the order of the cascade; each stands beside what it serves.
+SHEETS = (
+    "lessons/convolution.css",
+    "data/data.css",
+    "components/upload_zone.css",
+    "lessons/pooling_dropout_dense.css",
+    "approaches/training_race.css",
+    "results/results.css",
+    "lessons/layers.css",
+    "style.css",
+    "teach/teach.css",
+    "components/explanation_panel.css",
+)
+STYLES = [Path(__file__).parent / sheet for sheet in SHEETS]
 
 THEME = gr.themes.Base(
     primary_hue="blue",

@@ -1,0 +1,209 @@
+"""CIFAR-10 in numbers and samples, and what a scratch network makes of its test images."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from imgrec.approaches import scratch
+from imgrec.data import cifar10, labels
+from imgrec.errors import DataError
+from imgrec.networks.inference import BATCH, KEPT, Forward, loaded_once
+
+CLASSES = len(labels.CIFAR10)
+SPLITS = {"train": "training", "test": "test"}  # as they are asked for, and as they are called
+SCALES = ("stored", "unit", "standard")  # of pixel values: see `rescaled`
+CHUNK = 500  # images counted at once: few enough to stay in the processor's cache
+
+
+class Split(NamedTuple):
+    """uint8 images (n, 32, 32, 3) and uint8 labels (n,) from 0 to 9."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)  # equal only to itself, so that results can be kept by it
+class DataSet:
+    """The built-in `sample`, which has test images only, or the `full` CIFAR-10."""
+
+    source: str
+    splits: dict[str, Split]
+
+    def split(self, name: str) -> Split:
+        """The images of "train" or "test". Raises DataError if they aren't there."""
+        if name not in tuple(SPLITS):  # by `==`: a visitor may send what has no hash
+            raise DataError(f"There is no split {name!r}; choose from {', '.join(SPLITS)}.")
+        if name not in self.splits:
+            raise DataError(
+                "The built-in sample has test images only; fetch CIFAR-10 to see training images."
+            )
+        return self.splits[name]
+
+    def described(self) -> str:
+        """The split that statistics are taken of: what networks learn from, if it is there."""
+        return "train" if "train" in self.splits else "test"
+
+
+def current() -> DataSet:
+    """The full set if it is in the cache, and whole; else the sample."""
+    try:
+        return named("full")
+    except DataError:
+        return _sample()
+
+
+def named(source: str) -> DataSet:
+    """The "sample" or the "full" set. Raises DataError if that is not there."""
+    if source == "sample":
+        return _sample()
+    file = cifar10.cifar10_file()
+    if source != "full" or not file.exists():
+        raise DataError("These images are not here any more; choose the tab again.")
+    return _full(file, file.stat().st_mtime_ns)
+
+
+@loaded_once
+def _sample() -> DataSet:
+    return DataSet("sample", {"test": Split(*cifar10.cifar10_sample())})
+
+
+@loaded_once
+def _full(file: Path, changed: int) -> DataSet:
+    """What is in the cache; `changed` makes another file of that name another set."""
+    data = cifar10.cached_cifar10()
+    train, test = Split(data.x_train, data.y_train), Split(data.x_test, data.y_test)
+    return DataSet("full", {"train": train, "test": test})
+
+
+def counts(split: Split) -> np.ndarray:
+    """How many images there are of each class: int (10,)."""
+    return np.bincount(split.labels, minlength=CLASSES)
+
+
+def draw(split: Split, label: int | None, count: int, seed: int) -> np.ndarray:
+    """The indices of `count` random images, all different; of one class or, by None, of any.
+
+    The same seed draws the same. Where there are fewer images, all of them are drawn.
+    """
+    wanted = np.ones(len(split.labels), bool) if label is None else split.labels == label
+    candidates = np.flatnonzero(wanted)
+    random = np.random.default_rng([seed, CLASSES if label is None else label])
+    return random.choice(candidates, min(count, len(candidates)), replace=False)
+
+
+def one_hot(label: int) -> list[int]:
+    """The label as ten digits: a 1 in the place of its class, and 0 elsewhere."""
+    return [int(place == label) for place in range(CLASSES)]
+
+
+# Pixels
+
+
+class Statistics(NamedTuple):
+    """Of each channel, red, green and blue; mean and deviation on the scale from 0 to 1."""
+
+    histogram: np.ndarray  # int (256, 3): how often each value from 0 to 255 occurs
+    mean: np.ndarray  # (3,)
+    deviation: np.ndarray  # (3,), of the whole population
+    least: np.ndarray  # int (3,), 0 to 255
+    greatest: np.ndarray  # int (3,), 0 to 255
+
+
+@loaded_once
+def statistics(data: DataSet) -> Statistics:
+    """The pixel values of the described split, counted."""
+    images = data.split(data.described()).images
+    histogram = np.zeros((256, 3), np.int64)
+    for start in range(0, len(images), CHUNK):
+        for channel in range(3):
+            values = images[start : start + CHUNK, :, :, channel].ravel()
+            histogram[:, channel] += np.bincount(values, minlength=256)
+    return summary(histogram)
+
+
+def summary(histogram: np.ndarray) -> Statistics:
+    """The statistics that follow from a histogram, int (256, 3), without an empty channel."""
+    values = np.arange(256)[:, None] / 255
+    share = histogram / histogram.sum(axis=0)
+    mean = (share * values).sum(axis=0)
+    deviation = np.sqrt((share * (values - mean) ** 2).sum(axis=0))
+    seen = histogram > 0
+    return Statistics(
+        histogram, mean, deviation, seen.argmax(axis=0), 255 - seen[::-1].argmax(axis=0)
+    )
+
+
+def rescaled(values: np.ndarray, scale: str, of: Statistics) -> np.ndarray:
+    """Pixel values (..., 3) from 0 to 255 on another scale, float64.
+
+    "stored" leaves them, "unit" divides by 255, "standard" also subtracts the channel's mean and
+    divides by its deviation. Raises DataError for any other scale.
+    """
+    if scale not in SCALES:
+        raise DataError(f"There is no scale {scale!r}; choose from {', '.join(SCALES)}.")
+    if scale == "stored":
+        return np.asarray(values, float)
+    unit = np.asarray(values) / 255
+    return unit if scale == "unit" else (unit - of.mean) / np.maximum(of.deviation, 1e-9)
+
+
+@loaded_once
+def mean_images(data: DataSet) -> np.ndarray:
+    """The mean of each class's images in the described split: uint8 (10, 32, 32, 3)."""
+    images, classes = data.split(data.described())
+    means = [images[classes == label].mean(axis=0) for label in range(CLASSES)]
+    return np.rint(np.stack(means)).astype(np.uint8)
+
+
+# What a network makes of the test images
+
+_guesses: dict[tuple[Forward, DataSet], np.ndarray] = {}
+_guessing = threading.Lock()
+
+
+def guesses(
+    name: str, data: DataSet, report: Callable[[int, int], None] = lambda done, total: None
+) -> np.ndarray:
+    """The probabilities, float32 (n, 10), that a scratch network gives to each test image.
+
+    Computed once for each trained network and data set, whoever asks; `report` hears how many of
+    how many images are done. Raises ModelError if there is no such network.
+    """
+    key = scratch.load(name).run, data
+    with _guessing:
+        if key not in _guesses:
+            found = _all_guesses(*key, report)
+            while len(_guesses) >= KEPT:
+                del _guesses[next(iter(_guesses))]
+            _guesses[key] = found
+        return _guesses[key]
+
+
+def _all_guesses(run: Forward, data: DataSet, report: Callable[[int, int], None]) -> np.ndarray:
+    images, done = data.split("test").images, []
+    step = 16 * BATCH
+    for start in range(0, len(images), step):
+        report(start, len(images))
+        done.append(run(scratch.preprocess(images[start : start + step]))[0])
+    return np.concatenate(done)
+
+
+def in_cell(probabilities: np.ndarray, right: np.ndarray, label: int, guess: int) -> np.ndarray:
+    """The indices of the images of class `label` taken for `guess`, the surest first.
+
+    `probabilities` is (n, 10), `right` the (n,) labels.
+    """
+    guessed = probabilities.argmax(axis=1)
+    found = np.flatnonzero((right == label) & (guessed == guess))
+    return found[np.argsort(-probabilities[found, guess], kind="stable")]
+
+
+def surest_mistakes(probabilities: np.ndarray, right: np.ndarray, most: int) -> np.ndarray:
+    """The indices of at most so many wrong guesses, those with the highest probability first."""
+    guessed = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(guessed != right)
+    return wrong[np.argsort(-probabilities[wrong, guessed[wrong]], kind="stable")][:most]

@@ -1,0 +1,327 @@
+"""Measuring the approaches on labelled pictures: one pass, everything that the labels allow."""
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from imgrec import approaches
+from imgrec.approaches import pretrained, scratch, transfer, vgg16
+from imgrec.approaches.verdict import Verdict
+from imgrec.data import labels
+from imgrec.data.labelled_images import Item, Label, LabelledSet
+from imgrec.errors import CancelledError, DataError, ImageError
+from imgrec.images.decode import open_image
+from imgrec.metrics.classification import Classes, Greatest, Reliability, TopFive, YesNo
+from imgrec.models import store
+from imgrec.networks.inference import BATCH
+
+TOP = 5  # classes of each verdict
+WORST = 10  # mistakes that are told, of each approach
+DISAGREEMENTS = 50  # that are told
+UNUSABLE = 100  # files that are told by name
+BATCH_PIXELS = 32_000_000  # a batch of large pictures is cut short: three bytes a pixel
+
+T = TypeVar("T")
+Row = dict[str, Any]
+
+
+class Picture(NamedTuple):
+    """A picture that was read."""
+
+    name: str
+    label: Label
+    image: Image.Image
+    sha256: str  # of the file, or of the pixels where there is none
+
+
+class Batch(NamedTuple):
+    """Pictures that are judged together, and what could not be used between them."""
+
+    pictures: list[Picture]
+    unusable: list[Row]  # {"file", "reason"}
+
+    @property
+    def seen(self) -> int:
+        """How many items of the set it took."""
+        return len(self.pictures) + len(self.unusable)
+
+
+class Taken:
+    """Which pictures a measurement is of."""
+
+    def __init__(self) -> None:
+        self.n = self.unusable_count = 0
+        self.unusable: list[Row] = []
+        self._digest = hashlib.sha256()
+
+    def add(self, picture: Picture) -> None:
+        """Counts a picture; the hash is of contents and labels in their order."""
+        self.n += 1
+        self._digest.update(json.dumps([picture.sha256, picture.label]).encode())
+
+    def leave_out(self, bad: Row) -> None:
+        """Counts a picture that can't be used."""
+        self.unusable_count += 1
+        if len(self.unusable) < UNUSABLE:
+            self.unusable.append(bad)
+
+    def figures(self) -> dict[str, Any]:
+        """How many there are, their hash, and the first of those that can't be used.
+
+        `{"n", "data_sha256", "unusable": [{"file", "reason"}, ...], "unusable_count"}`
+        """
+        return {
+            "n": self.n,
+            "data_sha256": self._digest.hexdigest(),
+            "unusable": self.unusable,
+            "unusable_count": self.unusable_count,
+        }
+
+
+def measure(
+    labelled: LabelledSet,
+    asked: Sequence[str] = approaches.NAMES,
+    *,
+    weights: str = scratch.DEFAULT,
+    head: str = transfer.DEFAULT,
+    averaged: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_bad: Callable[[str, str], None] = lambda file, reason: None,
+    on_picture: Callable[[Row], None] = lambda row: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
+    """How well the approaches that are asked do on the pictures, as plain JSON.
+
+    What is in it is told at `Taken.figures` and `Tally.figures`. `weights` and `head` name the
+    trained scratch network, `averaged` as in `scratch.predict`, and the trained head. `on_progress`
+    gets how many of all pictures are done, `on_bad` a picture that can't be used and why, in a
+    sentence, and `on_picture` what was said about each picture (`row`); all are called by this
+    thread. Memory grows by some bytes a picture.
+
+    Raises DataError if no picture can be used, ModelError if a network can't be loaded,
+    CancelledError if `cancelled()` became true.
+    """
+    tally, taken = Tally(asked), Taken()
+    answered = judge_all(
+        labelled,
+        lambda images: judged(images, asked, weights, head, averaged),
+        taken,
+        on_progress=on_progress,
+        on_bad=on_bad,
+        cancelled=cancelled,
+    )
+    with closing(answered):
+        for picture, answers in answered:
+            tally.add(picture, answers)
+            on_picture(row(picture, answers))
+    return {**taken.figures(), **tally.figures()}
+
+
+def judge_all(
+    labelled: LabelledSet,
+    judge: Callable[[Sequence[Image.Image]], Sequence[T]],
+    taken: Taken,
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_bad: Callable[[str, str], None] = lambda file, reason: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Generator[tuple[Picture, T], None, None]:
+    """Each picture that can be used with what `judge` makes of it, a batch at a time.
+
+    `taken` counts them, and those that can't. The rest, and what is raised, is as in `measure`.
+    """
+    done = 0
+    on_progress(done, labelled.count)
+    with closing(batches(labelled.items(), cancelled)) as coming:
+        for batch in coming:
+            if cancelled():
+                break
+            for bad in batch.unusable:
+                taken.leave_out(bad)
+                on_bad(bad["file"], bad["reason"])
+            images = [picture.image for picture in batch.pictures]
+            answers = judge(images) if images else ()
+            for picture, answer in zip(batch.pictures, answers, strict=True):
+                taken.add(picture)
+                yield picture, answer
+            done += batch.seen
+            on_progress(done, max(done, labelled.count))
+    if cancelled():
+        raise CancelledError("The evaluation was stopped.")
+    if not taken.n:
+        first = f", for instance: {taken.unusable[0]['reason']}" if taken.unusable else "."
+        raise DataError(f"No picture of {labelled.name} can be used{first}")
+
+
+def batches(items: Iterator[Item], cancelled: Callable[[], bool]) -> Generator[Batch, None, None]:
+    """The pictures, read a batch ahead in a thread: beside the forward pass of the one before."""
+    with ThreadPoolExecutor(1, "read-ahead") as reader:
+        coming = reader.submit(_read, items, cancelled)
+        while (batch := coming.result()).seen:
+            coming = reader.submit(_read, items, cancelled)
+            yield batch
+
+
+def _read(items: Iterator[Item], cancelled: Callable[[], bool]) -> Batch:
+    """The next batch; an empty one at the end."""
+    batch = Batch([], [])
+    pixels = 0
+    while batch.seen < BATCH and pixels < BATCH_PIXELS and not cancelled():
+        item = next(items, None)
+        if item is None:
+            break
+        try:
+            content = item.read()
+            image = open_image(content, name=item.name)
+        except ImageError as error:
+            batch.unusable.append({"file": item.name, "reason": str(error)})
+            continue
+        pixels += image.width * image.height
+        encoded = content if isinstance(content, bytes) else np.ascontiguousarray(content).data
+        batch.pictures.append(Picture(item.name, item.label, image, store.sha256(encoded)))
+    return batch
+
+
+def judged(
+    images: Sequence[Image.Image],
+    asked: Sequence[str],
+    weights: str,
+    head: str,
+    averaged: bool = False,
+) -> list[tuple[Verdict, ...]]:
+    """For each picture the verdicts of the approaches that are asked, in that order.
+
+    Only the networks that these need are run, VGG16's convolutional base once.
+    """
+    passed = vgg16.run(images) if "transfer" in asked else None
+    ask: dict[str, Callable[[], list[Verdict]]] = {
+        "scratch": lambda: scratch.predict(images, TOP, weights, averaged),
+        "pretrained": lambda: pretrained.predict(images, TOP, passed),
+        "transfer": lambda: transfer.predict(images, TOP, passed, head),
+    }
+    return list(zip(*(ask[name]() for name in asked), strict=True))
+
+
+def row(picture: Picture, verdicts: Sequence[Verdict]) -> Row:
+    """What was said about a picture; without the time, so that it is the same when repeated."""
+    said = [verdict.as_json() for verdict in verdicts]
+    for verdict in said:
+        del verdict["milliseconds"]
+    return {"file": picture.name, **picture.label._asdict(), "verdicts": said}
+
+
+@dataclass
+class Approach:
+    """What is counted of one approach."""
+
+    first: Verdict  # any of its verdicts: whose they are
+    dog: YesNo = field(default_factory=YesNo)
+    dog_calibrated: YesNo = field(default_factory=YesNo)
+    mistakes: Greatest = field(default_factory=lambda: Greatest(WORST))
+    classes: Classes = field(default_factory=lambda: Classes(labels.CIFAR10))
+    classes_calibrated: Reliability = field(default_factory=Reliability)
+    told_unfamiliar: int = 0
+    unfamiliar: int = 0
+    top: TopFive = field(default_factory=TopFive)
+
+    def add(self, picture: Picture, verdict: Verdict) -> None:
+        """Counts what the picture's label can judge."""
+        label = picture.label
+        if label.dog is not None:
+            self._add_dog(picture.name, label.dog, verdict)
+        if verdict.approach == "scratch" and label.cifar10 is not None:
+            self._add_class(label.cifar10, verdict)
+        if verdict.approach == "pretrained" and label.imagenet is not None:
+            self.top.add(label.imagenet, [entry.index for entry in verdict.classes])
+
+    def _add_dog(self, file: str, is_dog: bool, verdict: Verdict) -> None:
+        self.dog.add(verdict.dog, is_dog)
+        if (verdict.dog >= 0.5) != is_dog:
+            wrong = {"file": file, "is_dog": is_dog, "dog": verdict.dog}
+            self.mistakes.add(abs(verdict.dog - is_dog), wrong)
+        if verdict.dog_calibrated is not None:
+            self.dog_calibrated.add(verdict.dog_calibrated, is_dog)
+
+    def _add_class(self, right: int, verdict: Verdict) -> None:
+        winner = verdict.classes[0]
+        self.classes.add(right, winner.index, winner.probability)
+        if winner.calibrated is not None:
+            self.classes_calibrated.add(winner.calibrated, winner.index == right)
+        if verdict.unfamiliar is not None:
+            self.told_unfamiliar += 1
+            self.unfamiliar += verdict.unfamiliar
+
+    def figures(self) -> dict[str, Any]:
+        """Whose they are, the dog question, and the approach's own task; None without a label.
+
+        `{"model", "trained_on", "stand_in", "dog": {as of YesNo, "worst": [{"file", "is_dog",
+        "dog"}, ...], "calibrated": as of YesNo}, "own": as of Classes with "calibrated" (as of
+        Reliability) and "unfamiliar" (the share flagged) for scratch, as of TopFive for
+        pretrained}`; "calibrated" is None for a network without calibration.
+        """
+        return {
+            "model": self.first.model,
+            "trained_on": self.first.trained_on,
+            "stand_in": self.first.stand_in,
+            "dog": self._dog_figures() if self.dog.scores else None,
+            "own": self._own_figures(),
+        }
+
+    def _dog_figures(self) -> dict[str, Any]:
+        believed = self.dog_calibrated.figures() if self.dog_calibrated.scores else None
+        return {**self.dog.figures(), "worst": self.mistakes.rows(), "calibrated": believed}
+
+    def _own_figures(self) -> dict[str, Any] | None:
+        if self.top.total:
+            return self.top.figures()
+        if not self.classes.table.any():
+            return None
+        believed = self.classes_calibrated
+        told = self.told_unfamiliar
+        return {
+            **self.classes.figures(),
+            "calibrated": believed.figures() if any(believed.counts) else None,
+            "unfamiliar": self.unfamiliar / told if told else None,
+        }
+
+
+class Tally:
+    """What is counted over all pictures."""
+
+    def __init__(self, asked: Sequence[str]) -> None:
+        self.asked = asked
+        self.judged = self.dogs = 0  # pictures with a label of the dog question, and dogs
+        self.approaches: dict[str, Approach] = {}
+        self.disagreements = Greatest(DISAGREEMENTS)
+
+    def add(self, picture: Picture, verdicts: Sequence[Verdict]) -> None:
+        """Counts a picture and what each approach says about it, in the order of `asked`."""
+        if picture.label.dog is not None:
+            self.judged += 1
+            self.dogs += picture.label.dog
+        for name, verdict in zip(self.asked, verdicts, strict=True):
+            self.approaches.setdefault(name, Approach(verdict)).add(picture, verdict)
+        said = {verdict.approach: verdict.dog for verdict in verdicts}
+        if len({dog >= 0.5 for dog in said.values()}) > 1:
+            told = {"file": picture.name, "is_dog": picture.label.dog, "dog": said}
+            self.disagreements.add(max(said.values()) - min(said.values()), told)
+
+    def figures(self) -> dict[str, Any]:
+        """As plain JSON; None stands for what no label tells.
+
+        `{"dogs", "approaches": {name: Approach.figures()}, "disagreement_count", "disagreements":
+        [{"file", "is_dog", "dog": {name: probability}}, ...]}`, those that differ the most.
+        """
+        return {
+            "dogs": self.dogs if self.judged else None,
+            "approaches": {name: counted.figures() for name, counted in self.approaches.items()},
+            "disagreements": self.disagreements.rows(),
+            "disagreement_count": self.disagreements.seen,
+        }

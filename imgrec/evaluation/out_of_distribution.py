@@ -1,0 +1,103 @@
+"""Measuring the sign *unlike anything it was trained on*: does it tell other things from the ten?
+
+The scores of `calibration.SCORES` are compared; the higher, the more familiar. The sign goes by the
+one that the network's calibration names.
+"""
+
+import itertools
+from array import array
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from imgrec.approaches import scratch
+from imgrec.data import labels
+from imgrec.data.labelled_images import Label, LabelledSet
+from imgrec.errors import ModelError
+from imgrec.evaluation.evaluate import Row, Taken, judge_all
+from imgrec.metrics.calibration import SCORES
+from imgrec.metrics.classification import roc_auc, wilson, without_nan
+from imgrec.networks.inference import load_trained
+
+
+def group(label: Label) -> str:
+    """What a picture is to the network: of the data set it was trained on, or a photo of what."""
+    if label.imagenet is None:
+        return "cifar10"
+    if label.cifar10 is not None:
+        return "ten_kinds"
+    return "unclear" if label.imagenet in labels.CIFAR10_UNCLEAR else "other"
+
+
+def measure(
+    familiar: LabelledSet,
+    photos: LabelledSet,
+    weights: str = scratch.DEFAULT,
+    *,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_bad: Callable[[str, str], None] = lambda file, reason: None,
+    on_picture: Callable[[Row], None] = lambda row: None,
+) -> dict[str, Any]:
+    """How much the sign flags of each group, and the ROC AUC of each score, as plain JSON.
+
+    `familiar` are CIFAR-10 images that the network has not seen, `photos` have ImageNet's classes:
+    of CIFAR-10's ten kinds, of what is near them, or of other things. The ROC AUC is the chance
+    that a familiar one scores above a photo of another thing. Callbacks are as in
+    `measuring.measure`. Raises ModelError if the network has no such sign, DataError.
+    """
+    loaded = load_trained(weights, "scratch")
+    threshold = loaded.calibration.threshold if loaded.calibration else None
+    if loaded.calibration is None or threshold is None:
+        raise ModelError(f"{weights} has no calibration; run scripts/calibrate.py {weights} first.")
+
+    def logits(images: Sequence[Image.Image]) -> list[np.ndarray]:
+        views = np.stack([np.asarray(scratch.view(image)) for image in images])
+        return list(loaded.logits(scratch.preprocess(views)))
+
+    together = LabelledSet(
+        photos.name,
+        familiar.count + photos.count,
+        lambda: itertools.chain(familiar.items(), photos.items()),
+    )
+    found = {name: array("f") for name in ("cifar10", "ten_kinds", "unclear", "other")}
+    taken = Taken()
+    answered = judge_all(together, logits, taken, on_progress=on_progress, on_bad=on_bad)
+    with closing(answered):
+        for picture, row in answered:
+            kind = group(picture.label)
+            found[kind].extend(row)
+            scores = {name: float(score(row[None])[0]) for name, score in SCORES.items()}
+            on_picture({"file": picture.name, "group": kind, **scores})
+    by_group = {
+        name: np.array(rows).reshape(-1, len(labels.CIFAR10)) for name, rows in found.items()
+    }
+    pair = by_group["cifar10"], by_group["other"]
+    sign = SCORES[loaded.calibration.score]
+    return {
+        **taken.figures(),
+        "model": f"{loaded.network.model.name} CNN",
+        "score": loaded.calibration.score,
+        "threshold": threshold,
+        "accepted": loaded.calibration.accepted,
+        "groups": {name: flagged(sign(rows), threshold) for name, rows in by_group.items()},
+        "auroc": without_nan({name: auroc(score, *pair) for name, score in SCORES.items()}),
+    }
+
+
+def flagged(scores: np.ndarray, threshold: float) -> dict[str, Any]:
+    """How many pictures with scores (n,) there are, and the share that the sign flags."""
+    count = int((scores < threshold).sum())
+    low, high = wilson(count, len(scores))
+    share = count / len(scores) if len(scores) else None
+    return {"n": len(scores), "flagged": share, "low": low, "high": high}
+
+
+def auroc(
+    score: Callable[[np.ndarray], np.ndarray], familiar: np.ndarray, other: np.ndarray
+) -> float:
+    """The ROC AUC of a score of logits (n, 10) and (m, 10); NaN where there are none."""
+    logits = np.concatenate([familiar, other])
+    return roc_auc(score(logits), np.arange(len(logits)) < len(familiar))

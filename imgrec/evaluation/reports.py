@@ -1,0 +1,111 @@
+"""The measured figures that the page and the README show, read from the reports that ship."""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from imgrec.files.paths import MODELS, REPORTS
+from imgrec.models import store
+from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, Recipe
+
+# What `scripts/evaluate.py` measured: each approach on its own task, all on the dog question with
+# photos and with the CIFAR-10 images that ship, the sign *unlike anything it was trained on*, and
+# the scratch networks on photos from elsewhere.
+MEASURED = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar", "outside")
+
+
+@cache
+def measured(name: str) -> dict[str, Any]:
+    """The report of `MEASURED` of that name as it was written."""
+    return store.read_json(REPORTS / f"{name}.json")
+
+
+@dataclass(frozen=True)
+class DogReport:
+    """How the networks answered *is there a dog?*, by the network's shown name.
+
+    Accuracy would flatter, for most of the photos show no dog.
+    """
+
+    photos: int
+    dogs: int
+    found: dict[str, float]  # share of the dogs
+    mistaken: dict[str, float]  # share of the others that were taken for dogs
+
+
+@cache
+def dogs(calibrated: bool = False) -> DogReport:
+    """The report of `scripts/evaluate.py dogs`, by calibrated probabilities where there are any."""
+    report = measured("dogs")
+    approaches = [
+        {**entry, **((calibrated and entry["calibrated"]) or {})}
+        for entry in report["approaches"].values()
+    ]
+    return DogReport(
+        photos=report["n"],
+        dogs=report["dogs"],
+        found={entry["model"]: entry["recall"] for entry in approaches},
+        mistaken={entry["model"]: 1 - entry["specificity"] for entry in approaches},
+    )
+
+
+@dataclass(frozen=True)
+class ScratchReport:
+    """How a scratch network was trained and what it reached on the test images."""
+
+    title: str
+    images: int  # that it learnt from
+    epochs: int
+    seconds: float
+    test_images: int
+    test_accuracy: float
+    test_accuracy_views: float | None  # over test-time views, where that was measured
+
+
+def scratch(name: str) -> ScratchReport:
+    """The report of a shipped scratch network."""
+    config, report, history = (
+        store.read_json(MODELS / name / f"{file}.json") for file in ("config", "report", "history")
+    )
+    right, minutes = report["test_accuracy"], report["seconds"] / 60
+    recipe = Recipe.of(config)
+    kept = CIFAR10_TRAINING_IMAGES - recipe.validation_images
+    return ScratchReport(
+        title=f"{name}: {100 * right:.1f} % right after {minutes:.0f} minutes",
+        images=min(kept, recipe.limit or kept),
+        epochs=len(history["loss"]),
+        seconds=report["seconds"],
+        test_images=report["test_images"],
+        test_accuracy=right,
+        test_accuracy_views=report.get("test_accuracy_views"),
+    )
+
+
+@dataclass(frozen=True)
+class HeadReport:
+    """How a transfer head was trained, and its accuracy with a 95 % interval where measured."""
+
+    title: str
+    photos: int
+    parameters: int
+    seconds: float
+    test_photos: int
+    accuracy: float
+    low: float
+    high: float
+
+
+def head(name: str) -> HeadReport:
+    """The report of a shipped head."""
+    report = store.read_json(MODELS / name / "report.json")
+    test = report["test"]
+    return HeadReport(
+        title=f"{name.split('_')[1].capitalize()}, {report['photos']} photos",
+        photos=report["photos"],
+        parameters=report["parameters"],
+        seconds=report["seconds"],
+        test_photos=test["photos"],
+        accuracy=test["accuracy"],
+        low=test["low"],
+        high=test["high"],
+    )

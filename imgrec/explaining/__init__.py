@@ -1,0 +1,1 @@
+"""Why a network answered so: heat maps, feature maps, and the lessons."""

@@ -1,0 +1,126 @@
+"""What every layer of a network makes of a picture, taken in one forward pass."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from imgrec.approaches import scratch, vgg16
+from imgrec.approaches.verdict import ClassProbability, top_classes
+from imgrec.data import labels
+from imgrec.errors import ModelError
+from imgrec.networks import layer_table
+from imgrec.networks.inference import Forward, Network, loaded_once, ready
+
+TITLES = {"scratch": "From scratch", "vgg16": "VGG16"}  # the networks that can be walked through
+
+
+class Walk(NamedTuple):
+    """A network whose forward pass returns the output of each layer; the input is no layer."""
+
+    network: Literal["scratch", "vgg16"]
+    rows: list[layer_table.Layer]
+    rectified: frozenset[str]  # the layers that are ReLU or end in it
+    run: Forward  # as in `serving.Network`, with an output for each row
+
+
+class Activation(NamedTuple):
+    """The output of one layer for one picture."""
+
+    row: layer_table.Layer
+    values: np.ndarray  # float32 (h, w, channels), or (n,)
+    saw: Image.Image  # the picture as the network saw it
+    classes: tuple[ClassProbability, ...]  # all, most probable first, where the layer gives classes
+
+    @property
+    def is_map(self) -> bool:
+        """Whether there are feature maps, not a vector."""
+        return self.values.ndim == 3
+
+    @property
+    def signed(self) -> bool:
+        """Whether any value is below 0."""
+        return bool((self.values < 0).any())
+
+    @property
+    def zeros(self) -> float:
+        """The share of the values that are exactly 0."""
+        return float((self.values == 0).mean())
+
+
+def load(network: str, weights: str = scratch.DEFAULT) -> Walk:
+    """The network by its key in TITLES; `weights` names the trained scratch network.
+
+    Of VGG16 it is the base, or all of it where its own file is. Raises ModelError.
+    """
+    if network == "scratch":
+        return _walk("scratch", scratch.load(str(weights)))  # a visitor may send anything
+    if network == "vgg16":
+        return _walk("vgg16", vgg16.network())
+    raise ModelError(f"There is no network of that name; choose one of {', '.join(TITLES)}.")
+
+
+@loaded_once
+def _walk(key: Literal["scratch", "vgg16"], network: Network) -> Walk:
+    """The same layers with the same weights, as one graph with an output for each of them."""
+    import keras
+
+    model = network.model
+    passed = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+    rectified = [layer.name for layer in passed if layer_table.rectifies(layer)]
+    outputs = [layer.output for layer in passed]
+    rows = [row for row in layer_table.table(model) if row.kind != "InputLayer"]
+    return Walk(key, rows, frozenset(rectified), ready(keras.Model(model.inputs[0], outputs)).run)
+
+
+def first_convolution(walk: Walk) -> str:
+    """The name of the first layer that has feature maps to show."""
+    return next((row.name for row in walk.rows if row.kind == "Conv2D"), walk.rows[0].name)
+
+
+def activation(walk: Walk, layer: str, image: Image.Image) -> Activation:
+    """What a layer makes of an RGB picture of any size. Raises ModelError for an unknown layer."""
+    names = [row.name for row in walk.rows]
+    if layer not in names:
+        raise ModelError(
+            f"{TITLES[walk.network]} has no layer of that name; choose one of {', '.join(names)}."
+        )
+    approach = {"scratch": scratch, "vgg16": vgg16}[walk.network]
+    saw = approach.view(image)
+    outputs = walk.run(approach.preprocess(np.asarray(saw)[np.newaxis]))
+    row, values = walk.rows[names.index(layer)], outputs[names.index(layer)][0]
+    return Activation(row, values, saw, _classes(walk, row, values))
+
+
+def _classes(
+    walk: Walk, row: layer_table.Layer, values: np.ndarray
+) -> tuple[ClassProbability, ...]:
+    """The vector with its classes' names, where the layer is the last and says classes."""
+    names: Sequence[str] = (
+        labels.CIFAR10
+        if walk.network == "scratch"
+        else [synset.title for synset in labels.imagenet()]
+    )
+    if row != walk.rows[-1] or values.shape != (len(names),):
+        return ()
+    return top_classes(values, names, len(names))
+
+
+def channel_of(activation: Activation, number: object) -> int:
+    """The number of a feature map, checked: a visitor may send anything. Raises ModelError."""
+    if not activation.is_map:
+        raise ModelError(f"{activation.row.name} gives a vector: it has no channels to choose.")
+    channels = activation.values.shape[-1]
+    if not isinstance(number, int | float | np.integer) or number not in range(channels):
+        raise ModelError(
+            f"{activation.row.name} has no such channel; choose a whole number "
+            f"from 0 to {channels - 1}."
+        )
+    return int(number)
+
+
+def strongest(values: np.ndarray) -> np.ndarray:
+    """The channels' numbers of (h, w, channels) or (n,), the greatest mean amount first."""
+    amounts = np.abs(values).mean(axis=tuple(range(values.ndim - 1)))
+    return np.argsort(-amounts, kind="stable")

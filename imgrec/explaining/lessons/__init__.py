@@ -1,0 +1,1 @@
+"""The arithmetic of the lessons: one neuron, convolution, pooling, dropout."""

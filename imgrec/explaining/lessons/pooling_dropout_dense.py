@@ -1,0 +1,114 @@
+"""What pooling, dropout and a dense layer do to numbers, step by step."""
+
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from imgrec.approaches import scratch
+from imgrec.explaining import feature_maps
+from imgrec.metrics.calibration import softmax
+from imgrec.networks.layer_table import Layer
+
+MAP, HIDDEN, LAST = "conv1", "dense1", "predictions"  # the layers that are looked at
+
+
+class Dense(NamedTuple):
+    """A dense layer with one picture's inputs."""
+
+    inputs: np.ndarray  # float32 (n,): how active the neurons before it are
+    kernel: np.ndarray  # float32 (n, classes)
+    bias: np.ndarray  # float32 (classes,)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The softmax of the layer's logits, (classes,)."""
+        return softmax(self.inputs @ self.kernel + self.bias)
+
+
+class Look(NamedTuple):
+    """What the network `classic` makes of a picture, as far as this lesson shows it."""
+
+    saw: Image.Image  # the picture as the network saw it
+    channel: int  # which feature map of the layer MAP is the strongest
+    map: np.ndarray  # float32 (32, 32), 0 or more
+    last: Dense
+    rows: dict[str, Layer]  # all layers by name
+
+
+class Pooled(NamedTuple):
+    """A map after pooling."""
+
+    largest: np.ndarray  # (h // window, w // window): of each window
+    average: np.ndarray
+
+
+class Dropped(NamedTuple):
+    """Values after dropout."""
+
+    values: np.ndarray
+    kept: np.ndarray  # bool, of the same shape
+
+
+def look(image: Image.Image) -> Look:
+    """The picture through the network `classic`, in one forward pass. Raises ModelError."""
+    walk = feature_maps.load("scratch", scratch.CLASSIC)
+    saw = scratch.view(image)
+    outputs = walk.run(scratch.preprocess(np.asarray(saw)[np.newaxis]))
+    by_name = {row.name: output[0] for row, output in zip(walk.rows, outputs, strict=True)}
+    channel = int(feature_maps.strongest(by_name[MAP])[0])
+    last = scratch.load(scratch.CLASSIC).model.get_layer(LAST)
+    dense = Dense(by_name[HIDDEN], *(np.asarray(weight) for weight in last.weights))
+    rows = {row.name: row for row in walk.rows}
+    return Look(saw, channel, by_name[MAP][..., channel], dense, rows)
+
+
+def pooled(values: np.ndarray, window: int) -> Pooled:
+    """Maximum and average of each window×window values of a map (h, w).
+
+    As in Keras with "valid" padding, rows and columns that fill no window are left out.
+    """
+    height, width = (side // window for side in values.shape)
+    used = values[: height * window, : width * window]
+    windows = used.reshape(height, window, width, window)
+    return Pooled(windows.max(axis=(1, 3)), windows.mean(axis=(1, 3)))
+
+
+def strong_corner(values: np.ndarray, side: int) -> tuple[int, int]:
+    """Where side×side values with the greatest of the map (h, w) begin: even row and column."""
+    place = np.unravel_index(values.argmax(), values.shape)
+    row, column = (
+        min(int(at) // 2 * 2, (length - side) // 2 * 2)
+        for at, length in zip(place, values.shape, strict=True)
+    )
+    return row, column
+
+
+def dropout(values: np.ndarray, rate: float, random: np.random.Generator) -> Dropped:
+    """Each value becomes 0 with the probability `rate`, below 1; the others grow by 1/(1 - rate).
+
+    So the mean stays the same on the average, and nothing changes when dropout is off: Srivastava
+    et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html, section 10, as Keras does it.
+    """
+    kept = random.random(values.shape) >= rate
+    return Dropped(np.where(kept, values / (1 - rate), 0).astype(values.dtype), kept)
+
+
+def asked_with_dropout(dense: Dense, rate: float, times: int, seed: int) -> np.ndarray:
+    """Probabilities (times, classes) of a dense layer with dropout on its inputs."""
+    inputs = np.broadcast_to(dense.inputs, (times, len(dense.inputs)))
+    silenced = dropout(inputs, rate, np.random.default_rng(seed)).values
+    return softmax(silenced @ dense.kernel + dense.bias)
+
+
+def contributions(dense: Dense, index: int) -> np.ndarray:
+    """What each input adds to the logit of a class, (n,); with the bias they are the logit."""
+    return dense.inputs * dense.kernel[:, index]
+
+
+def keep_strongest(dense: Dense, index: int, number: int) -> Dense:
+    """The layer with all inputs silent but those `number` that move the logit of a class most."""
+    order = np.argsort(-np.abs(contributions(dense, index)), kind="stable")
+    inputs = np.zeros_like(dense.inputs)
+    inputs[order[:number]] = dense.inputs[order[:number]]
+    return dense._replace(inputs=inputs)

@@ -1,0 +1,201 @@
+"""How far to believe a network: probabilities put right, and a sign for what it doesn't know.
+
+Both are measured on images that the network was not trained on, and stand in a file beside its
+weights. A network without the file says what it says.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imgrec.metrics.classification import Reliability
+from imgrec.models import store
+from imgrec.models.registry import Entry
+
+FILE = "calibration.json"
+RENAMED = {"energy_threshold": "threshold"}  # from older files, which have no other score
+FEWEST = 20  # images that tell anything
+TEMPERATURES = (0.05, 1000.0)
+HALVINGS = 60  # of the interval of inverse temperatures: more than a float can tell apart
+ACCEPTED = 0.95  # share of the images kept apart that are taken for familiar
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured of one network on n images that it was not trained on.
+
+    The expected calibration error (Guo et al. 2017, https://arxiv.org/abs/1706.04599, equation 3)
+    is the mean distance between how sure the network was and how often it was right, from 0 to 1.
+    """
+
+    temperature: float  # above 1 the network is too sure of itself, below 1 not sure enough
+    ece_before: float
+    ece_after: float
+    n: int
+    split: str  # which images, fit to be shown
+    threshold: float | None = None  # of the score; below it is unfamiliar; None: it can't tell
+    accepted: float | None = None  # share of the n images that lie above it
+    score: str = "energy"  # of SCORES: by which a picture is familiar
+
+    def believed(self, logits: np.ndarray) -> np.ndarray:
+        """(..., classes) logits as the probabilities to believe; the order of the classes stays."""
+        return softmax(logits / self.temperature)
+
+    def unfamiliar(self, logits: np.ndarray) -> bool | None:
+        """Whether a picture with these logits (classes,) is unlike those of the training."""
+        if self.threshold is None:
+            return None
+        return bool(SCORES[self.score](logits) < self.threshold)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Logits (..., classes) as probabilities that add up to 1."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def energy(logits: np.ndarray) -> np.ndarray:
+    """How familiar pictures with (..., classes) logits are: the logarithm of the summed powers.
+
+    The negative energy of Liu et al. 2020, https://arxiv.org/abs/2010.03759, equation 4, at T = 1.
+    """
+    most = logits.max(axis=-1)
+    return most + np.log(np.exp(logits - most[..., None]).sum(axis=-1))
+
+
+# How familiar pictures with (..., classes) logits are, the higher the more: beside the energy the
+# greatest logit (Hendrycks et al. 2022, https://arxiv.org/abs/1911.11132) and the greatest
+# probability (Hendrycks & Gimpel 2017, https://arxiv.org/abs/1610.02136).
+SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "energy": energy,
+    "maximum_logit": lambda logits: logits.max(axis=-1),
+    "maximum_probability": lambda logits: softmax(logits).max(axis=-1),
+}
+
+
+def fitted_temperature(logits: np.ndarray, right: np.ndarray) -> float:
+    """The temperature within TEMPERATURES that makes (n,) right classes the most probable.
+
+    Guo et al. 2017, section 4.2: the negative log-likelihood of softmax(logits / T), with logits
+    (n, classes), has one minimum, for it is convex in 1 / T: where its slope changes its sign. It
+    has none if nothing is wrong; how sure to be then can't be known, and the temperature stays 1.
+    """
+    z = logits.astype("float64")
+    chosen = z[np.arange(len(z)), right]
+    if (chosen == z.max(axis=1)).all():
+        return 1.0
+
+    def slope(inverse: float) -> float:
+        return float(((softmax(inverse * z) * z).sum(axis=1) - chosen).mean())
+
+    low, high = (1 / temperature for temperature in reversed(TEMPERATURES))
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if slope(middle) > 0 else (middle, high)
+    return 2 / (low + high)
+
+
+def calibration_error(sure: np.ndarray, happened: np.ndarray) -> float:
+    """The expected calibration error of (n,) probabilities of what happened or did not, (n,)."""
+    reliability = Reliability()
+    for probability, right in zip(sure.tolist(), happened.tolist(), strict=True):
+        reliability.add(probability, right)
+    return reliability.figures()["ece"]
+
+
+def of_classes(
+    logits: np.ndarray, right: np.ndarray, split: str, score: str = "energy"
+) -> Calibration | None:
+    """The calibration of a network that chooses a class: logits (n, classes), right classes (n,).
+
+    Sure is how probable the chosen class is; familiar is a picture by that one of SCORES. None
+    where there are fewer than FEWEST images.
+    """
+    if len(right) < FEWEST:
+        return None
+
+    def error(temperature: float) -> float:
+        probabilities = softmax(logits / temperature)
+        return calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == right)
+
+    temperature = fitted_temperature(logits, right)
+    threshold = float(np.quantile(SCORES[score](logits), 1 - ACCEPTED))
+    return Calibration(
+        temperature, error(1), error(temperature), len(right), split, threshold, ACCEPTED, score
+    )
+
+
+def of_question(logits: np.ndarray, yes: np.ndarray, split: str) -> Calibration | None:
+    """The calibration of a network that answers yes or no: logits (n,) of yes, the truth (n,).
+
+    Sure is how probable yes is, beside how often it was right. None as in `of_classes`.
+    """
+    if len(yes) < FEWEST:
+        return None
+    pairs = yes_or_no(logits)
+
+    def error(temperature: float) -> float:
+        return calibration_error(softmax(pairs / temperature)[:, 0], yes)
+
+    temperature = fitted_temperature(pairs, 1 - yes.astype(int))
+    return Calibration(temperature, error(1), error(temperature), len(yes), split)
+
+
+def yes_or_no(logits: np.ndarray) -> np.ndarray:
+    """The logits (n,) of yes beside 0 for no, (n, 2): their softmax is the sigmoid and the rest."""
+    return np.stack([logits, np.zeros_like(logits)], axis=1)
+
+
+# On disk
+
+
+def write(folder: Path, calibration: Calibration) -> None:
+    """Writes the calibration of a finished model directory's weights into it. Raises OSError."""
+    store.write_json(
+        folder / FILE,
+        {
+            "weights_sha256": store.read_json(folder / "report.json")["weights_sha256"],
+            **dataclasses.asdict(calibration),
+            "environment": store.environment(),
+        },
+    )
+
+
+def of(entry: Entry) -> Calibration | None:
+    """A trained network's calibration; None if there is none, or it is damaged or of other weights.
+
+    Older runs have none: what they say is shown as they say it.
+    """
+    try:
+        content = store.read_json(entry.folder / FILE)
+        if content["weights_sha256"] != entry.report["weights_sha256"]:
+            return None
+        fields = {field.name for field in dataclasses.fields(Calibration)}
+        known = {RENAMED.get(name, name): value for name, value in content.items()}
+        calibration = Calibration(**{name: known[name] for name in fields & set(known)})
+        return calibration if _makes_sense(calibration) else None
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+
+
+def _makes_sense(calibration: Calibration) -> bool:
+    """Whether the values are of the right types, finite, and in their ranges.
+
+    Raises TypeError or OverflowError for some that are not.
+    """
+    values: list[Any] = [calibration.ece_before, calibration.ece_after]
+    threshold = calibration.threshold
+    return (
+        TEMPERATURES[0] <= calibration.temperature <= TEMPERATURES[1]
+        and all(0 <= value <= 1 for value in values)
+        and isinstance(calibration.n, int)
+        and calibration.n > 0
+        and isinstance(calibration.split, str)
+        and (threshold is None or math.isfinite(threshold))
+        and calibration.score in SCORES
+    )

@@ -1,0 +1,1 @@
+"""Trained models on disk: saving, listing, calibrating and loading them."""

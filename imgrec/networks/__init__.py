@@ -1,0 +1,1 @@
+"""The architectures, their weights, and the compiled forward pass."""

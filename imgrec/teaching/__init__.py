@@ -1,0 +1,1 @@
+"""A visitor's project: its pictures, its classifier, its files and exports."""

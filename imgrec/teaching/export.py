@@ -1,0 +1,317 @@
+"""The whole taught network in the forms that other programs load: Keras, TFLite and SavedModel.
+
+Each is loaded back and asked about a few pictures before anybody gets it: it must say what the page
+says. TensorFlow is loaded only when something is exported.
+"""
+
+import contextlib
+import functools
+import itertools
+import shutil
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from imgrec.approaches import vgg16
+from imgrec.data import cifar10
+from imgrec.errors import CancelledError, TeachError
+from imgrec.files.paths import MODELS
+from imgrec.images import decode
+from imgrec.models import store
+from imgrec.teaching import classifier, export_templates
+from imgrec.teaching.classifier import TaughtHead
+from imgrec.teaching.project import Project
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+Kind = Literal["keras", "tflite", "saved_model"]
+KINDS: dict[Kind, str] = {"keras": "Keras", "tflite": "TFLite", "saved_model": "SavedModel"}
+Progress = Callable[[str], None]  # is told what goes on, in a sentence fit to be shown
+Answers = Callable[[np.ndarray], np.ndarray]  # float32 (n, 224, 224, 3) to (n, classes)
+
+COMPARED = 6  # pictures, at most, that an export is asked about
+TOLERANCE = 1e-4  # by which a probability may differ from the page's
+ROOM = 300 * 2**20  # bytes on disk: the model, its zip, and what it is made of
+
+
+class Form(NamedTuple):
+    """A form that a network can be exported in."""
+
+    file: str  # the model's name in the zip; a folder's for SavedModel
+    write: "Callable[[keras.Model, Path], None]"
+    load: Callable[[Path], Answers]
+
+
+# What an export takes: first as measured, of one core; then what the last one of its form took.
+_seconds: dict[Kind, float] = {"keras": 5.2, "tflite": 7.5, "saved_model": 5.1}
+_making = threading.Lock()  # one at a time: each takes some hundred megabytes
+
+
+def offered(
+    kind: Kind,
+    project: Project,
+    on_progress: Progress = lambda sentence: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Path:
+    """A zip in the project's own folder, for download; the export before it is deleted.
+
+    Raises TeachError as `written` does, and if nothing is taught; CancelledError if `cancelled()`
+    became true.
+    """
+    head = project.head
+    if head is None:
+        raise TeachError("There is nothing to export yet; teach it first.")
+    pictures = [project.image(id) for id in _to_compare(project)]
+    for earlier in project.folder.glob("imgrec-*.zip"):
+        earlier.unlink(missing_ok=True)
+    to = project.folder / f"imgrec-{str(kind).replace('_', '-')}.zip"
+    return written(kind, head, to, pictures, on_progress, cancelled)
+
+
+def _to_compare(project: Project) -> list[str]:
+    """The ids of pictures of each class in turn."""
+    turns = itertools.zip_longest(*(each.ids() for each in project.classes))
+    ids = dict.fromkeys(id for turn in turns for id in turn if id)
+    return list(ids)[:COMPARED]
+
+
+def written(
+    kind: Kind,
+    head: TaughtHead,
+    to: Path,
+    pictures: Sequence[Image.Image] = (),
+    on_progress: Progress = lambda sentence: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Path:
+    """Writes base and head as one network, and returns the path.
+
+    A `.zip` gets the model with its labels, how to use it, and an example that runs; any other file
+    is the model itself (a SavedModel, which is a folder, comes as a zip only). The network is asked
+    about RGB pictures of any size, by default about some that ship. Raises TeachError if there is
+    no such form, no room, or it doesn't say what the page says; CancelledError if `cancelled()`
+    became true. Nothing is left in `to` then.
+    """
+    if kind not in KINDS:
+        raise TeachError(f"There is no such form; choose one of {', '.join(KINDS.values())}.")
+
+    def step(sentence: str) -> None:
+        if cancelled():
+            raise CancelledError("The export was stopped.")
+        on_progress(sentence)
+
+    try:
+        with _turn(step), tempfile.TemporaryDirectory(prefix="imgrec-export-") as folder:
+            if shutil.disk_usage(folder).free < ROOM:
+                raise TeachError("There is no room for an export on this machine’s disk now.")
+            started = time.perf_counter()
+            step(f"Writing it as {KINDS[kind]}. This takes about {_seconds[kind]:.0f} s.")
+            model = Path(folder) / FORMS[kind].file
+            FORMS[kind].write(network(head), model)
+            step("Loading it again, to compare what it says with the page…")
+            pictures = pictures or _sample()
+            difference = _compared(kind, model, head, pictures)
+            if to.suffix == ".zip" or model.is_dir():
+                step("Packing it…")
+                model = _zipped(kind, model, head, len(pictures), difference)
+            step("Done.")
+            shutil.move(model, to)
+            _seconds[kind] = time.perf_counter() - started
+    except OSError as error:
+        to.unlink(missing_ok=True)
+        raise TeachError(f"It could not be written ({error.strerror}); try again later.") from error
+    return to
+
+
+# By the names of what comes out: `(head, to, pictures, …)`, as `written`.
+keras_file = functools.partial(written, "keras")
+tflite = functools.partial(written, "tflite")
+saved_model = functools.partial(written, "saved_model")
+
+
+@contextlib.contextmanager
+def _turn(step: Progress) -> Iterator[None]:
+    """Waits until no other export is made."""
+    while not _making.acquire(timeout=0.5):
+        step("Somebody else’s export is being made; yours is next…")
+    try:
+        yield
+    finally:
+        _making.release()
+
+
+# The network
+
+
+def network(head: TaughtHead) -> "keras.Model":
+    """Base and head in one, of nothing but Keras's own layers, so that it loads anywhere.
+
+    Input float32 (n, 224, 224, 3), RGB from 0 to 255, output float32 (n, classes): calibrated
+    probabilities.
+    """
+    import keras
+    from keras import layers
+
+    from imgrec.networks import cifar10 as networks
+
+    image = keras.Input((vgg16.SIZE, vgg16.SIZE, 3), name="image")
+    # A convolution that turns RGB into BGR and subtracts the means, as `vgg16.preprocess` does.
+    x = layers.Conv2D(3, 1, name="preprocess")(image)
+    base = keras.applications.VGG16(include_top=False, weights=None, input_tensor=x)
+    x = base.output  # (n, 7, 7, 512)
+    # `networks.PowerPooling`, piece by piece.
+    x = layers.Multiply(name="squares")([x, x])
+    x = layers.GlobalAveragePooling2D(name="means")(x)  # (n, 512)
+    x = layers.UnitNormalization(name="unit_length")(keras.ops.power(x, 0.75))
+    x = layers.Dense(len(head.class_names), activation="softmax", name="probabilities")(x)
+    model = keras.Model(image, x, name="taught")
+    temperature = head.honest.temperature
+    networks.set_weights(
+        model,
+        {
+            **store.load(MODELS / "vgg16_base").weights,
+            "preprocess/kernel": np.eye(3)[:, ::-1].reshape(1, 1, 3, 3),
+            "preprocess/bias": -vgg16.MEAN_BGR,
+            "probabilities/kernel": head.kernel / temperature,
+            "probabilities/bias": head.bias / temperature,
+        },
+    )
+    return model
+
+
+# The forms
+
+
+def _write_keras(model: "keras.Model", file: Path) -> None:
+    model.save(file)
+
+
+def _load_keras(file: Path) -> Answers:
+    import keras
+
+    model = keras.models.load_model(file, compile=False)
+    return lambda inputs: np.asarray(model(inputs))
+
+
+def _write_saved_model(model: "keras.Model", folder: Path) -> None:
+    import tensorflow as tf
+
+    module, floats = _serving(model)
+    tf.saved_model.save(module, str(folder), signatures=floats)
+
+
+def _serving(model: "keras.Model") -> "tuple[tf.Module, tf.types.experimental.ConcreteFunction]":
+    """A module whose `serve` asks the model about float32 or uint8, and the former's function.
+
+    It holds each weight once; Keras's own export writes all of them twice.
+    """
+    import tensorflow as tf
+
+    @tf.function
+    def serve(image: "tf.Tensor") -> "tf.Tensor":
+        return model(tf.cast(image, "float32"), training=False)
+
+    shape = (None, *model.input_shape[1:])
+    floats, _ = (
+        serve.get_concrete_function(tf.TensorSpec(shape, kind, name="image"))
+        for kind in ("float32", "uint8")
+    )
+    module = tf.Module()
+    module.weights = [weight.value for weight in model.weights]
+    module.serve = serve
+    return module, floats
+
+
+def _load_saved_model(folder: Path) -> Answers:
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(folder))
+    return lambda inputs: np.asarray(model.serve(inputs))
+
+
+def _write_tflite(model: "keras.Model", file: Path) -> None:
+    import tensorflow as tf
+
+    module, floats = _serving(model)
+    file.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([floats], module).convert())
+
+
+def _load_tflite(file: Path) -> Answers:
+    import tensorflow as tf
+
+    interpreter = tf.lite.Interpreter(str(file))
+    interpreter.allocate_tensors()
+    (into,), (out,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+    def answers(inputs: np.ndarray) -> np.ndarray:
+        said = []
+        for number in range(len(inputs)):
+            interpreter.set_tensor(into["index"], inputs[number : number + 1])
+            interpreter.invoke()
+            said.append(interpreter.get_tensor(out["index"])[0])
+        return np.stack(said)
+
+    return answers
+
+
+FORMS: dict[Kind, Form] = {
+    "keras": Form("model.keras", _write_keras, _load_keras),
+    "tflite": Form("model.tflite", _write_tflite, _load_tflite),
+    "saved_model": Form("model", _write_saved_model, _load_saved_model),
+}
+
+
+# What the page says
+
+
+def _compared(kind: Kind, model: Path, head: TaughtHead, pictures: Sequence[Image.Image]) -> float:
+    """By how much the model's probabilities differ from the page's at most.
+
+    Raises TeachError if it is more than TOLERANCE.
+    """
+    verdicts = [classifier.answer_picture(head, image) for image in pictures]
+    views = np.stack([np.asarray(verdict.saw, "float32") for verdict in verdicts])
+    said = FORMS[kind].load(model)(views)  # (n, classes)
+    wanted = np.empty(said.shape)
+    for row, verdict in zip(wanted, verdicts, strict=True):
+        for entry in verdict.classes:
+            row[entry.index] = entry.probability
+    difference = float(np.abs(said - wanted).max())
+    if not difference <= TOLERANCE:
+        raise TeachError(
+            f"The {KINDS[kind]} model did not say what the page says (its probabilities differ by "
+            f"{difference:.2g}), so you don’t get it; try another form."
+        )
+    return difference
+
+
+def _sample() -> list[Image.Image]:
+    """Some of the pictures that ship."""
+    pixels, _ = cifar10.cifar10_sample()
+    return [decode.open_image(each) for each in pixels[:: len(pixels) // COMPARED]][:COMPARED]
+
+
+def _zipped(kind: Kind, model: Path, head: TaughtHead, compared: int, difference: float) -> Path:
+    """The zip, beside the model."""
+    zipped = model.with_name("export.zip")
+    beside = {
+        "labels.txt": "".join(f"{name}\n" for name in head.class_names),
+        "README.txt": export_templates.readme(kind, model.name, head, compared, difference),
+        "example.py": export_templates.example(kind),
+        "LICENSE-VGG16.txt": (MODELS / "vgg16_base" / "LICENSE").read_text(encoding="utf-8"),
+    }
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, text in beside.items():
+            archive.writestr(name, text)
+        for file in [model, *sorted(model.rglob("*"))]:
+            if file.is_file():
+                archive.write(file, file.relative_to(model.parent))
+    return zipped

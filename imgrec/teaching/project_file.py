@@ -1,0 +1,407 @@
+"""A visitor’s project as one zip: pictures, classes, settings, head; to be opened again later.
+
+    project.json            classes with their pictures, settings, and the head's figures
+    pictures/<id>.<ext>     each picture once, as the project keeps it
+    head.npz                the head's arrays, where it is taught; read without pickle
+
+A zip may come from anyone. It is read member by member and never unpacked; what isn't exactly that
+is refused.
+"""
+
+import io
+import json
+import math
+import re
+import stat
+import threading
+import zipfile
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from imgrec.errors import DataError, ImageError, ModelError, TeachError
+from imgrec.files import zips
+from imgrec.models import store
+from imgrec.teaching import classifier
+from imgrec.teaching import project as teaching
+from imgrec.teaching.classifier import TaughtHead
+from imgrec.teaching.pictures import KEPT_AS_THEY_ARE
+from imgrec.teaching.project import Picture, Project, Settings, TaughtClass
+
+PROGRAM, VERSION = "imgrec", 1
+PROJECT, HEAD, PICTURES = "project.json", "head.npz", "pictures/"
+
+MOST_JSON = 2 * 2**20  # bytes; 600 pictures take about 100 kB
+MOST_HEAD = 4 * 2**20  # bytes; of 600 pictures and 20 classes it has 1.3 MB
+MOST_PICTURE = 4 * 2**20  # bytes; without compression, one of KEPT_SIDE has 3.1 MB
+MOST_FILES = teaching.MOST_PICTURES + 2
+STARTS = {extension: start for start, extension in KEPT_AS_THEY_ARE}
+SAYS = ("program", "version", "classes", "settings", "head")
+HEAD_SAYS = {"sha256", *(field.name for field in fields(TaughtHead))} - set(classifier.ARRAYS)
+PICTURE_FILE = re.compile(r"pictures/[0-9a-f]{64}\.(jpg|png|webp)", re.ASCII)
+NPY_HEADER = 128  # bytes, of a small array in NumPy's format
+
+Progress = Callable[[int, int], None]  # is told how many pictures are done, and how many there are
+
+
+class _Listed(NamedTuple):
+    """A picture as project.json lists it."""
+
+    name: str
+    file: str  # in the zip
+    sha256: str  # of that file's bytes
+
+
+class _Zip(NamedTuple):
+    """A zip that is being opened, which holds nothing but what may be in a project."""
+
+    name: str  # fit to be shown
+    archive: zipfile.ZipFile
+    members: dict[str, zipfile.ZipInfo]
+
+
+class _Content(NamedTuple):
+    """What a project.json says."""
+
+    classes: list[tuple[str, list[_Listed]]]
+    settings: Settings
+    head: dict[str, Any] | None
+
+
+LEFT_OUT = "The classifier in this project was left out, because {}; teach it again."
+
+# Writing
+
+
+def packed(project: Project, to: Path) -> Path:
+    """Writes the project into the zip `to`, under a temporary name first, and returns the path.
+
+    Raises TeachError if it was closed or changed meanwhile, or there is no room.
+    """
+    with project.lock:
+        classes, settings, head = project.classes, project.settings, project.head
+        files = {id: project.path(id) for each in classes for id in each.ids()}
+    temporary = to.with_name(f".{to.name}.{threading.get_ident()}.tmp")  # a second press may come
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+            digests = {id: _put_picture(archive, file) for id, file in files.items()}
+            written = None
+            if head is not None:
+                arrays, figures = classifier.packed(head)
+                content = store.pack(arrays)
+                _put(archive, HEAD, content)
+                written = {"sha256": store.sha256(content), **figures}
+            described = _described(classes, settings, files, digests, written)
+            text = json.dumps(described, indent=1, ensure_ascii=False).encode()
+            _put(archive, PROJECT, text, zipfile.ZIP_DEFLATED)
+        temporary.replace(to)
+    except OSError as error:
+        raise TeachError(
+            f"The project could not be written ({error.strerror}); if you changed it just now, try "
+            "again."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return to
+
+
+def _put_picture(archive: zipfile.ZipFile, file: Path) -> str:
+    """Puts a picture into the zip and returns its hash."""
+    content = file.read_bytes()
+    _put(archive, PICTURES + file.name, content)
+    return store.sha256(content)
+
+
+def _put(archive: zipfile.ZipFile, name: str, content: bytes, packing: int = 0) -> None:
+    """Puts bytes into the zip; their date is always the same, so that equal projects are."""
+    archive.writestr(zipfile.ZipInfo(name), content, packing)
+
+
+def _described(
+    classes: Sequence[TaughtClass],
+    settings: Settings,
+    files: Mapping[str, Path],
+    digests: Mapping[str, str],
+    head: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What project.json says; `_content_of` reads it."""
+
+    def listed(picture: Picture) -> dict[str, str]:
+        file = PICTURES + files[picture.id].name
+        return {"name": picture.name, "file": file, "sha256": digests[picture.id]}
+
+    return {
+        "program": PROGRAM,
+        "version": VERSION,
+        "classes": [
+            {"name": each.name, "pictures": [listed(picture) for picture in each.pictures]}
+            for each in classes
+        ],
+        "settings": asdict(settings),
+        "head": head,
+    }
+
+
+# Reading
+
+
+def opened(
+    file: Path,
+    on_note: Callable[[str], None] = lambda sentence: None,
+    on_progress: Progress = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Project:
+    """A new project from a zip that `packed` wrote, or that anyone made.
+
+    Its head answers as it did; the pictures' features are yet to be extracted. A head that doesn't
+    fit or is damaged is left out, which `on_note` is told in a sentence. Raises TeachError if the
+    zip is no project, CancelledError if `cancelled()` became true; nothing is left on disk then.
+    """
+    name = teaching.shown_name(Path(file).name)
+    project = None
+    try:
+        archive = zips.opened(Path(file), name, MOST_FILES)
+        source = _Zip(name, archive, _members(archive, name))
+        content = _content_of(source)
+        _check_listed(content, source)
+        arrays = _head_arrays(content, source, on_note)
+        project = Project()
+        ids = _fill(project, content, source, on_progress, cancelled)
+        if content.head is not None and arrays is not None:
+            _restore_head(project, content.head, arrays, ids, on_note)
+        return project
+    except BaseException as error:
+        if project is not None:
+            project.close()
+        if isinstance(error, DataError | ImageError):
+            raise TeachError(str(error)) from error
+        raise
+
+
+def _refused(name: str, why: str) -> TeachError:
+    return TeachError(f"{name} can’t be opened: {why}; open a project that was downloaded here.")
+
+
+def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
+    """What is in the zip, by name. Raises TeachError if anything doesn't belong there."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        if info.filename == PICTURES:
+            continue  # its folder, where somebody packed it anew
+        if info.filename not in (PROJECT, HEAD) and not PICTURE_FILE.fullmatch(info.filename):
+            shown = teaching.shown_name(info.filename)
+            raise _refused(name, f"“{shown}” in it is no part of a project")
+        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise _refused(name, "it holds a link, or something else that is no file")
+        if info.filename in members:
+            raise _refused(name, "it holds two files of the same name")
+        members[info.filename] = info
+    if PROJECT not in members:
+        raise _refused(name, f"it has no {PROJECT}, so it is no project")
+    most = teaching.MOST_BYTES + MOST_JSON + MOST_HEAD
+    if sum(info.file_size for info in members.values()) > most:
+        raise _refused(name, f"unpacked, it has more than {most // 2**20} MB")
+    return members
+
+
+def _read(source: _Zip, member: str, most: int) -> bytes:
+    """A member's bytes. Raises TeachError if they are more than `most`, ImageError if damaged."""
+    called = f"“{teaching.shown_name(member)}” in {source.name}"
+    content = zips.read(source.archive, source.members[member], called, most)
+    if len(content) > most:
+        raise TeachError(f"{called} is too large; open a project that was downloaded here.")
+    return content
+
+
+def _content_of(source: _Zip) -> _Content:
+    """What project.json says. Raises TeachError if it doesn't say what it should."""
+    text = _read(source, PROJECT, MOST_JSON)
+    try:
+        said = _object(json.loads(text.decode(), parse_constant=_no_number), SAYS)
+        if said["program"] != PROGRAM or type(said["version"]) is not int:
+            raise ValueError("another program")
+        if said["version"] > VERSION:
+            raise _refused(source.name, "a newer version of this program made it")
+        classes = [
+            (
+                teaching.class_name(_object(each, ("name", "pictures"))["name"]),
+                [_listed(picture) for picture in _list(each["pictures"])],
+            )
+            for each in _list(said["classes"])
+        ]
+        settings = Settings(**_object(said["settings"], ("augment", "seed")))
+        head = None if said["head"] is None else _object(said["head"], HEAD_SAYS)
+        return _Content(classes, settings, head)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _refused(source.name, f"its {PROJECT} doesn’t say what it should") from error
+
+
+def _listed(picture: Any) -> _Listed:
+    listed = _Listed(**_object(picture, _Listed._fields))
+    if not all(type(value) is str for value in listed):
+        raise TypeError("texts are wanted")
+    return listed
+
+
+def _object(value: Any, keys: Collection[str]) -> dict[str, Any]:
+    """The value, if it is an object that says nothing but these."""
+    if type(value) is not dict or not value.keys() <= set(keys):
+        raise TypeError("another object is wanted")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if type(value) is not list:
+        raise TypeError("a list is wanted")
+    return value
+
+
+def _no_number(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number")
+
+
+def _check_listed(content: _Content, source: _Zip) -> None:
+    """Raises TeachError unless exactly the listed files are there, within a project's limits."""
+    if len(content.classes) > teaching.MOST_CLASSES:
+        raise _refused(source.name, f"it has more than {teaching.MOST_CLASSES} classes")
+    listed = [picture.file for _, pictures in content.classes for picture in pictures]
+    if len(listed) > teaching.MOST_PICTURES:
+        raise _refused(source.name, f"it has more than {teaching.MOST_PICTURES} pictures")
+    if not all(map(PICTURE_FILE.fullmatch, listed)):
+        raise _refused(source.name, f"its {PROJECT} names something else than pictures")
+    wanted = {PROJECT, *listed, *([HEAD] if content.head is not None else [])}
+    for odd in sorted(wanted ^ source.members.keys()):
+        shown = teaching.shown_name(odd)
+        how = "is missing" if odd in wanted else f"isn’t named in {PROJECT}"
+        raise _refused(source.name, f"“{shown}” {how}")
+
+
+def _fill(
+    project: Project,
+    content: _Content,
+    source: _Zip,
+    on_progress: Progress,
+    cancelled: Callable[[], bool],
+) -> dict[str, str]:
+    """Puts settings, classes and pictures into an empty project.
+
+    Returns the pictures' ids by those in the zip: another version of a decoder may give a JPEG
+    pixels that differ a little. Raises TeachError, ImageError or CancelledError.
+    """
+    project.configure(content.settings)
+    total = sum(len(pictures) for _, pictures in content.classes)
+    ids: dict[str, str] = {}
+    for class_name, pictures in content.classes:
+        index = project.add_class(class_name)
+        for listed in pictures:
+            ids[Path(listed.file).stem] = _add(project, index, source, listed, cancelled)
+            on_progress(project.count, total)
+    return ids
+
+
+def _add(
+    project: Project, index: int, source: _Zip, listed: _Listed, cancelled: Callable[[], bool]
+) -> str:
+    """Adds a listed picture to a class and returns its id; raises as `_fill`, at the first fault.
+
+    Pictures that had to be made smaller are no project's: many of them would take too long.
+    """
+    told = project.add(
+        index, [(listed.name, partial(_picture, source, listed))], cancelled=cancelled
+    )
+    shown = teaching.shown_name(listed.name)
+    if told.refused:
+        raise _refused(source.name, told.refused[0][1].rstrip("."))
+    if told.duplicates:
+        raise _refused(source.name, f"the picture “{shown}” is twice in one class")
+    (picture,) = told.added
+    if project.path(picture.id).stat().st_size != source.members[listed.file].file_size:
+        raise _refused(source.name, f"the picture “{shown}” is not as a project keeps it")
+    return picture.id
+
+
+def _picture(source: _Zip, listed: _Listed) -> bytes:
+    """A listed picture's bytes. Raises TeachError or ImageError if it isn't what is listed."""
+    content = _read(source, listed.file, MOST_PICTURE)
+    start = STARTS[listed.file.rsplit(".", 1)[1]]
+    if not content.startswith(start) or store.sha256(content) != listed.sha256:
+        shown = teaching.shown_name(listed.name)
+        raise _refused(source.name, f"the picture “{shown}” was damaged or changed")
+    return content
+
+
+# The head
+
+
+def _head_arrays(
+    content: _Content, source: _Zip, on_note: Callable[[str], None]
+) -> dict[str, np.ndarray] | None:
+    """The arrays of the head; None if there is none, or it doesn't fit, which is told.
+
+    Raises TeachError if its file holds anything else, ImageError if it is damaged.
+    """
+    if content.head is None:
+        return None
+    written = _read(source, HEAD, MOST_HEAD)
+    if store.sha256(written) != content.head.get("sha256"):
+        on_note(LEFT_OUT.format("it was damaged or changed"))
+        return None
+    classes, pictures = len(content.classes), sum(len(listed) for _, listed in content.classes)
+    shapes: dict[str, tuple[int, ...]] = {
+        "kernel": (classifier.FEATURES, classes),
+        "bias": (classes,),
+        "known": (pictures, classifier.FEATURES),
+    }
+    try:
+        inner = zipfile.ZipFile(io.BytesIO(written))
+    except zips.FAULTS as error:
+        raise _refused(source.name, f"its {HEAD} is no file of arrays") from error
+    if sorted(inner.namelist()) != sorted(f"{key}.npy" for key in shapes):
+        raise _refused(source.name, f"its {HEAD} holds something else than a classifier")
+    try:
+        return {key: _array(inner, f"{key}.npy", shape) for key, shape in shapes.items()}
+    except ValueError:
+        on_note(LEFT_OUT.format("it doesn’t fit the classes and pictures"))
+        return None
+
+
+def _array(inner: zipfile.ZipFile, member: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A float32 array of that shape, and nothing is read that would be larger.
+
+    Raises ValueError if it is another, ImageError if it is damaged.
+    """
+    most = NPY_HEADER + 4 * math.prod(shape)
+    stream = io.BytesIO(zips.read(inner, inner.getinfo(member), f"“{member}”", most))
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("another version of NumPy's format")
+    if np.lib.format.read_array_header_1_0(stream) != (shape, False, np.dtype("float32")):
+        raise ValueError("another array")
+    return np.frombuffer(stream.read(), "float32").reshape(shape).copy()
+
+
+def _restore_head(
+    project: Project,
+    figures: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    ids: Mapping[str, str],
+    on_note: Callable[[str], None],
+) -> None:
+    """Gives the project its head back; or leaves it out, which is told."""
+    try:
+        head = classifier.restored(arrays, figures)
+    except ModelError as error:
+        on_note(str(error))
+        return
+    if head.class_names != project.class_names:
+        on_note(LEFT_OUT.format("it knows other classes"))
+        return
+    wrong, unsure = (
+        tuple(each._replace(picture=ids.get(each.picture, each.picture)) for each in judged)
+        for judged in (head.honest.wrong, head.honest.unsure)
+    )
+    honest = replace(head.honest, wrong=wrong, unsure=unsure)
+    project.keep_head(replace(head, honest=honest))

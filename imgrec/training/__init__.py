@@ -1,0 +1,1 @@
+"""Training: recipes, the loop, heads on VGG16, and the process that trains."""

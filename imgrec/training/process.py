@@ -1,0 +1,196 @@
+"""The one training process that the page may have: started, watched, never left behind.
+
+It is `scripts/train_scratch.py`, as a person would run it. Its standard input is a pipe that this
+process holds open: however this process ends, the pipe closes, and the training ends with it.
+"""
+
+import dataclasses
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgrec.data import cifar10
+from imgrec.errors import DataError, ImgrecError, ModelError
+from imgrec.files.paths import ROOT, runs_dir
+from imgrec.models import registry, run_log
+from imgrec.training.recipes import Recipe
+
+SCRIPT = ROOT / "scripts" / "train_scratch.py"
+START_SECONDS = 60  # for a process to take hold of its run
+LAST_LINES = 20  # of what the process printed, to explain its end
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What visitors of a public page may ask for."""
+
+    epochs: int = 5
+    seconds: float = 1800.0
+    runs: int = 20  # in all: more would fill the disk
+
+
+@dataclass
+class Permissions:
+    """Who may do what; set once, before the page is served."""
+
+    train: bool = True  # start, pause, stop and resume the training of a scratch network
+    manage: bool = True  # rename and delete runs
+    download: bool = True  # fetch CIFAR-10
+    limits: Limits | None = None
+
+
+class Trainer:
+    """Starts and resumes runs; there is one of it in a process."""
+
+    def __init__(self) -> None:
+        self.permissions = Permissions()
+        self._process: subprocess.Popen[str] | None = None
+        self._said: deque[str] = deque(maxlen=LAST_LINES)
+        self._run = ""
+        self._lock = threading.Lock()
+
+    def start(self, recipe: Recipe, name: str = "", fit: bool = True) -> str:
+        """Starts a run, under a fresh name if none is given, and returns its name.
+
+        With `fit` the recipe is the one `fitting` this processor, and the configuration says so.
+        Raises ImgrecError if that is not allowed, CIFAR-10 is not here, or a run is going on.
+        """
+        with self._lock:
+            self._check(recipe)
+            room_for_one_more(self.permissions.limits)
+            moment = time.strftime("%Y%m%d-%H%M%S")
+            name = registry.check_name(name or registry.fresh_name(f"{recipe.network}-{moment}"))
+            run_log.open_run(runs_dir() / name, fitting(recipe) if fit else recipe)
+            self._spawn(name)
+        return name
+
+    def resume(self, name: str, finish: bool = False) -> None:
+        """Goes on with a run that was stopped or killed; `finish`: only measures what it has.
+
+        Raises ImgrecError as `start` does, or if there is no such run.
+        """
+        with self._lock:
+            entry = registry.find(name, "scratch")
+            if entry.state == "finished":
+                raise ModelError(f"{name} has finished: there is nothing to resume.")
+            if finish and entry.epochs == 0:
+                raise ModelError(f"{name} has no whole epoch yet; resume it instead.")
+            self._check(Recipe.of(entry.config))
+            self._spawn(name, "finish" if finish else None)
+
+    def ask(self, name: str, wish: run_log.Wish | None) -> None:
+        """Wishes something of a run that is being trained, here or by a script."""
+        self._check_permission()
+        entry = registry.find(name, "scratch")
+        if not run_log.is_held(entry.folder):
+            raise ModelError(f"{name} is not being trained now.")
+        run_log.ask(entry.folder, wish)
+
+    def problem(self, name: str) -> str:
+        """Why the last process of the run ended badly, where it could not say so in the run."""
+        process = self._process
+        if process is None or self._run != name or process.poll() in (None, 0):
+            return ""
+        if process.returncode < 0:
+            return (
+                f"The training was killed (signal {-process.returncode}), perhaps for want of "
+                "memory; it can be resumed."
+            )
+        return self._said[-1] if self._said else "The training ended without a word."
+
+    def close(self) -> None:
+        """Ends the process, if there is one, and waits for its end."""
+        process = self._process
+        if process is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait()
+
+    def _check_permission(self) -> None:
+        if not self.permissions.train:
+            raise ImgrecError(
+                "Training is off on this public page; whoever runs it can start it with "
+                "--allow-training."
+            )
+
+    def _check(self, recipe: Recipe) -> None:
+        self._check_permission()
+        limits = self.permissions.limits
+        if limits and recipe.epochs > limits.epochs:
+            raise ImgrecError(f"Visitors may train {limits.epochs} epochs; choose fewer.")
+        if not cifar10.has_cifar10():
+            raise DataError("CIFAR-10 is not here yet; fetch it first.")
+        for entry in registry.entries():
+            if not entry.shipped and run_log.is_held(entry.folder):
+                raise ImgrecError(f"{entry.name} is being trained; wait for it or stop it first.")
+
+    def _spawn(self, name: str, wish: run_log.Wish | None = None) -> None:
+        """Starts the process and returns when it has taken hold of the run, or has ended."""
+        self.close()
+        run_log.ask(runs_dir() / name, wish)
+        command = [sys.executable, str(SCRIPT), "--resume", "--run", name, "--follow-stdin"]
+        command += ["--runs-dir", str(runs_dir())]
+        if self.permissions.limits:
+            command += ["--max-seconds", str(self.permissions.limits.seconds)]
+        self._said.clear()
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        self._run = name
+        assert self._process.stderr is not None
+        listener = threading.Thread(target=self._listen, args=(self._process.stderr,), daemon=True)
+        listener.start()
+        self._wait_for_hold(self._process, runs_dir() / name)
+
+    def _wait_for_hold(self, process: "subprocess.Popen[str]", run: Path) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None and not run_log.is_held(run):
+            if time.monotonic() > deadline:
+                self.close()
+                raise ImgrecError("The training process does not start; try again.")
+            time.sleep(0.02)
+
+    def _listen(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            if line.strip():
+                self._said.append(line.strip())
+
+
+def fitting(recipe: Recipe) -> Recipe:
+    """The recipe, in float32 if it is in bfloat16 and this processor gains nothing by that.
+
+    What it gains is timed on the network classic, which takes some seconds, once.
+    """
+    if not recipe.mixed_precision:
+        return recipe
+    from imgrec.training.scratch import gains_by_bfloat16  # loads TensorFlow
+
+    if gains_by_bfloat16():
+        return recipe
+    logger.info("This processor gains nothing by bfloat16, so the network learns in float32.")
+    return dataclasses.replace(recipe, mixed_precision=False)
+
+
+def room_for_one_more(limits: Limits | None) -> None:
+    """Raises ImgrecError if visitors have made as many runs as they may."""
+    if limits and sum(not entry.shipped for entry in registry.entries()) >= limits.runs:
+        raise ImgrecError(f"There are {limits.runs} runs already, as many as visitors may make.")
+
+
+trainer = Trainer()

@@ -1,0 +1,1 @@
+"""The tabs Compare, From scratch, Pre-trained and Transfer."""

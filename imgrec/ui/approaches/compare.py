@@ -1,0 +1,100 @@
+"""The first tab: one picture, three verdicts beside each other."""
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec import approaches
+from imgrec.approaches import scratch, transfer
+from imgrec.approaches.verdict import answer
+from imgrec.evaluation import reports
+from imgrec.ui.approaches.tab import CALIBRATED, probabilities_switch, wants_calibrated
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components.errors import listen, reported
+from imgrec.ui.components.explanation_panel import build_why, offer_endpoint
+from imgrec.ui.components.html_buttons import pressable
+from imgrec.ui.components.model_choosers import scratch_chooser, transfer_chooser
+from imgrec.ui.components.picture import Source, opened, picture
+from imgrec.ui.components.vgg16_download import Panel, build_panel
+from imgrec.ui.examples import example_files
+
+COMPARE = "compare"  # the tab's id: a picture may be sent here from another tab
+SHOWN = 3  # classes on a card
+
+EMPTY = cards.panel(
+    "Is there a dog in it?",
+    "Drop a picture, paste one, take one with the webcam, or choose an example: three networks "
+    "will tell you what they see.",
+)
+
+
+class CompareTab(NamedTuple):
+    """What the other tabs and the page connect to."""
+
+    picture: gr.Image
+    panel: Panel
+    weights: gr.Dropdown
+    head: gr.Dropdown
+
+
+@reported
+def compare(
+    source: Source,
+    weights: str = scratch.DEFAULT,
+    head: str = transfer.DEFAULT,
+    probabilities: str = CALIBRATED,
+) -> tuple[dict[str, Any], str, str]:
+    """What the three approaches say about one picture.
+
+    `weights` names the trained scratch network, `head` the trained transfer head. Returns
+    `{"file", "verdicts": [{"approach", "model", "stand_in", "classes": [{"label", "probability",
+    "calibrated"}], "dog", "dog_calibrated", "unfamiliar", "looks", "milliseconds"}]}` with the top
+    5 classes of each. `probability` and `dog` are what the network says, `calibrated` and
+    `dog_calibrated` how far to believe it, or null where that was not measured; `unfamiliar` is
+    true for a picture unlike all that the network was trained on, null where it can't tell; `looks`
+    is at how many views of the picture it looked. Then two pieces of the page: the dog question and
+    the cards, with the `probabilities`: calibrated or raw.
+    """
+    calibrated = wants_calibrated(probabilities)
+    if source is None:
+        return {}, EMPTY, ""
+    image, name = opened(source)
+    (verdicts,) = approaches.compare([image], weights=weights, head=head)
+    shown = [verdict.believed() for verdict in verdicts] if calibrated else verdicts
+    return (
+        answer(name, verdicts),
+        cards.question(shown, reports.dogs(calibrated)),
+        cards.cards(verdicts, SHOWN, calibrated),
+    )
+
+
+def _names(weights: str, head: str) -> dict[str, str]:
+    return {"weights": weights, "head": head}
+
+
+def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
+    """Lays the tab out and lets it answer when the page opens or the picture changes."""
+    files = example_files()
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            shown = picture(files[0])
+            gr.Examples(files, shown, label="Examples", elem_id="examples")
+        with gr.Column(scale=2, min_width=320):
+            question = gr.HTML(cards.panel("Is there a dog in it?", "The networks are loading."))
+            probabilities = probabilities_switch()
+            panel = build_panel()
+            with gr.Accordion("Which trained networks answer", open=False), gr.Row():
+                weights, head = scratch_chooser(), transfer_chooser()
+    verdicts = pressable(cards.skeleton())
+    build_why("compare", shown, verdicts, [weights, head], _names, [arrived])
+    with gr.Accordion("The answer as JSON", open=False):
+        gr.Markdown("What `/compare` returns to a program; see *Use via API* below.")
+        as_json = gr.JSON(show_label=False)
+
+    answers = [as_json, question, verdicts]
+    inputs = [shown, weights, head, probabilities]
+    changes = [shown.change, weights.change, head.change, probabilities.change]
+    triggers = [page.load, arrived.change, *changes]
+    listen(triggers, compare, inputs, answers, lambda reason: ({}, reason, ""), "compare")
+    offer_endpoint(shown, weights, head)
+    return CompareTab(shown, panel, weights, head)

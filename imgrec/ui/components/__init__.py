@@ -1,0 +1,1 @@
+"""What several tabs use: pictures, uploads, buttons, panels, formatting."""

@@ -1,0 +1,84 @@
+"""How an error of the package reaches the visitor: a sentence in its place, never a traceback."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+
+from imgrec.errors import ImgrecError
+from imgrec.ui.components import verdict_cards as cards
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def reported(handler: Callable[P, T]) -> Callable[P, T]:
+    """The handler, with the package's errors raised as gradio's.
+
+    A program that calls the endpoint gets the sentence as the error's message. On the page gradio
+    would show it as HTML in a corner; `sentence` shows it where the answer would have been.
+    """
+
+    @wraps(handler)
+    def reporting(*arguments: P.args, **named: P.kwargs) -> T:
+        try:
+            return handler(*arguments, **named)
+        except ImgrecError as error:
+            raise gr.Error(str(error), visible=False, print_exception=False) from error
+
+    return reporting
+
+
+def listen(
+    triggers: Sequence[Any],
+    handler: Callable[..., tuple[Any, ...]],
+    inputs: Sequence[gr.components.Component],
+    outputs: Sequence[gr.components.Component],
+    failed: Callable[[str], tuple[Any, ...]],
+    name: str,
+) -> None:
+    """Lets a `reported` handler answer as the endpoint `/name` when a trigger fires.
+
+    The first input is a picture, so nothing is preprocessed (see `imgrec.ui.components.picture`).
+    Where the handler fails, the outputs get `failed(panel)`, with the reason as HTML.
+    """
+    gr.on(
+        triggers,
+        handler,
+        inputs,
+        outputs,
+        preprocess=False,
+        api_name=name,
+        concurrency_id="predict",
+        show_progress="minimal",
+        trigger_mode="always_last",
+    ).failure(
+        lambda *arguments: failed(sentence(handler, *arguments)),
+        inputs,
+        outputs,
+        preprocess=False,
+        api_visibility="private",
+    )
+
+
+def said_in_place(handler: Callable[..., str]) -> Callable[..., str]:
+    """The handler of one piece of HTML, with the package's errors as a panel in its place."""
+
+    @wraps(handler)
+    def saying(*arguments: Any) -> str:
+        try:
+            return handler(*arguments)
+        except ImgrecError as error:
+            return cards.failed(error)
+
+    return saying
+
+
+def sentence(handler: Callable[..., Any], *arguments: Any) -> str:
+    """The error that the handler meets with these arguments, as a panel; empty if it meets none."""
+    try:
+        handler(*arguments)
+    except gr.Error as error:
+        return cards.failed(error.message)
+    return ""

@@ -1,0 +1,401 @@
+"""*Why?* on a card: where in the picture a network found the evidence for a class."""
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from imgrec.approaches import scratch, transfer
+from imgrec.errors import ImgrecError
+from imgrec.explaining import explanation as explain
+from imgrec.explaining.explanation import Explanation, Question
+from imgrec.images.colormaps import coloured
+from imgrec.images.decode import Box, to_png_data_uri
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components.errors import reported
+from imgrec.ui.components.html_buttons import pressed
+from imgrec.ui.components.picture import Source, opened
+
+OPACITY = 0.7  # of the heat, at first
+SHOWN_SIDE = 400  # pixels, the longer side of the picture in the panel
+HATCH = 6  # pixels, the width of a stripe over what the network didn't see
+
+METHOD_NAMES = {"grad-cam": "Grad-CAM", "occlusion": "Occlusion"}
+DOG_CHOICE = ("Is there a dog?", explain.DOG_QUESTION)
+
+INTRODUCTION = cards.panel(
+    "A second opinion",
+    "Grad-CAM looks into the network. Occlusion asks from outside: it covers one place of the "
+    "picture after another and watches how far the answer falls. That takes some seconds.",
+)
+STOPPED = '<p class="why-status" role="status">Stopped: the map is not whole.</p>'
+SHOW_AND_FOCUS = """() => {
+  const focus = (tries) => {
+    const shown = [...document.querySelectorAll('.why h3[tabindex]')].find((h) => h.offsetParent);
+    if (!shown) return tries && setTimeout(focus, 50, tries - 1);
+    shown.focus({preventScroll: true});
+    shown.scrollIntoView({block: 'start'});
+  };
+  focus(40);
+}"""
+FOCUS_BACK = """() => {
+  const shown = (selector) =>
+    [...document.querySelectorAll(selector)].find((part) => part.offsetParent);
+  const approach = shown('.why h3[tabindex]')?.dataset.approach;
+  shown(`article.card.${approach} button[data-press]`)?.focus();
+}"""
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+Names = Callable[..., dict[str, str]]  # from a tab's controls: the weights and head to explain
+Ask = Callable[..., Question]  # from a picture, an approach, a target and what Names gives
+
+
+@reported
+def explain_picture(
+    source: Source,
+    approach: str = "pretrained",
+    target: str = "",
+    method: str = "grad-cam",
+    weights: str = scratch.DEFAULT,
+    head: str = transfer.DEFAULT,
+) -> tuple[dict[str, Any], str]:
+    """Why an approach says what it says: which part of the picture speaks for a class.
+
+    `approach` is scratch, pretrained or transfer; `target` one of its classes, `dog?` for the dog
+    question, or empty for the most probable class; `method` grad-cam or occlusion (some seconds);
+    `weights` and `head` name the trained scratch network and head. Returns `{"file", "approach",
+    "model", "stand_in", "target", "probability", "method", "rows", "columns", "map", "box", "seen",
+    "deletion", "notes"}`: `map` is a list of rows of values from 0 to 1 over the `box` (left, top,
+    right, bottom, in pixels) that the network saw, `seen` that box's share of the picture,
+    `deletion` the target's probability `now`, with the `hottest_covered` and the `coldest_covered`
+    fifth, or null. Then the map over the picture, as HTML.
+    """
+    if source is None:
+        return {}, ""
+    image, name = opened(source)
+    question = explain.ask(image, approach, _text(target), _text(weights), _text(head))
+    explanation = explain.explain(question, method)
+    return {"file": name, **explanation.as_json()}, figure(explanation, image, "api")
+
+
+def _text(value: Any) -> str:
+    """What should be a name; anything else is shown to `ask` as text, which refuses it."""
+    return "" if value is None else str(value)
+
+
+def offer_endpoint(shown: gr.Image, weights: gr.Dropdown, head: gr.Dropdown) -> None:
+    """Offers `/explain` to programs; the page itself explains in panels."""
+    asked = [
+        gr.Textbox(value, label=label, visible=False)
+        for label, value in (("Approach", "pretrained"), ("Target", ""), ("Method", "grad-cam"))
+    ]
+    answers = [gr.JSON(visible=False), gr.HTML(visible=False)]
+    gr.Button(visible=False).click(
+        explain_picture,
+        [shown, *asked, weights, head],
+        answers,
+        preprocess=False,
+        api_name="explain",
+        concurrency_id="predict",
+    )
+
+
+# The panel
+
+
+class Panel(NamedTuple):
+    """The parts of one panel."""
+
+    box: gr.Column
+    close: gr.Button
+    opacity: gr.Slider
+    approach: gr.State  # whose verdict is explained
+    heading: gr.HTML
+    target: gr.Dropdown
+    view: gr.HTML
+    opinion: gr.HTML
+    status: gr.HTML  # of the second opinion, where it was stopped
+    second: gr.Button
+    stop: gr.Button
+
+    @property
+    def answer(self) -> list[Any]:
+        """The parts that a new explanation fills."""
+        second = [self.opinion, self.status, self.second, self.stop]
+        return [self.heading, self.target, self.view, *second]
+
+
+def build_why(
+    name: str,
+    shown: gr.Image,
+    card: gr.HTML,
+    controls: Sequence[Any],
+    names: Names,
+    again: Sequence[gr.State] = (),
+    ask: Ask = explain.ask,
+) -> None:
+    """Lays out the panel that the *Why?* buttons in `card`, a `pressable`, open.
+
+    `names(*controls)` gives the keywords of `ask`, as `weights` and `head` of `explain.ask`. The
+    panel closes when the picture or a control changes, or a state in `again` does. `name` is unique
+    on the page.
+    """
+    panel = _layout()
+
+    def show(source: Source, approach: str, target: Any, *chosen: Any) -> tuple[Any, ...]:
+        asking = functools.partial(ask, **names(*chosen))
+        return _shown(name, source, approach, _text(target), asking)
+
+    def start(event: gr.EventData, source: Source, *chosen: Any) -> tuple[Any, ...]:
+        try:
+            approach = pressed(event)
+        except ImgrecError as error:
+            return gr.Column(visible=True), "", *_failed(str(error))
+        return gr.Column(visible=True), approach, *show(source, approach, "", *chosen)
+
+    def doubt(source: Source, approach: str, target: Any, *chosen: Any) -> Iterator[Any]:
+        asking = functools.partial(ask, **names(*chosen))
+        for html in _occluding(name, source, approach, _text(target), asking):
+            yield html, "", gr.Button(visible=False), gr.Button(visible=True)
+        yield html, "", gr.Button(visible=True), gr.Button(visible=False)
+
+    asked = [shown, panel.approach, panel.target, *controls]
+    # Occlusion takes seconds: it has a queue of its own, so that no verdict waits for it.
+    running = panel.second.click(doubt, asked, panel.answer[3:], **_heavy("occlusion"))
+    outputs = [panel.box, panel.approach, *panel.answer]
+    opening = card.select(start, [shown, *controls], outputs, cancels=[running], **_heavy())
+    opening.then(None, js=SHOW_AND_FOCUS)
+    # Not `input`, which gradio fires twice for one choice: the second would cancel what follows.
+    choosing = panel.target.select(
+        show, asked, panel.answer, cancels=[running], trigger_mode="always_last", **_heavy()
+    )
+    panel.opacity.change(
+        None,
+        panel.opacity,
+        js=f"(v) => document.documentElement.style.setProperty('--heat-{name}', v / 100)",
+    )
+    changes = [part.change for part in (shown, *controls, *again)]
+    _connect_ends(panel, changes, running, [opening, choosing])
+
+
+def _layout() -> Panel:
+    approach = gr.State("")
+    with gr.Column(visible=False, elem_classes="why") as box:
+        with gr.Row(elem_classes="why-head"):
+            heading = gr.HTML()
+            close = gr.Button("Close", size="sm", elem_classes="why-close")
+        with gr.Row(elem_classes="why-controls"):
+            target = gr.Dropdown([DOG_CHOICE], label="Evidence for", filterable=False)
+            opacity = gr.Slider(
+                0, 100, 100 * OPACITY, step=5, label="Strength of the heat (%)", buttons=[]
+            )
+        with gr.Row(equal_height=False):
+            with gr.Column(min_width=300):
+                view = gr.HTML()
+            with gr.Column(min_width=300):
+                opinion = gr.HTML(INTRODUCTION)
+                status = gr.HTML()
+                with gr.Row():
+                    second = gr.Button("Second opinion: occlusion", size="sm")
+                    stop = gr.Button("Stop", size="sm", visible=False)
+    return Panel(
+        box, close, opacity, approach, heading, target, view, opinion, status, second, stop
+    )
+
+
+def _heavy(queue: str = "predict") -> dict[str, Any]:
+    """How listeners that ask a network listen."""
+    return {**QUIET, "preprocess": False, "concurrency_id": queue}
+
+
+def _connect_ends(panel: Panel, changes: Sequence[Any], running: Any, asking: list[Any]) -> None:
+    """Lets the second opinion be stopped, and the panel close, by itself too at a change."""
+    panel.stop.click(
+        lambda: (STOPPED, gr.Button(visible=True), gr.Button(visible=False)),
+        None,
+        [panel.status, panel.second, panel.stop],
+        cancels=[running],
+        queue=False,
+        **QUIET,
+    )
+    panel.close.click(None, js=FOCUS_BACK)
+    gr.on(
+        [panel.close.click, *changes],
+        lambda: (gr.Column(visible=False), "", ""),
+        None,
+        [panel.box, panel.view, panel.heading],
+        cancels=[*asking, running],
+        trigger_mode="multiple",
+        queue=False,
+        **QUIET,
+    )
+
+
+def _shown(name: str, source: Source, approach: str, target: str, asking: Ask) -> tuple[Any, ...]:
+    """The panel's parts with Grad-CAM's answer: heading, classes, view, and no second opinion."""
+    try:
+        question, image = _asked(source, approach, target, asking)
+        explanation = explain.explain(question)
+    except ImgrecError as error:
+        return _failed(str(error))
+    choices = [(e.label, e.label) for e in question.verdict.classes]
+    if question.subject.dogs != explain.NO_CLASSES:
+        choices.append(DOG_CHOICE)
+    value = target or explanation.target
+    # A component that is updated keeps only what the update says, so all of it is said again.
+    chooser = gr.Dropdown(choices, value=value, label="Evidence for", filterable=False)
+    return (
+        _heading(explanation, target),
+        chooser,
+        _opinion(explanation, image, name, _unseen(explanation)),
+        INTRODUCTION,
+        "",
+        gr.Button(visible=True),
+        gr.Button(visible=False),
+    )
+
+
+def _failed(reason: str) -> tuple[Any, ...]:
+    return (
+        '<h3 tabindex="-1">Why?</h3>',
+        gr.skip(),
+        cards.failed(reason),
+        "",
+        "",
+        gr.Button(visible=False),
+        gr.Button(visible=False),
+    )
+
+
+def _asked(source: Source, approach: str, target: str, asking: Ask) -> tuple[Question, Image.Image]:
+    if source is None:
+        raise ImgrecError("There is no picture; drop one first.")
+    image, _ = opened(source)
+    return asking(image, approach, target), image
+
+
+def _occluding(name: str, source: Source, approach: str, target: str, asking: Ask) -> Iterator[str]:
+    """The second opinion as HTML while it grows, and at its end how far it agrees with Grad-CAM."""
+    try:
+        question, image = _asked(source, approach, target, asking)
+        for drops in explain.occlusion(question):
+            done, total = int(np.isfinite(drops).sum()), drops.size
+            explanation = explain.explained(question, "occlusion", drops)
+            yield _growing(explanation, image, name, done, total)
+        inside = explain.explain(question)
+        yield _opinion(explanation, image, name, agreement(inside, explanation))
+    except ImgrecError as error:
+        yield cards.failed(error)
+
+
+# HTML
+
+
+def _heading(explanation: Explanation, target: str) -> str:
+    dog = target == explain.DOG_QUESTION
+    asked = "What speaks for a dog?" if dog else f"Why “{explanation.target}”?"
+    who = f"{cards.TITLES.get(explanation.approach, 'Your own')} · {explanation.model}"
+    sure = cards.percent(explanation.probability)
+    # The map of a network that ships is of what it says before it is calibrated, unlike its card.
+    says = f"the network itself says {sure}" if explanation.approach in cards.TITLES else sure
+    return (
+        f'<h3 tabindex="-1" data-approach="{explanation.approach}">{escape(asked)}</h3>'
+        f'<p class="who">{escape(who)}: {says}</p>'
+    )
+
+
+def _opinion(explanation: Explanation, image: Image.Image, name: str, more: str) -> str:
+    """The map over the picture and, beneath, what it says in words."""
+    notes = [*explanation.notes, more]
+    words = "".join(f"<li>{escape(note)}</li>" for note in notes if note)
+    return f'{figure(explanation, image, name)}<ul class="why-words">{words}</ul>'
+
+
+def _growing(explanation: Explanation, image: Image.Image, name: str, done: int, total: int) -> str:
+    return (
+        f"{figure(explanation, image, name)}"
+        f'<p class="why-progress" role="status">{done} of {total} places covered</p>'
+        f'<progress value="{done}" max="{total}" aria-label="Occlusion"></progress>'
+    )
+
+
+def _unseen(explanation: Explanation) -> str:
+    if explanation.seen > 0.995:
+        return ""
+    return (
+        f"The network saw {100 * explanation.seen:.0f} % of the picture; the striped part was cut "
+        "away before."
+    )
+
+
+def agreement(one: Explanation, other: Explanation) -> str:
+    """How far two maps of one picture agree, in words."""
+    correlation = explain.agreement(one.map, other.map)
+    if correlation is None:
+        return "One of the two maps is empty, so they can’t be compared."
+    if correlation >= 0.5:
+        words = "they agree: the same places are hot"
+    elif correlation >= 0.2:
+        words = "they agree in part"
+    elif correlation > -0.2:
+        words = "they have little to do with each other, so trust neither much"
+    else:
+        words = "they contradict each other, so trust neither"
+    return f"Beside Grad-CAM, {words} (rank correlation {correlation:.2f}; 1 is full agreement)."
+
+
+def figure(explanation: Explanation, image: Image.Image, name: str) -> str:
+    """The picture with the heat over it, in two layers, and the legend.
+
+    The heat's opacity is the CSS variable `--heat-` and the name.
+    """
+    size, box = _displayed(image.size, explanation.box)
+    picture = to_png_data_uri(hatched(image.resize(size, _filter(image, size)), box))
+    method = METHOD_NAMES[explanation.method]
+    empty = "no heat" if not explanation.map.any() else f"hottest {explain.where(explanation.map)}"
+    alt = escape(f"{method}’s map for “{explanation.target}” over the picture: {empty}")
+    return (
+        f'<figure class="why-figure"><figcaption>{method}</figcaption><div class="why-layers">'
+        f'<img src="{picture}" alt="The picture; striped where the network saw nothing of it">'
+        f'<img src="{to_png_data_uri(heat(explanation.map, box, size))}" alt="{alt}" '
+        f'style="opacity:var(--heat-{name}, {OPACITY})"></div>'
+        '<p class="why-legend"><span>little</span><i></i><span>much evidence</span></p></figure>'
+    )
+
+
+def _displayed(size: tuple[int, int], box: Box) -> tuple[tuple[int, int], Box]:
+    """Width and height with a longer side of SHOWN_SIDE, and the box in that picture."""
+    scale = SHOWN_SIDE / max(size)
+    width, height = (max(1, round(side * scale)) for side in size)
+    across, down = width / size[0], height / size[1]
+    left, top, right, bottom = box
+    return (width, height), (left * across, top * down, right * across, bottom * down)
+
+
+def _filter(image: Image.Image, size: tuple[int, int]) -> Image.Resampling:
+    """Small pictures stay what they are, squares of one colour."""
+    return Image.Resampling.NEAREST if size[0] > image.width else Image.Resampling.LANCZOS
+
+
+def hatched(image: Image.Image, box: Box) -> Image.Image:
+    """The picture, dimmed and striped outside the box."""
+    pixels = np.asarray(image)
+    height, width = pixels.shape[:2]
+    outside = np.isnan(explain.placed(np.zeros((1, 1)), box, image.size))
+    rows, columns = np.ogrid[:height, :width]
+    stripes = (rows + columns) // HATCH % 2 * 45
+    dimmed = (pixels * 0.35 + stripes[..., None]).astype(np.uint8)
+    return Image.fromarray(np.where(outside[..., None], dimmed, pixels))
+
+
+def heat(over_box: np.ndarray, box: Box, size: tuple[int, int]) -> Image.Image:
+    """RGBA of that width and height: the map over the box, clear where there is no evidence."""
+    values = np.nan_to_num(explain.placed(over_box, box, size))
+    picture = coloured(values)
+    picture.putalpha(Image.fromarray(np.rint(255 * np.sqrt(values)).astype(np.uint8)))
+    return picture

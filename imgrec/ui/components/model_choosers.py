@@ -1,0 +1,86 @@
+"""The dropdowns where a trained network is chosen, in several tabs."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec.approaches import scratch, transfer
+from imgrec.evaluation import reports
+from imgrec.models import registry
+
+
+class Choosers(NamedTuple):
+    """The dropdowns of each approach."""
+
+    scratch: tuple[gr.Dropdown, ...]
+    transfer: tuple[gr.Dropdown, ...]
+
+
+def scratch_chooser() -> gr.Dropdown:
+    """The trained scratch networks; those that ship by a title, the default first."""
+    return gr.Dropdown(_networks(), value=scratch.DEFAULT, label="Trained weights")
+
+
+def scratch_offered(chosen: str) -> gr.Dropdown:
+    """The trained scratch networks there are now; what was deleted gives way to the default."""
+    networks = _networks()
+    known = {name for _, name in networks}
+    return gr.Dropdown(networks, value=chosen if chosen in known else scratch.DEFAULT)
+
+
+def _networks() -> list[tuple[str, str]]:
+    entries = registry.finished("scratch")
+    entries.sort(key=lambda entry: entry.name != scratch.DEFAULT)
+    return [
+        (reports.scratch(entry.name).title if entry.shipped else entry.name, entry.name)
+        for entry in entries
+    ]
+
+
+def transfer_chooser() -> gr.Dropdown:
+    """The trained heads; those that ship by a title."""
+    return gr.Dropdown(_heads(), value=transfer.DEFAULT, label="Trained head")
+
+
+def _heads() -> list[tuple[str, str]]:
+    return [
+        (reports.head(entry.name).title if entry.shipped else entry.name, entry.name)
+        for entry in registry.finished("transfer")
+    ]
+
+
+def keep_fresh(triggers: Sequence[Any], choosers: Choosers) -> None:
+    """Offers what is there when a trigger fires; what was deleted gives way to the default."""
+    dropdowns = [*choosers.scratch, *choosers.transfer]
+
+    def refresh(*chosen: str) -> list[Any]:
+        heads = _heads()
+        border = len(choosers.scratch)
+        known = {name for _, name in heads}
+        return [scratch_offered(name) for name in chosen[:border]] + [
+            gr.Dropdown(heads, value=name if name in known else transfer.DEFAULT)
+            for name in chosen[border:]
+        ]
+
+    gr.on(
+        triggers,
+        refresh,
+        dropdowns,
+        dropdowns,
+        preprocess=False,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def use(run: str, choosers: Choosers) -> list[Any]:
+    """Updates of all dropdowns: the run is chosen in its own ones. Raises ModelError."""
+    entry = registry.find(run)
+    own = _networks() if entry.kind == "scratch" else _heads()
+    return [
+        gr.Dropdown(own, value=run) if kind == entry.kind else gr.skip()
+        for kind, dropdowns in zip(("scratch", "transfer"), choosers, strict=True)
+        for _ in dropdowns
+    ]

@@ -1,0 +1,90 @@
+"""The picture that a visitor hands over."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from imgrec.errors import ImgrecError, UploadError
+from imgrec.images.decode import open_image
+from imgrec.ui.components.uploaded_files import uploaded_file
+
+# An uploaded picture as gradio describes it (`gradio.data_classes.ImageData`), or none. Listeners
+# take it with `preprocess=False`, for gr.Image would decode the file itself, without our limits and
+# sentences: `open_image` is the only door.
+Source = dict[str, Any] | None
+
+NOT_IN_BROWSERS = {".heic", ".heif", ".tif", ".tiff"}
+
+
+def picture(value: str | None = None) -> gr.Image:
+    """The picture component of every tab; its listeners get a `Source`."""
+    component = gr.Image(
+        value,
+        format="png",  # what we show must be what the networks get: no lossy copy
+        label="Picture",
+        alt_text="The picture that the networks look at",
+        show_label=False,
+        sources=["upload", "clipboard", "webcam"],
+        buttons=["fullscreen"],
+        height=300,
+        elem_classes="picture",
+        placeholder="Drop a picture here, paste one, or click to choose",
+    )
+    component.upload(
+        _displayable,
+        component,
+        component,
+        preprocess=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    return component
+
+
+def bring_along(tab: gr.Tab, shared: gr.Image, shown: gr.Image) -> None:
+    """Lets choosing the tab bring the picture of the first tab, `shared`, into `shown`."""
+    brought = gr.State("")
+    tab.select(
+        _bring, [shared, brought], [shown, brought], preprocess=False, api_visibility="private"
+    )
+
+
+def _bring(source: Source, brought: str) -> tuple[Any, str]:
+    """The first tab's picture, if it is another one than was brought along before.
+
+    gradio makes a link to whatever path comes out of it, so only what was uploaded may.
+    """
+    try:
+        path = str(uploaded_file(source))
+    except UploadError:  # or there is no picture
+        return gr.skip(), brought
+    return (gr.skip() if path == brought else path), path
+
+
+def opened(source: dict[str, Any]) -> tuple[Image.Image, str]:
+    """The picture through the door, and its file's name. Raises ImageError or UploadError."""
+    if source.get("path") is None:
+        return open_image(_decoded(source.get("url") or "")), "picture"
+    path = uploaded_file(source)
+    return open_image(path), source.get("orig_name") or path.name
+
+
+def _decoded(address: str) -> bytes:
+    """The content of a `data:` address; of anything else, nothing, which the door refuses."""
+    try:
+        return base64.b64decode(address.partition(",")[2], validate=True)
+    except ValueError:
+        return b""
+
+
+def _displayable(source: Source) -> Any:
+    """The picture itself in place of a file that browsers can't show."""
+    if not source or Path(source.get("path") or "").suffix.lower() not in NOT_IN_BROWSERS:
+        return gr.skip()
+    try:
+        return opened(source)[0]
+    except ImgrecError:
+        return gr.skip()  # the tab's own listener will say why

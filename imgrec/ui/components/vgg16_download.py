@@ -1,0 +1,75 @@
+"""The offer to download VGG16's own weights, with progress, in every tab that needs them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec.approaches.vgg16_weights import FILE_MEGABYTES, Status, weights
+from imgrec.ui.components import verdict_cards as cards
+
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class Panel(NamedTuple):
+    """One place where the offer stands."""
+
+    box: gr.Column
+    status: gr.HTML
+    start: gr.Button
+    stop: gr.Button
+
+
+def build_panel() -> Panel:
+    """Lays out the offer; `connect` gives it its behaviour."""
+    with gr.Column(visible=False, elem_classes="vgg16-offer") as box:
+        status = gr.HTML()
+        with gr.Row():
+            start = gr.Button(f"Download VGG16 ({FILE_MEGABYTES} MB)", size="sm")
+            stop = gr.Button("Stop the download", size="sm", visible=False)
+    return Panel(box, status, start, stop)
+
+
+def connect(page: gr.Blocks, panels: Sequence[Panel], arrived: gr.State) -> None:
+    """Lets the panels start, show and stop the one download; counts up `arrived` at its end."""
+    timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
+    parts = [part for panel in panels for part in panel]
+    # In the queue, for gradio tells of a changed state only from there; but never waiting in it.
+    hidden: dict[str, Any] = {
+        "concurrency_limit": None,
+        "show_progress": "hidden",
+        "api_visibility": "private",
+    }
+
+    def show() -> list[Any]:
+        status = weights.status()
+        return _updates(status) * len(panels) + [gr.Timer(active=status.state == "downloading")]
+
+    def follow(arrivals: int) -> list[Any]:
+        return [*show(), arrivals + (weights.status().state == "ready")]
+
+    page.load(show, None, [*parts, timer], **hidden)
+    timer.tick(follow, arrived, [*parts, timer, arrived], **hidden)
+    for action, name in ((weights.download, "start"), (weights.cancel, "stop")):
+        gr.on(
+            [getattr(panel, name).click for panel in panels],
+            action,
+            api_name=f"vgg16_{name}",
+            queue=False,
+        ).then(show, None, [*parts, timer], **hidden)
+
+
+def vgg16_status() -> dict[str, Any]:
+    """Whether VGG16's own weights are here: `{"state", "done", "total", "message"}`, in bytes."""
+    return vars(weights.status())
+
+
+def _updates(status: Status) -> list[Any]:
+    """What a panel shows: box, text, start and stop button."""
+    running = status.state == "downloading"
+    return [
+        gr.Column(visible=status.state != "ready"),
+        cards.download(status, weights.may_download),
+        gr.Button(visible=not running and weights.may_download),
+        gr.Button(visible=running),
+    ]

@@ -1,0 +1,334 @@
+"""The data tab: what CIFAR-10 is, and what the scratch network makes of it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec.approaches import scratch
+from imgrec.data import cifar10, cifar10_statistics, labels
+from imgrec.errors import DataError, ImgrecError
+from imgrec.images.decode import to_png_data_uri
+from imgrec.training.process import trainer
+from imgrec.ui.approaches.compare import COMPARE
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components.errors import reported, said_in_place
+from imgrec.ui.components.html_buttons import pressable, pressed
+from imgrec.ui.components.model_choosers import scratch_chooser, scratch_offered
+from imgrec.ui.data import html as data_html
+from imgrec.ui.data.html import Place
+from imgrec.ui.train.refresh import fetch_panel
+from imgrec.ui.train.tab import fetch_layout
+
+SECONDS_BETWEEN_LOOKS = 0.5
+MOST_DRAWN = 100  # images of one answer of the endpoint
+MOST_SEEDS = 2**32
+MOST_SHOWN = 40  # images of one cell of the confusion matrix
+SUREST = 20  # of the wrong guesses that are shown
+
+# In the queue, for gradio tells of a changed state only from there; but never waiting in it.
+QUIET: dict[str, Any] = {
+    "concurrency_limit": None,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "preprocess": False,
+}
+LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
+PREDICTING: dict[str, Any] = {**LATEST, "concurrency_limit": "default", "concurrency_id": "predict"}
+INTO_VIEW = """() => setTimeout(() => {
+  const shown = [...document.querySelectorAll('.enlarged')].find((part) => part.offsetParent);
+  shown?.scrollIntoView({block: 'nearest', behavior: 'smooth'});
+})"""  # on a narrow screen it stands above the images
+PROGRESS = gr.Progress()
+WAITING = cards.panel("What it takes for what", "The network looks at the test images.", "looking")
+NO_CELL = cards.panel("A cell’s images", "Press a number above to see its images here.")
+
+
+class Enlarged(NamedTuple):
+    """One image that was pressed."""
+
+    shown: gr.HTML
+    send: gr.Button
+    place: gr.State
+
+
+@reported
+def dataset_sample(
+    split: str = "test", label: str = "", n: float = 10, seed: float = 0
+) -> dict[str, Any]:
+    """Random images of CIFAR-10, all different, with their labels.
+
+    `split` is "test" or "train" (once CIFAR-10 has been fetched), `label` a class such as "frog",
+    or "" for any, `n` at most 100; the same `seed` draws the same images. Returns `{"source":
+    "sample" or "full", "split", "seed", "images": [{"index", "label", "class", "one_hot", "png"}]}`
+    with `png` as a data address; fewer images where there are fewer.
+    """
+    if label and label not in labels.CIFAR10:
+        raise DataError(f"There is no class {label!r}; choose one of {', '.join(labels.CIFAR10)}.")
+    count, seed = _whole("n", n, 1, MOST_DRAWN), _whole("seed", seed, 0, MOST_SEEDS - 1)
+    data = cifar10_statistics.current()
+    chosen = labels.CIFAR10.index(label) if label else None
+    indices = cifar10_statistics.draw(data.split(split), chosen, count, seed)
+    places = [Place(data.source, split, int(index)) for index in indices]
+    return {
+        "source": data.source,
+        "split": split,
+        "seed": seed,
+        "images": [
+            {
+                "index": place.number,
+                "label": place.label,
+                "class": labels.CIFAR10[place.label],
+                "one_hot": cifar10_statistics.one_hot(place.label),
+                "png": to_png_data_uri(place.image),
+            }
+            for place in places
+        ],
+    }
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    """The value as a whole number in the range. Raises DataError if it is none."""
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    if not usable or not low <= value <= high or value != int(value):
+        raise DataError(f"{name}: choose a whole number from {low} to {high}.")
+    return int(value)
+
+
+def build_data(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
+    """Lays the tab out; an image can be sent to `shared`, the picture of the first tab."""
+    heading, fetching = gr.HTML(), fetch_layout()
+    source = gr.State("")  # of the images that are shown
+    with gr.Tabs() as parts:
+        with gr.Tab("Images", id="images", render_children=True):
+            _build_images(source, tabs, shared)
+        with gr.Tab("Pixels", render_children=True) as pixels:
+            _build_pixels(pixels)
+        with gr.Tab("Mistakes", render_children=True) as mistakes:
+            weights = _build_mistakes(mistakes, tabs, shared)
+    _connect_fetching(tab, source, parts, [heading, *fetching])
+    tab.select(scratch_offered, weights, weights, **QUIET)
+    gr.api(dataset_sample)
+
+
+def _connect_fetching(
+    tab: gr.Tab, source: gr.State, parts: gr.Tabs, shown: Sequence[gr.components.Component]
+) -> None:
+    """Lets the tab tell which images it shows, fetch the full set, and go over to it."""
+    timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
+    outputs = [source, parts, timer, *shown]
+    gr.on([tab.select, timer.tick], look, source, outputs, **LATEST)
+    _, _, _, fetch, stop = shown
+    fetch.click(start_fetching, None, None, **QUIET).then(look, source, outputs, **QUIET)  # type: ignore[attr-defined]
+    stop.click(cifar10.fetching_cifar10.cancel, None, None, **QUIET)  # type: ignore[attr-defined]
+
+
+def look(before: str) -> list[Any]:
+    """Which images there are now: the source, then heading and offer; `before` was shown before.
+
+    Where the full set has come, what was made of the sample is left behind for the new images.
+    """
+    data = cifar10_statistics.current()
+    return [
+        data.source,
+        gr.Tabs(selected="images") if before not in ("", data.source) else gr.skip(),
+        gr.Timer(active=cifar10.fetching_cifar10.status.running),
+        data_html.heading(data),
+        *fetch_panel(data.source == "full"),
+    ]
+
+
+def start_fetching() -> None:
+    """Fetches CIFAR-10, also in place of a damaged file; only where that is allowed."""
+    if trainer.permissions.download:
+        cifar10.start_fetching_cifar10()
+
+
+# Images
+
+
+def _build_images(source: gr.State, tabs: gr.Tabs, shared: gr.Image) -> None:
+    with gr.Row(equal_height=False, elem_classes="beside"):
+        with gr.Column(scale=3, min_width=320):
+            with gr.Row(equal_height=False, elem_classes="actions"):
+                split = gr.Radio(
+                    [("Test images", "test"), ("Training images", "train")],
+                    value="test",
+                    show_label=False,
+                    visible=False,
+                    min_width=240,
+                    scale=2,
+                )
+                again = gr.Button("Reshuffle", variant="primary", min_width=110)
+            note = gr.HTML()
+            tiles = pressable()
+        enlarged = _enlarged_part()
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=320):
+            counts = gr.HTML()
+        with gr.Column(min_width=320):
+            made = gr.HTML()
+    seed = gr.State(0)
+    drawing: dict[str, Any] = {"inputs": [split, seed], "outputs": [note, tiles], **LATEST}
+    source.change(about, None, [split, counts, made], **LATEST).then(draw, **drawing)
+    split.input(draw, **drawing)
+    again.click(lambda seed: seed + 1, seed, seed, **QUIET).then(draw, **drawing)
+    _connect_enlarged([tiles], enlarged, gr.State(scratch.DEFAULT), tabs, shared)
+
+
+def about() -> tuple[gr.Radio, str, str]:
+    """The choice of a split, counts, and how the images were made."""
+    data = cifar10_statistics.current()
+    full = data.source == "full"
+    return gr.Radio(value="test", visible=full), data_html.counts(data), data_html.made(data)
+
+
+def draw(split: str, seed: int) -> tuple[str, str]:
+    """A note, and ten images of each class."""
+    try:
+        tiles = data_html.tiles(cifar10_statistics.current(), split, seed)
+    except ImgrecError as error:
+        return cards.failed(error), ""
+    note = f"Ten random images of each class, draw number {seed + 1}. Press one to see it large."
+    return f'<p class="offer">{note}</p>', tiles
+
+
+# One image
+
+
+def _enlarged_part() -> Enlarged:
+    with gr.Column(scale=2, min_width=300, elem_classes="one-image"):
+        shown = gr.HTML(data_html.NOTHING_ENLARGED)
+        send = gr.Button("Send to Compare", visible=False)
+    return Enlarged(shown, send, gr.State(""))
+
+
+def _connect_enlarged(
+    buttons: Sequence[gr.HTML],
+    enlarged: Enlarged,
+    weights: gr.Dropdown | gr.State,
+    tabs: gr.Tabs,
+    shared: gr.Image,
+) -> None:
+    """Lets a pressed image be enlarged, with what the chosen network says, and sent on."""
+    gr.on(
+        [html.select for html in buttons],
+        enlarge,
+        weights,
+        enlarged,
+        **PREDICTING,
+    ).then(None, js=INTO_VIEW)
+    enlarged.send.click(send, enlarged.place, [shared, tabs, enlarged.shown], **QUIET)
+
+
+def enlarge(name: str, event: gr.EventData) -> tuple[str, gr.Button, str]:
+    """The pressed image, large, with what the scratch network of that name says about it."""
+    try:
+        place = Place.of(pressed(event))
+        (verdict,) = scratch.predict([place.image], cifar10_statistics.CLASSES, str(name))
+    except ImgrecError as error:
+        failed = cards.failed(error)
+        return failed, gr.Button(visible=False), ""
+    return data_html.enlarged(place, verdict), gr.Button(visible=True), str(place)
+
+
+def send(place: str) -> tuple[Any, Any, Any]:
+    """The 32×32 image as the picture of the first tab, and that tab; or why there is none."""
+    try:
+        return Place.of(place).image, gr.Tabs(selected=COMPARE), gr.skip()
+    except ImgrecError as error:
+        return gr.skip(), gr.skip(), cards.failed(error)
+
+
+# Pixels
+
+
+def _build_pixels(tab: gr.Tab) -> None:
+    scale = gr.Radio(
+        [(title[0].upper() + title[1:], key) for key, title in data_html.TITLES.items()],
+        value=cifar10_statistics.SCALES[0],
+        label="Pixel values",
+    )
+    numbers, means = gr.HTML(), gr.HTML()
+    tab.select(pixels, scale, numbers, **LATEST).then(
+        lambda: data_html.means(cifar10_statistics.current()), None, means, **LATEST
+    )
+    scale.input(pixels, scale, numbers, **LATEST)
+
+
+@said_in_place
+def pixels(scale: str) -> str:
+    """The pixel statistics on one of the scales."""
+    return data_html.pixels(cifar10_statistics.current(), scale)
+
+
+# Mistakes
+
+
+def _build_mistakes(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> gr.Dropdown:
+    """Lays the part out and gives its chooser of networks."""
+    weights = scratch_chooser()
+    measured = gr.State(("", ""))  # source of the images and name of the network
+    with gr.Row(equal_height=False, elem_classes="beside"):
+        with gr.Column(scale=3, min_width=320):
+            matrix = pressable(WAITING)
+            cell = pressable(NO_CELL)
+            surest = pressable()
+        enlarged = _enlarged_part()
+    gr.on(
+        [tab.select, weights.change],
+        measure,
+        [weights, measured],
+        [measured, matrix, cell, surest],
+        **{**PREDICTING, "concurrency_id": "confusion", "show_progress": "full"},
+        show_progress_on=matrix,
+    )
+    matrix.select(show_cell, measured, cell, **LATEST)
+    _connect_enlarged([cell, surest], enlarged, weights, tabs, shared)
+    return weights
+
+
+def measure(
+    name: str, measured: tuple[str, str], progress: gr.Progress = PROGRESS
+) -> tuple[Any, ...]:
+    """What is measured now, the confusion matrix, no cell, and the surest of the wrong guesses."""
+    data = cifar10_statistics.current()
+    if tuple(measured) == (data.source, name):
+        return (gr.skip(),) * 4
+    try:
+        found = cifar10_statistics.guesses(
+            str(name),
+            data,
+            lambda done, total: progress((done, total), desc="Looking", unit="images"),
+        )
+    except ImgrecError as error:
+        return ("", ""), cards.failed(error), "", ""
+    wrong = cifar10_statistics.surest_mistakes(found, data.splits["test"].labels, SUREST)
+    note = "Wrong, and sure of it: the caption says what the network takes each image for."
+    surest = data_html.guessed("Most confidently wrong", note, data, wrong, found)
+    return (data.source, name), data_html.matrix(name, data, found), NO_CELL, surest
+
+
+def show_cell(measured: tuple[str, str], event: gr.EventData) -> str:
+    """The images that the pressed number counts."""
+    source, name = measured
+    try:
+        label, guess = _cell(pressed(event))
+        data = cifar10_statistics.named(source)
+        found = cifar10_statistics.guesses(name, data)
+    except ImgrecError as error:
+        return cards.failed(error)
+    inside = cifar10_statistics.in_cell(found, data.splits["test"].labels, label, guess)
+    title = f"{labels.CIFAR10[label]} taken for {labels.CIFAR10[guess]}: {len(inside)}"
+    more = len(inside) > MOST_SHOWN
+    note = f"The {MOST_SHOWN} it is surest of." if more else "The surest guess comes first."
+    return data_html.guessed(title.capitalize(), note, data, inside[:MOST_SHOWN], found)
+
+
+def _cell(text: str) -> tuple[int, int]:
+    """Row and column of the confusion matrix from `3/5`. Raises DataError if it is no cell."""
+    label, _, guess = text.partition("/")
+    digits = [str(digit) for digit in range(cifar10_statistics.CLASSES)]
+    if label not in digits or guess not in digits:
+        raise DataError("There is no such number; press one of the table.")
+    return int(label), int(guess)

@@ -1,0 +1,229 @@
+"""The lesson that walks a picture through a network, layer by layer."""
+
+from typing import Any, NamedTuple
+
+import gradio as gr
+import numpy as np
+
+from imgrec.approaches import scratch, vgg16
+from imgrec.errors import ImgrecError
+from imgrec.explaining import feature_maps as activations
+from imgrec.explaining.feature_maps import Activation, Walk
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components.errors import reported
+from imgrec.ui.components.html_buttons import pressable, pressed
+from imgrec.ui.components.listeners import LIVE, if_seen
+from imgrec.ui.components.model_choosers import scratch_chooser, scratch_offered
+from imgrec.ui.components.picture import Source, opened
+from imgrec.ui.lessons import feature_map_html, layers_html
+
+INTRODUCTION = """
+Your picture walks down this street: every house is a layer, which takes what the one before it
+made. The higher a house, the larger its maps; the wider, the more of them. **Press a house** to
+look inside.
+"""
+WITHOUT_TOP = (
+    "VGG16’s dense layers are not on this street: they need VGG16’s own file, which is not here "
+    "yet. The tab “Pre-trained” tells how to get it."
+)
+BY_STRENGTH, BY_NUMBER = "Strongest first", "By number"
+NO_CHANNEL = -1  # asks the endpoint for no single map
+
+
+class View(NamedTuple):
+    """What the parts of the lesson below the street show."""
+
+    facts: str
+    large: str
+    maps: gr.Column  # the box of the gallery and its controls: shown where there are maps
+    channel: int | None
+    gallery: str
+
+
+def _only(facts: str, large: str = "") -> View:
+    return View(facts, large, gr.Column(visible=False), None, "")
+
+
+@reported
+def feature_maps(
+    source: Source,
+    network: str = "scratch",
+    layer: str = "",
+    channel: float = NO_CHANNEL,
+    weights: str = scratch.DEFAULT,
+) -> tuple[dict[str, Any], str]:
+    """What a layer of a network makes of one picture.
+
+    `network` is "scratch" or "vgg16", `weights` names the trained scratch network, `layer` the
+    layer, empty for the first convolution; `channel` asks for one feature map, -1 for none. Returns
+    `{"file", "network", "layer", "kind", "shape", "parameters", "formula", "multiply_accumulates",
+    "zeros", "channels": [{"channel", "mean", "max"}], "map", "vector", "classes": [{"label",
+    "probability"}]}`, then a piece of the page. `zeros` is the share of values that are 0; `map`
+    holds the rows of the chosen feature map, or is null; `vector` holds the values of a layer
+    without maps, or is null; `classes` is filled where the layer says classes.
+    """
+    if source is None:
+        return {}, feature_map_html.EMPTY
+    image, name = opened(source)
+    walk = activations.load(network, weights)
+    found = activations.activation(walk, layer or activations.first_convolution(walk), image)
+    chosen = None if channel == NO_CHANNEL else activations.channel_of(found, channel)
+    html = layers_html.facts(walk, found) + _large(found, chosen)
+    return {"file": name, "network": network} | _as_json(found, chosen), html
+
+
+def _as_json(found: Activation, channel: int | None) -> dict[str, Any]:
+    row, values = found.row, found.values
+    maps = np.moveaxis(values, -1, 0) if found.is_map else ()  # (channels, h, w)
+    return {
+        "layer": row.name,
+        "kind": row.kind,
+        "shape": row.output_shape,
+        "parameters": row.parameters,
+        "formula": row.formula,
+        "multiply_accumulates": row.multiply_accumulates,
+        "zeros": found.zeros,
+        "channels": [
+            {"channel": number, "mean": float(each.mean()), "max": float(each.max())}
+            for number, each in enumerate(maps)
+        ],
+        "map": values[..., channel].tolist() if found.is_map and channel is not None else None,
+        "vector": None if found.is_map else values.tolist(),
+        "classes": [vars(entry) for entry in found.classes],
+    }
+
+
+def _large(found: Activation, channel: int | None) -> str:
+    """One feature map, or the whole vector, beside the picture; nothing without a channel."""
+    if not found.is_map:
+        return layers_html.vector(found)
+    return "" if channel is None else layers_html.enlarged(found, channel)
+
+
+def _found(source: Source, network: str, weights: str, layer: str) -> tuple[Walk, Activation]:
+    if source is None:
+        raise ImgrecError("There is no picture; drop one, paste one, or choose an example.")
+    walk = activations.load(network, weights)
+    return walk, activations.activation(walk, layer, opened(source)[0])
+
+
+def _look(
+    source: Source, network: str, weights: str, layer: str, channel: object, order: str
+) -> View:
+    """The chosen layer and its maps; without a channel, the strongest one is enlarged."""
+    if source is None:
+        return _only(feature_map_html.EMPTY)
+    try:
+        walk, found = _found(source, network, weights, layer)
+        facts = layers_html.facts(walk, found)
+        if not found.is_map:
+            return _only(facts, _large(found, None))
+        if channel is None:
+            channel = activations.strongest(found.values)[0]
+        chosen = activations.channel_of(found, channel)
+    except ImgrecError as error:
+        return _only(cards.failed(error))
+    tiles = layers_html.gallery(found, chosen, order == BY_NUMBER)
+    return View(facts, _large(found, chosen), gr.Column(visible=True), chosen, tiles)
+
+
+def _arrive(
+    source: Source, network: str, weights: str, layer: str, channel: object, order: str
+) -> tuple[Any, ...]:
+    """The street of a network, with the house kept open that was open, if it has it."""
+    own_weights = gr.Column(visible=network == "scratch")
+    try:
+        walk = activations.load(network, weights)
+    except ImgrecError as error:
+        return own_weights, "", layer, *_only(cards.failed(error))
+    if layer not in [row.name for row in walk.rows]:
+        layer, channel = activations.first_convolution(walk), None
+    houses = layers_html.street(walk, layer)
+    if network == "vgg16" and not vgg16.has_top():
+        houses += f'<p class="offer">{WITHOUT_TOP}</p>'
+    return own_weights, houses, layer, *_look(source, network, weights, layer, channel, order)
+
+
+def _enlarge(
+    source: Source, network: str, weights: str, layer: str, channel: object, order: str
+) -> tuple[str, Any]:
+    """One feature map, and the gallery with it as the chosen one."""
+    try:
+        _, found = _found(source, network, weights, layer)
+        chosen = activations.channel_of(found, channel)
+    except ImgrecError as error:
+        return cards.failed(error), gr.skip()
+    return _large(found, chosen), layers_html.gallery(found, chosen, order == BY_NUMBER)
+
+
+def _enter(
+    source: Source, network: str, weights: str, order: str, event: gr.EventData
+) -> tuple[Any, ...]:
+    """The layer whose house was pressed, and what is in it."""
+    try:
+        layer = pressed(event)
+    except ImgrecError as error:
+        return gr.skip(), *_only(cards.failed(error))
+    return layer, *_look(source, network, weights, layer, None, order)
+
+
+def _pick(
+    source: Source, network: str, weights: str, layer: str, event: gr.EventData
+) -> tuple[Any, str]:
+    """The number of the map that was pressed, and that map; the gallery keeps the focus."""
+    try:
+        _, found = _found(source, network, weights, layer)
+        told = pressed(event)
+        chosen = activations.channel_of(
+            found, int(told) if told.isdecimal() and len(told) < 6 else None
+        )
+    except ImgrecError as error:
+        return gr.skip(), cards.failed(error)
+    return chosen, _large(found, chosen)
+
+
+def build_street(tab: gr.Tab, shown: gr.Image) -> None:
+    """Lays the lesson out; it answers for the picture `shown`, whenever that changes."""
+    with gr.Column(elem_id="street"):
+        gr.Markdown(INTRODUCTION)
+        with gr.Row():
+            choices = [(title, key) for key, title in activations.TITLES.items()]
+            network = gr.Radio(choices, value="scratch", label="Network")
+            with gr.Column() as own_weights:
+                weights = scratch_chooser()
+        street = pressable()
+        facts = gr.HTML()
+        large = gr.HTML()
+        with gr.Column(visible=False) as box:
+            with gr.Row():
+                order = gr.Radio([BY_STRENGTH, BY_NUMBER], value=BY_STRENGTH, label="Feature maps")
+                channel = gr.Number(label="Channel", precision=0)
+            gallery = pressable()
+    layer = gr.State("")
+
+    inputs = [shown, network, weights, layer, channel, order]
+    view = [facts, large, box, channel, gallery]
+    tab.select(scratch_offered, weights, weights, **LIVE)
+    arrivals = [tab.select, network.change, weights.change]
+    gr.on(arrivals, _arrive, inputs, [own_weights, street, layer, *view], **LIVE)
+    shown.change(_look, inputs, view, js=if_seen("street"), **LIVE)
+    order.change(_look, inputs, view, **LIVE)
+    street.select(_enter, [shown, network, weights, order], [layer, *view], **LIVE)
+    channel.input(_enlarge, inputs, [large, gallery], **LIVE)
+    gallery.select(_pick, inputs[:4], [channel, large], **LIVE)
+    _offer(shown, network, weights)
+
+
+def _offer(shown: gr.Image, network: gr.Radio, weights: gr.Dropdown) -> None:
+    """Offers the endpoint; the page itself asks its own listeners, which have less to send."""
+    layer = gr.Textbox("", label="Layer", visible=False)
+    channel = gr.Number(NO_CHANNEL, label="Channel", visible=False)
+    gr.on(
+        [],
+        feature_maps,
+        [shown, network, layer, channel, weights],
+        [gr.JSON(visible=False), gr.HTML(visible=False)],
+        preprocess=False,
+        api_name="feature_maps",
+        concurrency_id="predict",
+    )

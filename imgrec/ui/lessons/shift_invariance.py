@@ -1,0 +1,238 @@
+"""The second half of the lesson on convolution: the picture is shifted, and what that changes."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image
+
+from imgrec.approaches import scratch
+from imgrec.explaining.lessons import convolution
+from imgrec.explaining.lessons.convolution import REACH, SHIFTS, WINDOWS, Answers, Kernel
+from imgrec.images.colormaps import coloured
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components.errors import reported, said_in_place
+from imgrec.ui.components.html_buttons import pressable, pressed
+from imgrec.ui.components.picture import Source, opened
+from imgrec.ui.lessons import feature_map_html
+
+INTRO = f"""
+A cat that sits a little further left is still a cat. See how far the network {scratch.CLASSIC}
+agrees. Shift the picture by up to {REACH} of its {scratch.SIZE} pixels; behind it the edge’s pixels
+are repeated.
+"""
+# Dark around light, so that the marked cell is seen on any ground. It is a style of its own, for
+# the grid must stay as it is: rendered anew it would lose the focus.
+MARKED = "position: relative; outline: 2px solid #ffffff; box-shadow: 0 0 0 4px #10131a; z-index: 1"
+
+
+def build_shift(
+    tab: gr.Tab,
+    shown: gr.Image,
+    kernel: Sequence[gr.components.Component],
+    live: dict[str, Any],
+    if_seen: str,
+) -> None:
+    """Lays it out; `kernel` is what names the kernel, `live` how listeners of the lesson listen.
+
+    `if_seen` is the script that sends no picture while nobody looks.
+    """
+    gr.Markdown(INTRO)
+    with gr.Row():
+        right = gr.Slider(-REACH, REACH, 1, step=1, label="Right (−: left)")
+        down = gr.Slider(-REACH, REACH, 0, step=1, label="Down (−: up)")
+    views = gr.HTML(feature_map_html.EMPTY)
+    gr.Markdown(f"#### The answer at all {len(SHIFTS)} shifts")
+    grid = pressable(elem_classes="shift-choice")
+    inputs = [shown, *kernel, right, down]
+    tab.select(_views, inputs, views, **live)
+    tab.select(_grid, shown, grid, **live)
+    shown.change(_grid, shown, grid, js=if_seen, **live)
+    triggers = [part.change for part in (shown, *kernel)]  # type: ignore[attr-defined]
+    gr.on([*triggers, right.input, down.input], _views, inputs, views, js=if_seen, **live)
+    grid.select(_go, None, [right, down], api_visibility="private").then(
+        _views, inputs, views, **live
+    )
+
+
+def _shift(right: object, down: object) -> tuple[int, int]:
+    """A shift as it comes from the page. Raises ImgrecError."""
+    return (
+        feature_map_html.whole(right, -REACH, REACH, "Right"),
+        feature_map_html.whole(down, -REACH, REACH, "Down"),
+    )
+
+
+@reported
+def _go(event: gr.EventData) -> tuple[int, int]:
+    """The shift whose cell was pressed."""
+    right, _, down = pressed(event).partition(",")
+    whole = {str(number): number for number in range(-REACH, REACH + 1)}
+    return _shift(whole.get(right), whole.get(down))
+
+
+@said_in_place
+def _views(source: Source, key: str, own: str, right: object, down: object) -> str:
+    """Picture and map before and after the shift, and what is measured."""
+    if source is None:
+        return feature_map_html.EMPTY
+    shift = _shift(right, down)
+    kernel = convolution.kernel(key, own)
+    image = convolution.view(opened(source)[0], scratch.SIZE)
+    return _before_and_after(image, kernel, *shift)
+
+
+@said_in_place
+def _grid(source: Source) -> str:
+    """The answers at all shifts, as a grid of buttons, and in words."""
+    if source is None:
+        return ""
+    return shift_grid(convolution.answers(convolution.view(opened(source)[0], scratch.SIZE)))
+
+
+# What is shown
+
+
+def words(right: int, down: int) -> str:
+    """A shift in words: `2 left, 1 down`."""
+    parts = []
+    if right:
+        parts.append(f"{abs(right)} {'right' if right > 0 else 'left'}")
+    if down:
+        parts.append(f"{abs(down)} {'down' if down > 0 else 'up'}")
+    return ", ".join(parts) or "not shifted"
+
+
+def _before_and_after(image: Image.Image, kernel: Kernel, right: int, down: int) -> str:
+    colours = np.asarray(image)
+    moved = Image.fromarray(convolution.shifted(colours, right, down))
+    answers = convolution.answers(image)
+    figures = []
+    for view, when, said in (
+        (image, "before", answers.says(0, 0)),
+        (moved, words(right, down), answers.says(right, down)),
+    ):
+        says = f"{said[0]}, {cards.percent(said[1])}"
+        values = convolution.feature_map(convolution.pixels(view, kernel.channels), kernel)
+        alt = f"The picture, {when}; the network says {says}"
+        figures += [
+            feature_map_html.figure(view, f"Picture, {when}: {says}", alt),
+            feature_map_html.map_figure(
+                values, f"Map, {when}: greatest {feature_map_html.signed(values.max(), 2)}"
+            ),
+        ]
+    mark = f".shift-grid button[data-press='{right},{down}'] {{ {MARKED} }}"
+    return (
+        f'<div class="maps four">{"".join(figures)}</div>'
+        f"{_measured(convolution.pixels(image, kernel.channels), kernel, right, down)}"
+        f"<style>{mark}</style>"
+    )
+
+
+def _measured(values: np.ndarray, kernel: Kernel, right: int, down: int) -> str:
+    """How the map moves along, and how pooling forgives, in numbers."""
+    apart = convolution.difference(values, kernel, right, down)
+    least = "no difference at all" if apart.inside == 0 else f"at most {apart.inside:.2g}"
+    before = float(convolution.feature_map(values, kernel).max())
+    after = convolution.feature_map(convolution.shifted(values, right, down), kernel)
+    rows = [
+        (_window(window), f"{100 * share:.0f} %")
+        for window, share in convolution.forgiven(values, kernel).items()
+    ]
+    return (
+        '<section class="panel"><h3>The map moves with the picture</h3>'
+        f"<p>Move the first map by the same shift ({words(right, down)}) and compare it with the "
+        f"second one: {least} at {apart.places:,} places inside. At the border up to "
+        f"{apart.border:.2f}, for there the kernel meets other pixels than before. "
+        "People call that <i>equivariance</i>.</p></section>"
+        '<section class="panel"><h3>What pooling forgives</h3>'
+        "<p>Max pooling keeps only the greatest value of each square, and so forgets where in the "
+        f"square it was. {_greatest(before, float(after.max()))} And "
+        "so much does a shift by a single pixel to the right change the map (after ReLU, as a "
+        "share of its values):</p>"
+        f"{cards.table(('Pooled over', 'Changed'), rows)}</section>"
+    )
+
+
+def _greatest(before: float, after: float) -> str:
+    """What became of the greatest value; inside nothing changes, so a change is the border’s."""
+    was = f"The greatest value of the whole map was {feature_map_html.signed(before, 2)}"
+    if before == after:
+        return f"{was}, and after your shift it is exactly the same."
+    return (
+        f"{was}, and after your shift it is {feature_map_html.signed(after, 2)}: "
+        "the border made the difference."
+    )
+
+
+def _window(window: int) -> str:
+    if window == WINDOWS[0]:
+        return "nothing: the map itself"
+    ends = {2: ", in this network", WINDOWS[-1]: ", the whole map"}
+    return f"{window} × {window}{ends.get(window, '')}"
+
+
+def shift_grid(answers: Answers) -> str:
+    """A button for each shift, coloured by the probability, with × where the answer is another."""
+    colours = np.asarray(coloured(answers.of_original))  # (17, 17, 3)
+    cells = "".join(
+        _cell(answers, right, down, colours[down + REACH, right + REACH]) for right, down in SHIFTS
+    )
+    return (
+        f'<section class="panel"><p class="said">{_summary(answers)}</p>'
+        f'<div class="shift-grid" role="group" aria-label="All shifts">{cells}</div>'
+        f'<p class="offer">Middle: not shifted. The brighter, the surer it is of '
+        f"<b>{escape(answers.original)}</b>; × where it says something else. Press a cell to see "
+        f"that shift, or use the sliders above.</p>{_why()}</section>"
+    )
+
+
+def _cell(answers: Answers, right: int, down: int, colour: np.ndarray) -> str:
+    label, probability = answers.says(right, down)
+    text = f"{words(right, down)}: {label}, {cards.percent(probability)}"
+    bright = np.dot(colour, (0.2126, 0.7152, 0.0722)) > 110  # luma, Rec. 709
+    # Out of the way of the Tab key, for 289 stops would be a trap; the sliders do the same.
+    return (
+        f'<button type="button" tabindex="-1" data-press="{right},{down}" title="{escape(text)}" '
+        f'aria-label="{escape(text)}" style="background:rgb({colour[0]},{colour[1]},{colour[2]});'
+        f'color:{"#000" if bright else "#fff"}">{"" if label == answers.original else "×"}</button>'
+    )
+
+
+def _summary(answers: Answers) -> str:
+    """For how many shifts the answer stays, what else is said, and where it fails first."""
+    counts = dict(answers.counts())
+    kept = counts.pop(answers.original)
+    start = (
+        f"Not shifted, it says <b>{escape(answers.original)}</b> "
+        f"({cards.percent(answers.says(0, 0)[1])}). It still says so for "
+        f"<b>{kept} of {len(SHIFTS)}</b> shifts"
+    )
+    failure = answers.nearest_failure()
+    if failure is None:
+        return f"{start}: for all of them."
+    label, probability = answers.says(*failure)
+    others = ", ".join(f"{escape(name)} {times}×" for name, times in counts.items())
+    return (
+        f"{start}; else {others}. The smallest shift that changes its mind: {words(*failure)} "
+        f"(<b>{escape(label)}</b>, {cards.percent(probability)})."
+    )
+
+
+def _why() -> str:
+    """Why a shift can change the answer, with the numbers of the network."""
+    model = scratch.load(scratch.CLASSIC).model
+    height, width, channels = model.get_layer("pool2").output.shape[1:]
+    neurons = model.get_layer("dense1").units
+    return (
+        "<p><b>Why does it fail at all?</b> Convolution moves along with the picture and pooling "
+        "forgives a pixel or so, but its squares stand still: a shift can push a value over into "
+        "the next one. In the end a map of "
+        f"{height} × {width} places with {channels} values each is laid out in a row, and each of "
+        f"the {height * width * channels:,} has its own weight to each of {neurons} neurons: "
+        "<i>they</i> know places by heart. And at the border something is lost, and something "
+        "that was never photographed comes in. So the answer is only roughly independent of the "
+        "place: so far goes its <i>translational invariance</i>.</p>"
+    )

@@ -1,0 +1,43 @@
+"""The tab that explains how a network works, lesson by lesson, on the visitor's own picture."""
+
+import gradio as gr
+
+from imgrec.ui.components.picture import bring_along, picture
+from imgrec.ui.examples import example_files
+from imgrec.ui.lessons.convolution import build_convolution
+from imgrec.ui.lessons.layers import build_street
+from imgrec.ui.lessons.neuron import build_neuron
+from imgrec.ui.lessons.pooling_dropout_dense import build_parts
+
+LESSONS = {
+    "Convolution": build_convolution,
+    "Pooling, dropout, dense": build_parts,
+    "Layer by layer": build_street,
+}
+
+
+def build_how(tab: gr.Tab, shared: gr.Image) -> None:
+    """Lays out the lessons beside one picture, which is brought along from the first tab."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=260, visible=False) as beside:
+            shown = picture()
+            gr.Examples(example_files(), shown, label="Examples", elem_id="how-examples")
+        with gr.Column(scale=3, min_width=320), gr.Tabs():
+            with gr.Tab("One neuron") as neuron:
+                build_neuron()
+            lessons = []
+            for title, build in LESSONS.items():
+                with gr.Tab(title, render_children=True) as lesson:
+                    build(lesson, shown)
+                lessons.append(lesson)
+    bring_along(tab, shared, shown)
+    _show(neuron, beside, False)  # it needs no picture
+    for lesson in lessons:
+        _show(lesson, beside, True)
+
+
+def _show(lesson: gr.Tab, beside: gr.Column, visible: bool) -> None:
+    """Lets choosing a lesson show or hide the picture beside it."""
+    lesson.select(
+        lambda: gr.Column(visible=visible), None, beside, queue=False, api_visibility="private"
+    )

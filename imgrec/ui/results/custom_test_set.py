@@ -1,0 +1,265 @@
+"""A visitor's own test: a zip or folder of labelled pictures, measured as our own ones are."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgrec.approaches import scratch, transfer
+from imgrec.background_job import Background, Report, Status
+from imgrec.data import labelled_images, labels
+from imgrec.data.labelled_images import LabelledSet
+from imgrec.errors import DataError, ImgrecError
+from imgrec.evaluation import comparison
+from imgrec.evaluation import evaluate as evaluation
+from imgrec.images.decode import MAX_BYTES
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components.errors import reported
+from imgrec.ui.components.model_choosers import (
+    Choosers,
+    keep_fresh,
+    scratch_chooser,
+    transfer_chooser,
+)
+from imgrec.ui.components.picture import Source
+from imgrec.ui.components.upload_zone import Upload, drop_zone, uploaded
+from imgrec.ui.components.uploaded_files import uploaded_file
+from imgrec.ui.data.tab import QUIET
+from imgrec.ui.results import html, reliability_diagram
+from imgrec.ui.results.disagreements import build_disputed, tiles
+
+MOST_PICTURES = 1000  # of one test: some minutes on two cores
+SECONDS_BETWEEN_LOOKS = 0.25
+STOPPED = cards.panel("Stopped", "The test was stopped; drop the pictures again to start anew.")
+
+HOW_TO_LABEL = f"""
+<section class="panel made labelling">
+  <h3>How to label the pictures</h3>
+  <p>Put them into folders whose names say what they show. The figures will stand here.</p>
+  <ul>
+    <li><b>Dogs:</b> a folder <code>dog</code>, and one of any other name with pictures without a
+    dog. That is enough for the common question.</li>
+    <li><b>CIFAR-10’s ten kinds:</b> a folder for each, or some, of {", ".join(labels.CIFAR10)}. The
+    scratch network is then measured on its own task too.</li>
+    <li><b>ImageNet’s thousand:</b> folders or files whose names begin with a WordNet id, such as
+    <code>n02085620_Chihuahua.jpg</code>. The pre-trained network is then measured on its own task
+    too.</li>
+  </ul>
+  <p>Nobody else sees your pictures, and the server deletes them after about a day. For more than
+  {MOST_PICTURES:,} there is <code>scripts/evaluate.py</code>.</p>
+</section>"""
+HEADING = "Drop a zip or a folder of labelled pictures here"
+NOTE = (
+    f"At most {MOST_PICTURES:,} pictures; a zip, or a picture, may have {MAX_BYTES // 2**20} MiB. "
+    "Nothing is shared with others."
+)
+
+_works: dict[str, Background] = {}  # by session: the test that goes on or waits for its turn
+
+
+def build_own(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
+    """Lays the part out; a picture can be sent to `shared`, the picture of the first tab."""
+    files = gr.State([])  # what was uploaded
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            zone = drop_zone(HEADING, NOTE, MOST_PICTURES)
+            with gr.Accordion("Which trained networks answer", open=False):
+                weights, head = scratch_chooser(), transfer_chooser()
+        with gr.Column(scale=2, min_width=320):
+            status = gr.HTML(HOW_TO_LABEL)
+            stop = gr.Button("Stop", visible=False, variant="stop")
+    figures = gr.HTML()
+    with gr.Column(visible=False) as disputed:
+        gr.Markdown("### What they disagree on")
+        shown, large = build_disputed(tabs, shared, opened, files, [weights, head])
+    outputs = [status, stop, figures, disputed, shown, large]
+    zone.upload(take, None, [files, *outputs], queue=False, **QUIET).then(
+        run,
+        [files, weights, head],
+        outputs,
+        # A stopped test may still be ending when the next one begins.
+        **{**QUIET, "concurrency_limit": 1, "trigger_mode": "multiple"},
+        concurrency_id="evaluate",
+    )
+    stop.click(stop_test, None, [status, stop], queue=False, **QUIET)
+    page.unload(leave)
+    keep_fresh([tab.select], Choosers((weights,), (head,)))
+    _offer_endpoint(weights, head)
+
+
+def _offer_endpoint(weights: gr.Dropdown, head: gr.Dropdown) -> None:
+    gr.Button(visible=False).click(
+        evaluate,
+        [gr.File(label="A zip", visible=False), weights, head],
+        gr.JSON(visible=False),
+        preprocess=False,
+        api_name="evaluate",
+        concurrency_limit=1,
+        concurrency_id="evaluate",
+    )
+
+
+def opened(files: Sequence[Upload]) -> LabelledSet:
+    """The set that was uploaded: a zip, or a folder's files. Raises DataError."""
+    if len(files) == 1 and files[0][0].lower().endswith(".zip"):
+        return bounded(labelled_images.of_zip(Path(files[0][1])))
+    around = {name.partition("/")[0] for name, _ in files}
+    name = around.pop() if len(around) == 1 else "The folder"
+    return bounded(replace(labelled_images.of_uploads(files), name=name))
+
+
+def bounded(chosen: LabelledSet) -> LabelledSet:
+    """The set itself. Raises DataError if it is larger than one test may be."""
+    if chosen.count > MOST_PICTURES:
+        raise DataError(
+            f"{chosen.name} has {chosen.count:,} pictures and a test here at most "
+            f"{MOST_PICTURES:,}; use fewer, or scripts/evaluate.py."
+        )
+    return chosen
+
+
+def take(event: gr.EventData, request: gr.Request) -> list[Any]:
+    """Takes what was uploaded in place of any test of this visitor; it then waits for its turn."""
+    leave(request)
+    try:
+        files = uploaded(event, MOST_PICTURES)
+        chosen = opened(files)
+    except ImgrecError as error:
+        return [[], *_view(cards.failed(error) + HOW_TO_LABEL)]
+    _works[_session(request)] = Background("evaluation")
+    return [files, *_view(html.waiting(chosen.name, chosen.count), stop=True)]
+
+
+def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> Iterator[list[Any]]:
+    """Measures what was taken, with progress, until it is done, stopped or replaced."""
+    session = _session(request)
+    work = _works.get(session)
+    if work is None:  # it was stopped while it waited
+        yield [gr.skip()] * 6
+        return
+    started = time.monotonic()
+    found: list[dict[str, Any]] = []
+    view: list[Any] = []
+    try:
+        chosen = opened(files)
+        for step in _steps(chosen, weights, head, work, found):
+            if _works.get(session) is not work:
+                break
+            seconds = time.monotonic() - started
+            told = html.progress(chosen.name, step, seconds)
+            yield [told, gr.Button(visible=True), *[gr.skip()] * 4]
+        else:
+            view = _result(chosen, found[0])
+    except ImgrecError as error:
+        view = _view(cards.failed(error))
+    finally:
+        current = _works.get(session)
+        _end(session, work)
+    if current is work:
+        yield view
+    elif current is None:
+        yield _view(STOPPED)
+
+
+def _steps(
+    chosen: LabelledSet, weights: str, head: str, work: Background, found: list[dict[str, Any]]
+) -> Iterator[Status]:
+    """How far the work is, now and then until it is done; its result is appended to `found`.
+
+    Raises ImgrecError, also when it was stopped.
+    """
+
+    def measure(report: Report, cancelled: Any) -> None:
+        figures = evaluation.measure(
+            chosen,
+            weights=weights,
+            head=head,
+            on_progress=lambda done, total: report(chosen.name, done, total),
+            cancelled=cancelled,
+        )
+        found.append(figures)
+
+    work.start(measure)
+    while (status := work.status).running:
+        yield status
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    if status.problem:
+        raise DataError(status.problem)
+
+
+def _view(status: str, *, stop: bool = False) -> list[Any]:
+    """What is shown where there is no result: status, stop, figures, disagreements."""
+    return [status, gr.Button(visible=stop), "", gr.Column(visible=False), "", ""]
+
+
+def _result(chosen: LabelledSet, measured: dict[str, Any]) -> list[Any]:
+    return [
+        html.comes_to(chosen.name, measured),
+        gr.Button(visible=False),
+        figures(measured),
+        gr.Column(visible=True),
+        tiles(chosen, measured),
+        html.NOTHING_ENLARGED if measured["disagreement_count"] else "",
+    ]
+
+
+def figures(measured: dict[str, Any]) -> str:
+    """The sheet and the diagrams of what was measured."""
+    own = measured["approaches"]["scratch"]["own"]
+    drawn = reliability_diagram.diagrams(own, comparison.dog_answers(measured))
+    return f"{html.own_sheet(measured)}{drawn}"
+
+
+@reported
+def evaluate(
+    source: Source,
+    weights: str = scratch.DEFAULT,
+    head: str = transfer.DEFAULT,
+    request: gr.Request = None,  # type: ignore[assignment]
+) -> dict[str, Any]:
+    """How well the three approaches do on a zip of labelled pictures.
+
+    Folders or names tell what is in them: `dog/` and another folder, CIFAR-10's classes, or
+    WordNet ids. `weights` names the trained scratch network, `head` the trained transfer head.
+    Returns `{"n", "dogs", "data_sha256", "approaches": {"scratch" | "pretrained" | "transfer":
+    {"model", "stand_in", "dog": {"accuracy", "low", "high", "recall", "specificity", "auc", "ece",
+    ...}, "own": {...}}}, "disagreements", "unusable", ...}`; null where the labels don't tell.
+    """
+    if source is None:
+        raise DataError("There is no file; send a zip of labelled pictures.")
+    session, work = _session(request), Background("evaluation")
+    _works[session] = work
+    found: list[dict[str, Any]] = []
+    try:
+        chosen = bounded(labelled_images.of_zip(uploaded_file(source)))
+        for _ in _steps(chosen, weights, head, work, found):
+            pass
+    finally:
+        _end(session, work)
+    return found[0]
+
+
+def stop_test(request: gr.Request) -> tuple[str, gr.Button]:
+    """Stops this visitor's test."""
+    leave(request)
+    return STOPPED, gr.Button(visible=False)
+
+
+def leave(request: gr.Request) -> None:
+    """Stops this visitor's test, if there is one; also when the visitor leaves the page."""
+    work = _works.pop(_session(request), None)
+    if work:
+        work.cancel()
+
+
+def _end(session: str, work: Background) -> None:
+    work.cancel()  # where nobody waits for it any more
+    if _works.get(session) is work:
+        del _works[session]
+
+
+def _session(request: gr.Request) -> str:
+    return request.session_hash or ""

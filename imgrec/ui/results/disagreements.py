@@ -1,0 +1,97 @@
+"""Pictures on which the approaches disagree, as buttons: press one to see it with its verdicts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from imgrec import approaches
+from imgrec.data.labelled_images import LabelledSet
+from imgrec.errors import DataError, ImageError, ImgrecError
+from imgrec.evaluation import comparison
+from imgrec.ui.approaches.compare import COMPARE
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components.html_buttons import pressable, pressed
+from imgrec.ui.data.tab import INTO_VIEW, PREDICTING, QUIET
+from imgrec.ui.results import html as results_html
+
+MOST_TILES = 30  # a test's widest disagreements: more would make the page slow
+
+
+def build_disputed(
+    tabs: gr.Tabs,
+    shared: gr.Image,
+    opened: Callable[[Any], LabelledSet],
+    source: gr.State,
+    networks: Sequence[gr.components.Component],
+) -> tuple[gr.HTML, gr.HTML]:
+    """Lays out where `tiles` go and what is enlarged beside them; returns both.
+
+    `opened(source)` is the set of which there are tiles (it may raise ImgrecError); `networks` are
+    the chosen scratch network and head. A picture can be sent to `shared`, that of the first tab.
+    """
+    with gr.Row(equal_height=False, elem_classes="beside"):
+        with gr.Column(scale=3, min_width=320):
+            shown = pressable()
+        with gr.Column(scale=2, min_width=300, elem_classes="one-image"):
+            large = gr.HTML()
+            send = gr.Button("Send to Compare", visible=False)
+    number = gr.State("")
+
+    def enlarge(source: Any, weights: str, head: str, event: gr.EventData) -> tuple[Any, ...]:
+        try:
+            place = pressed(event)
+            html = enlarged(opened(source), place, weights, head)
+        except ImgrecError as error:
+            return cards.failed(error), gr.Button(visible=False), ""
+        return html, gr.Button(visible=True), place
+
+    def send_on(source: Any, place: str) -> tuple[Any, Any, Any]:
+        try:
+            image = comparison.opened(comparison.item(opened(source), _number(place)))
+        except ImgrecError as error:
+            return gr.skip(), gr.skip(), cards.failed(error)
+        return image, gr.Tabs(selected=COMPARE), gr.skip()
+
+    shown.select(enlarge, [source, *networks], [large, send, number], **PREDICTING).then(
+        None, js=INTO_VIEW
+    )
+    send.click(send_on, [source, number], [shared, tabs, large], **QUIET)
+    return shown, large
+
+
+def tiles(labelled: LabelledSet, measured: dict[str, Any]) -> str:
+    """The pictures on which the approaches disagree, grouped by who stands alone, and rightly."""
+    found = comparison.disputed(labelled, measured, MOST_TILES)
+    parts = []
+    told = 0
+    for name, right, group in comparison.groups(found):
+        made = [tile for each in group if (tile := _tile(labelled, each))]
+        told += len(made)
+        parts.append(results_html.group(name, right, made))
+    count = measured["disagreement_count"]
+    return results_html.disagreements("".join(parts), count, told, measured["n"])
+
+
+def _tile(labelled: LabelledSet, dispute: comparison.Disputed) -> str:
+    """A picture's button; none if its file has gone."""
+    try:
+        image = comparison.opened(comparison.item(labelled, dispute.number))
+    except ImageError:
+        return ""
+    return results_html.tile(dispute, image)
+
+
+def enlarged(labelled: LabelledSet, place: str, weights: str, head: str) -> str:
+    """The pressed picture, large, with the three verdicts. Raises ImgrecError."""
+    item = comparison.item(labelled, _number(place))
+    image = comparison.opened(item)
+    (verdicts,) = approaches.compare([image], weights=weights, head=head)
+    return results_html.enlarged(item, image, verdicts)
+
+
+def _number(place: str) -> int:
+    """A place in a set, from a button's value. Raises DataError if it is none."""
+    if not (isinstance(place, str) and place.isascii() and place.isdigit() and len(place) < 7):
+        raise DataError("There is no such picture; press one.")
+    return int(place)

@@ -1,0 +1,490 @@
+"""The results tab's own pieces of HTML: the sheet of figures, what it comes to, tiles, progress.
+
+Everything that comes from outside this file is escaped here.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from imgrec.approaches import vgg16
+from imgrec.approaches.verdict import Verdict
+from imgrec.background_job import Status
+from imgrec.data import labels
+from imgrec.data.labelled_images import Item, Label
+from imgrec.evaluation.comparison import (
+    VGG16_BYTES,
+    VGG16_TRAINING,
+    Disputed,
+    Facts,
+    Figures,
+    Timing,
+    dog_answers,
+    judged,
+    machine,
+    own_tasks,
+)
+from imgrec.images.decode import to_png_data_uri
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.train.html import duration
+
+RANKS = ("somewhat accurate", "more accurate", "most accurate")
+TILE = 96  # pixels, the longer side of a picture on a button; a small one is enlarged by CSS
+LARGE = 448  # pixels, of the enlarged picture
+NOTHING = "–"
+UNTIMED = "not measured yet"
+TASKS = {
+    "scratch": "the right one of ten kinds",
+    "pretrained": "the right one of 1000 kinds",
+    "transfer": "dog or no dog",
+}
+
+
+def share(value: float | None) -> str:
+    """A measured share as `95.9 %`; unlike a probability it may be 0 or 100 %."""
+    return NOTHING if value is None else f"{100 * value:.1f} %"
+
+
+def unbroken(text: str) -> str:
+    """The text, in which no line ends between a number and its percent sign."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def megabytes(size: int) -> str:
+    """A size on disk as `5.0 MB`."""
+    return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e6:.0f} MB"
+
+
+def counted(number: int, what: str) -> str:
+    """`1 picture`, `1,200 pictures`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+# The sheet
+
+
+class Row(NamedTuple):
+    """One line of the sheet: what it tells, and HTML for each approach."""
+
+    title: str
+    note: str
+    cells: Sequence[str]
+
+
+def sheet(label: str, columns: Mapping[str, str], parts: Mapping[str, Sequence[Row]]) -> str:
+    """A table with a column for each approach, in parts with a heading.
+
+    `columns` tells below each approach's name, as HTML, who answers for it. On a narrow screen the
+    rows are laid out as no table's are, so the roles are spelt out and each cell is named.
+    """
+    head = "".join(
+        f'<th scope="col" role="columnheader" class="{name}">{cards.TITLES[name]}{who}</th>'
+        for name, who in columns.items()
+    )
+    body = "".join(
+        f'<tr role="row" class="part"><th scope="rowgroup" role="rowheader" '
+        f'colspan="{len(columns) + 1}">{escape(title)}</th></tr>'
+        + "".join(_row(row, columns) for row in rows)
+        for title, rows in parts.items()
+    )
+    return (
+        f'<table class="sheet" role="table" aria-label="{escape(label)}"><thead role="rowgroup">'
+        f'<tr role="row"><td role="cell"></td>{head}</tr></thead>'
+        f'<tbody role="rowgroup">{body}</tbody></table>'
+    )
+
+
+def _row(row: Row, columns: Mapping[str, str]) -> str:
+    note = f"<small>{escape(row.note)}</small>" if row.note else ""
+    cells = "".join(
+        f'<td role="cell" class="{name}" data-who="{cards.TITLES[name]}">{cell}</td>'
+        for name, cell in zip(columns, row.cells, strict=True)
+    )
+    title = f'<th scope="row" role="rowheader">{escape(row.title)}{note}</th>'
+    return f'<tr role="row">{title}{cells}</tr>'
+
+
+def _cell(value: str, *notes: str) -> str:
+    small = "".join(f"<small>{escape(note)}</small>" for note in notes if note)
+    return f"<b>{escape(value)}</b>{small}"
+
+
+def who(model: str, stand_in: bool) -> str:
+    """Which network answers, and whether for another one."""
+    notice = "<small class=notice>stands in for VGG16</small>" if stand_in else ""
+    return f"<small>{escape(model)}</small>{notice}"
+
+
+def making(facts: Sequence[Facts], timings: Mapping[str, Timing]) -> list[Row]:
+    """What the networks took to make, how big and how fast they are."""
+    return [
+        Row("Learnt from", "", [_cell(f"{f.images:,} images", f.learnt_from) for f in facts]),
+        Row("Training took", "", [_training(f) for f in facts]),
+        Row(
+            "Parameters",
+            "the numbers that training sets",
+            [_cell(cards.count(f.parameters), _learnt(f)) for f in facts],
+        ),
+        Row(
+            "On disk",
+            "",
+            [
+                _cell(megabytes(f.bytes), f"VGG16: {megabytes(VGG16_BYTES)}" if f.stand_in else "")
+                for f in facts
+            ],
+        ),
+        Row(
+            "One picture takes",
+            "on this machine",
+            [_speed(timings.get(f.approach)) for f in facts],
+        ),
+    ]
+
+
+def _training(facts: Facts) -> str:
+    """The time that was measured, else what the paper says."""
+    paper = f"{VGG16_TRAINING}, says its paper"
+    if facts.seconds is not None:
+        before = f"after VGG16’s {paper}" if facts.learnt < facts.parameters else ""
+        return _cell(duration(facts.seconds), facts.trained, before)
+    if facts.stand_in:
+        return _cell("not published", f"VGG16: {paper}")
+    return _cell(facts.trained, "says its paper")
+
+
+def _learnt(facts: Facts) -> str:
+    if facts.learnt < facts.parameters:
+        return f"{facts.learnt:,} of them learnt here"
+    return f"VGG16: {cards.count(vgg16.PARAMETERS)}" if facts.stand_in else ""
+
+
+def _speed(timing: Timing | None) -> str:
+    if timing is None:
+        return f"<small>{UNTIMED}</small>"
+    median, fastest, slowest = (f"{each:.{each < 10:d}f}" for each in timing)
+    return _cell(f"{median} ms", f"{fastest} to {slowest} ms")
+
+
+def answering(answers: Mapping[str, Figures], measured_with: Mapping[str, str]) -> list[Row]:
+    """How the approaches answered the dog question; `measured_with` notes another network."""
+    each = list(answers.items())
+    return [
+        Row(
+            "Right answers",
+            "below: the 95 % interval",
+            [_accuracy(figures, measured_with.get(name, "")) for name, figures in each],
+        ),
+        Row("Dogs found", "", [_cell(share(f.get("recall"))) for _, f in each]),
+        Row("Others taken for dogs", "", [_cell(share(_mistaken(f))) for _, f in each]),
+        Row(
+            "Dogs above others",
+            "how often a dog gets the higher probability of two pictures (ROC AUC)",
+            [_cell(NOTHING if f.get("auc") is None else f"{f['auc']:.3f}") for _, f in each],
+        ),
+    ]
+
+
+def _mistaken(figures: Figures) -> float | None:
+    kept = figures.get("specificity")
+    return None if kept is None else 1 - kept
+
+
+def _accuracy(figures: Figures, note: str) -> str:
+    """The share of right answers, and where the true one lies, as text and drawn."""
+    low, high = 100 * figures["low"], 100 * figures["high"]
+    return (
+        _cell(share(figures["accuracy"]), _interval(figures))
+        + f'<i class="interval" aria-hidden="true"><i style="left:{low:.2f}%;'
+        f'width:{high - low:.2f}%"></i></i>' + (f"<small>{escape(note)}</small>" if note else "")
+    )
+
+
+def task_row(own: Mapping[str, Figures | None]) -> Row:
+    """How each did what it was made for; None where nothing was measured."""
+    cells = [_own(name, figures) for name, figures in own.items()]
+    return Row("Right answers", "below: the 95 % interval", cells)
+
+
+def _own(name: str, figures: Figures | None) -> str:
+    if figures is None:
+        return _cell(NOTHING, TASKS[name])
+    first = figures["top1"] if "top1" in figures else figures["accuracy"]
+    within = f"{share(figures['top5'])} among the first five" if "top5" in figures else ""
+    of = f"of {counted(figures['n'], 'picture')}"
+    return _cell(share(first), _interval(figures), f"{TASKS[name]}, {of}", within)
+
+
+def _interval(figures: Figures) -> str:
+    return f"{100 * figures['low']:.1f} to {100 * figures['high']:.1f} %"
+
+
+# What it comes to
+
+
+def summary(answers: Mapping[str, Figures], dogs: int) -> str:
+    """Who answers how well, how far that can be told, and what it is worth, in plain words."""
+    total = judged(next(iter(answers.values())))
+    ranked = sorted(answers.items(), key=lambda entry: entry[1]["accuracy"])
+    asked = f"<i>Is there a dog?</i> Asked of {counted(total, 'picture')}, {dogs:,} with a dog."
+    worth = unbroken(f"{_apart(ranked)} {_worth(answers, total, dogs)}")
+    return f"<p>{asked}</p>{_ranks(ranked)}<p>{worth}</p>"
+
+
+def _ranks(ranked: Sequence[tuple[str, Figures]]) -> str:
+    """From the least accurate to the most; called so only where no two are equal."""
+    distinct = len({figures["accuracy"] for _, figures in ranked}) == len(RANKS)
+    called = RANKS if distinct else ("",) * len(ranked)
+    steps = "".join(
+        f'<li class="{name}"><small>{rank}</small><span>{cards.TITLES[name]}</span>'
+        f"<b>{share(figures['accuracy'])}</b></li>"
+        for rank, (name, figures) in zip(called, ranked, strict=True)
+    )
+    return f'<ol class="ranks" aria-label="Right answers">{steps}</ol>'
+
+
+def _apart(ranked: Sequence[tuple[str, Figures]]) -> str:
+    """Which neighbours' intervals overlap."""
+    close = [
+        f"{cards.TITLES[one]} and {cards.TITLES[other]}"
+        for (one, worse), (other, better) in pairwise(ranked)
+        if better["low"] <= worse["high"]
+    ]
+    if not close:
+        return "No two of the 95 % intervals overlap, so the order is hardly an accident."
+    return (
+        f"The 95 % intervals of {', and of '.join(close)} overlap: only more pictures could tell "
+        "for sure which is better."
+    )
+
+
+def _worth(answers: Mapping[str, Figures], total: int, dogs: int) -> str:
+    """What accuracy hides, where most pictures are of one kind; which figures can't be had."""
+    if dogs == 0:
+        return "There is no dog among them, so <i>dogs found</i> and the ROC AUC can’t be had."
+    if dogs == total:
+        return (
+            "There is a dog in each of them, so <i>others taken for dogs</i> and the ROC AUC can’t "
+            "be had."
+        )
+    always, most = ("no", total - dogs) if 2 * dogs < total else ("yes", dogs)
+    found = ", ".join(
+        f"{cards.TITLES[name]} finds {share(figures['recall'])}"
+        for name, figures in answers.items()
+    )
+    return (
+        f"For scale: who always says <i>{always}</i> is right on {share(most / total)}. Of the "
+        f"dogs alone, {found}."
+    )
+
+
+def comes_to(title: str, measured: dict[str, Any]) -> str:
+    """A panel that says what was measured, in plain words, and what could not be used."""
+    answers = dog_answers(measured)
+    if answers:
+        text = summary(answers, measured["dogs"])
+    else:
+        text = (
+            f"<p>{counted(measured['n'], 'picture')}, and no label tells whether there is a dog in "
+            "any, so the common question can’t be measured, only each approach’s own task.</p>"
+        )
+    return (
+        f'<section class="panel comes-to"><h3>{escape(title)}</h3>{text}{unusable(measured)}'
+        "</section>"
+    )
+
+
+MET = (
+    "What was trained on ImageNet, the pre-trained network and the features below the transfer "
+    "head, may have met some of these photos then; the scratch network and the head have not."
+)
+
+
+def source(measured: dict[str, Any]) -> str:
+    """How and where a report's figures were measured, and what may flatter some of them."""
+    return (
+        f'<p class="offer">Measured on {escape(machine(measured["environment"]))} with '
+        f"<code>{escape(measured['command'])}</code>. {MET}</p>"
+    )
+
+
+def own_sheet(measured: dict[str, Any]) -> str:
+    """The sheet of a visitor's own pictures."""
+    columns = {
+        name: who(entry["model"], entry["stand_in"])
+        for name, entry in measured["approaches"].items()
+    }
+    answers = dog_answers(measured)
+    parts = {"Is there a dog?": answering(answers, {})} if answers else {}
+    own = own_tasks(measured)
+    return sheet("Your pictures", columns, {**parts, "What it was made for": [task_row(own)]})
+
+
+# Pictures to press
+
+
+def tile(dispute: Disputed, image: Image.Image) -> str:
+    """A picture as a button."""
+    alt = ", ".join(filter(None, (known(dispute.label), dispute.name)))
+    return (
+        f'<button type="button" class="sample" data-press="{dispute.number}">'
+        f'<img src="{to_png_data_uri(image, TILE)}" alt="{escape(alt)}"></button>'
+    )
+
+
+def known(label: Label) -> str:
+    """What is known to be in a picture: `ship`, `Chihuahua`, `not a dog`; empty if nothing is."""
+    if label.imagenet is not None:
+        return labels.imagenet()[label.imagenet].title
+    if label.cifar10 is not None:
+        return labels.CIFAR10[label.cifar10]
+    return {True: "a dog", False: "not a dog", None: ""}[label.dog]
+
+
+def group(name: str, right: bool | None, tiles: Sequence[str]) -> str:
+    """The pictures on which an approach stands alone."""
+    how = {True: "alone is right", False: "alone is wrong", None: "says what no other says"}
+    return (
+        f'<h4 class="{name}"><i aria-hidden="true"></i>{cards.TITLES[name]} {how[right]}: '
+        f"{counted(len(tiles), 'picture')}</h4><div>{''.join(tiles)}</div>"
+    )
+
+
+def disagreements(groups: str, count: int, told: int, n: int) -> str:
+    """All groups, with how many disagreements there are."""
+    if not count:
+        return cards.panel("They agree", f"On all of the {counted(n, 'picture')} they agree.")
+    more = f" The {told} with the widest gap are shown." if told < count else ""
+    text = (
+        f"On {count:,} of {counted(n, 'picture')} they disagree whether there is a dog.{more} "
+        "Press one to see it large, with what each says."
+    )
+    return (
+        f'<p class="offer">{text}</p><div class="samples disputed" data-group="disputed">{groups}'
+        "</div>"
+    )
+
+
+NOTHING_ENLARGED = cards.panel("One picture", "Press a picture to see what each network says.")
+
+
+def enlarged(item: Item, image: Image.Image, verdicts: Sequence[Verdict]) -> str:
+    """A picture, large, with what each network says: a dog or not, and its most probable class."""
+    title = known(item.label) or "No label tells"
+    small = " pixelated" if max(image.size) < TILE else ""
+    address = to_png_data_uri(image, LARGE)
+    said = "".join(_said(verdict, item.label.dog) for verdict in verdicts)
+    return f"""
+<section class="panel enlarged">
+  <h3>{escape(title[0].upper() + title[1:])}</h3>
+  <p>{escape(item.name)}, {image.width} × {image.height} pixels</p>
+  <img class="whole{small}" src="{address}" alt="{escape(f"{title}, {item.name}, enlarged")}">
+  <h4>Is there a dog in it?</h4>
+  <ul class="opinions">{said}</ul>
+</section>"""
+
+
+def _said(verdict: Verdict, is_dog: bool | None) -> str:
+    yes = verdict.dog >= 0.5
+    marks = {True: "✓ right", False: "✗ wrong"}
+    mark = "" if is_dog is None else f"<em>{marks[yes == is_dog]}</em>"
+    winner = verdict.classes[0]
+    sees = "" if verdict.approach == "transfer" else f"takes it for: {winner.label}; "
+    calibrated = (
+        f", calibrated {cards.percent(verdict.dog_calibrated)}"
+        if verdict.dog_calibrated is not None
+        else ""
+    )
+    sign = f"<small>{cards.UNFAMILIAR}</small>" if verdict.unfamiliar else ""
+    return (
+        f'<li class="{verdict.approach}"><b>{cards.TITLES[verdict.approach]} says '
+        f"{'yes' if yes else 'no'}</b>{mark}"
+        f"<small>{escape(f'{sees}dog {cards.percent(verdict.dog)}{calibrated}')}</small>{sign}"
+        f'<i class="track"><i style="width:{100 * verdict.dog:.2f}%"></i></i></li>'
+    )
+
+
+# A test of one's own
+
+
+def waiting(name: str, count: int) -> str:
+    """What stands while another test goes on."""
+    return cards.panel(name, f"{counted(count, 'picture')}: it begins as soon as its turn comes.")
+
+
+def progress(name: str, status: Status, seconds: float) -> str:
+    """How far the test is, and how long it may take; `seconds` have passed."""
+    done, total = status.done, status.total or 0
+    if done:
+        left = duration(seconds / done * (total - done))
+        text = f"{done:,} of {counted(total, 'picture')}, about {left} left"
+    else:
+        text = "The networks look at the first pictures."
+    part = 100 * done / max(1, total)
+    return (
+        f'<section class="panel scratch"><h3>{escape(name)}</h3><div role="progressbar" '
+        f'aria-label="Pictures that were looked at" aria-valuenow="{part:.0f}" aria-valuemin="0" '
+        f'aria-valuemax="100"><i class="track"><i style="width:{part:.1f}%"></i></i></div>'
+        f"<p>{text}</p></section>"
+    )
+
+
+def unusable(measured: dict[str, Any]) -> str:
+    """The files that could not be used, and why."""
+    count, told = measured["unusable_count"], measured["unusable"]
+    if not count:
+        return ""
+    rows = "".join(f"<li>{escape(bad['reason'])}</li>" for bad in told)
+    more = f"<li>and {count - len(told):,} more</li>" if count > len(told) else ""
+    return (
+        f'<details class="unusable"><summary>{counted(count, "file")} could not be used'
+        f"</summary><ul>{rows}{more}</ul></details>"
+    )
+
+
+# What it doesn't know
+
+GROUPS = {
+    "cifar10": "CIFAR-10 test images, such as it learnt from",
+    "ten_kinds": "photos of its ten kinds",
+    "unclear": "photos of what is near these, such as wolves and buses",
+    "other": "photos of other things",
+}
+SCORES = {
+    "energy": "the energy of all ten results",
+    "maximum_logit": "the greatest of the ten results",
+    "maximum_probability": "the greatest probability",
+}
+
+
+def unfamiliar(report: dict[str, Any]) -> str:
+    """How well the scratch network tells that a picture is unlike all it was trained on."""
+    groups, areas = report["groups"], report["auroc"]
+    bars = "".join(
+        _flagged(groups[name], text) for name, text in GROUPS.items() if groups[name]["n"]
+    )
+    scores = "; ".join(
+        f"{text}{', the sign’s own measure' if name == report['score'] else ''}: {areas[name]:.3f}"
+        for name, text in SCORES.items()
+        if areas[name] is not None
+    )
+    accepted = unbroken(f"{100 * report['accepted']:.0f} %")
+    return (
+        '<section class="panel scratch doubts"><h3>Does the scratch network know what it doesn’t '
+        "know?</h3><p>Asked about anything, it answers with one of its ten kinds. If a picture is "
+        "unlike all it was trained on, its card says so. The sign is set so that it accepts "
+        f"{accepted} of the images that were kept apart in training. It comes up for:</p>"
+        f'<div class="bars">{bars}</div><p>Shown a test image and a photo of something else, how '
+        f"often does the test image look the more familiar (ROC AUC; 0.5 is guessing)? By {scores}."
+        "</p></section>"
+    )
+
+
+def _flagged(group: dict[str, Any], text: str) -> str:
+    title = f"{group['n']:,} {text}"
+    return (
+        f'<div class="bar"><span>{escape(title)}</span><span>{share(group["flagged"])}</span>'
+        f'<i class="track"><i style="width:{100 * group["flagged"]:.2f}%"></i></i></div>'
+    )

@@ -1,0 +1,126 @@
+"""The last tab: the three approaches side by side, in figures that anyone can measure again."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from imgrec.approaches import scratch, transfer
+from imgrec.data import labelled_images
+from imgrec.errors import ImgrecError
+from imgrec.evaluation import comparison, reports
+from imgrec.evaluation.comparison import Timing
+from imgrec.images.decode import open_image
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.data.tab import PREDICTING, QUIET
+from imgrec.ui.examples import example_files
+from imgrec.ui.results import html, reliability_diagram
+from imgrec.ui.results.custom_test_set import build_own
+from imgrec.ui.results.disagreements import build_disputed, tiles
+
+Timings = dict[str, Timing]
+
+BELIEF = """
+### How far can they be believed?
+
+A network doesn’t only answer, it says how sure it is. It can be believed if, of all pictures of
+which it says 90 %, it is right on nine in ten. Each diagram shows for whole groups of answers what
+the network says, and how many of them are right. On the dashed line it means what it says; below
+it, it is surer than it should be; above it, it could be surer.
+
+*Calibrating* mends that: what the network computes just before its answer is divided by one number,
+its *temperature*, which is found on pictures that it did not learn from. How sure it is changes;
+what it takes for most probable does not.
+"""
+
+
+def all_results() -> dict[str, Any]:
+    """The measured comparison of the three approaches, as the page shows it.
+
+    Returns `{"approaches": [{"approach", "model", "stand_in", "images", "seconds", "parameters",
+    "bytes", ...}], "cifar10", "imagenet", "dogs", "sample", "unfamiliar"}`: what each took to make
+    and how big it is, then the reports of `scripts/evaluate.py`, each with the hash of the data,
+    the command and the machine.
+    """
+    return {
+        "approaches": [asdict(each) for each in comparison.facts()],
+        **{name: reports.measured(name) for name in reports.MEASURED},
+    }
+
+
+def build_results(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
+    """Lays the tab out; a picture can be sent to `shared`, the picture of the first tab."""
+    timings: gr.State = gr.State({})
+    with gr.Tabs():
+        with gr.Tab("Table", render_children=True):
+            words, table = gr.HTML(), gr.HTML()
+            with gr.Row():
+                measure = gr.Button("Measure the time here", min_width=260, scale=0)
+            note, origin = gr.HTML(), gr.HTML()
+        with gr.Tab("How sure", render_children=True):
+            gr.Markdown(BELIEF)
+            diagrams, unfamiliar = gr.HTML(), gr.HTML()
+        with gr.Tab("Disputed", render_children=True):
+            source, chosen = gr.State(), [gr.State(scratch.DEFAULT), gr.State(transfer.DEFAULT)]
+            disputed, large = build_disputed(
+                tabs, shared, lambda _: labelled_images.of_sample(), source, chosen
+            )
+        with gr.Tab("Your test", render_children=True):
+            build_own(page, tab, tabs, shared)
+    tab.select(show, timings, [words, table, origin, diagrams, unfamiliar], **QUIET).then(
+        show_disputed, None, [disputed, large], **QUIET
+    )
+    measure.click(time_here, None, [timings, table, note], **{**PREDICTING, "trigger_mode": "once"})
+    gr.api(all_results, api_name="results")
+
+
+def show(timings: Timings) -> list[str]:
+    """What it comes to, the sheet, how it was measured, the diagrams, the unfamiliar."""
+    dogs, cifar10 = reports.measured("dogs"), reports.measured("cifar10")
+    return [
+        html.comes_to("Somewhat, more, most accurate", dogs),
+        sheet(dogs, timings),
+        html.source(dogs),
+        reliability_diagram.diagrams(cifar10, comparison.dog_answers(dogs)),
+        html.unfamiliar(reports.measured("unfamiliar")),
+    ]
+
+
+def sheet(dogs: dict[str, Any], timings: Timings) -> str:
+    """What the approaches took to make, how fast they are, and how well they answer."""
+    facts = comparison.facts()
+    other = {
+        each.approach: f"measured with {dogs['approaches'][each.approach]['model']}"
+        for each in facts
+        if dogs["approaches"][each.approach]["model"] != each.model
+    }
+    columns = {each.approach: html.who(each.model, each.stand_in) for each in facts}
+    question = f"Is there a dog? {dogs['n']:,} photos, {dogs['dogs']:,} of them with a dog"
+    parts = {
+        "What it takes": html.making(facts, timings),
+        question: html.answering(comparison.dog_answers(dogs), other),
+        "What it was made for": [html.task_row(comparison.reported_tasks())],
+    }
+    return html.sheet("The three approaches side by side", columns, parts)
+
+
+def time_here() -> Iterator[tuple[Any, ...]]:
+    """The timings, the sheet with them, and how they were measured."""
+    yield gr.skip(), gr.skip(), f'<p class="offer">Measuring: {comparison.ROUNDS} rounds …</p>'
+    try:
+        found = comparison.timed(open_image(example_files()[0]))
+    except ImgrecError as error:
+        yield gr.skip(), gr.skip(), cards.failed(error)
+        return
+    note = (
+        f"The median of {comparison.ROUNDS} rounds with the first example, in which the three took "
+        "turns; below it the fastest and the slowest."
+    )
+    yield found, sheet(reports.measured("dogs"), found), f'<p class="offer">{note}</p>'
+
+
+def show_disputed() -> tuple[str, str]:
+    """The sample's pictures on which the approaches disagree, and what stands beside them."""
+    measured = reports.measured("sample")
+    return tiles(labelled_images.of_sample(), measured), html.NOTHING_ENLARGED

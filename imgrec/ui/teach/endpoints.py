@@ -1,0 +1,200 @@
+"""Teaching by program: what the tab does, as endpoints."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from imgrec.errors import TeachError
+from imgrec.teaching import classifier, export, project_file
+from imgrec.teaching import project as teaching
+from imgrec.teaching.classifier import Judged, TaughtHead
+from imgrec.teaching.project import Project, Settings, projects
+from imgrec.ui.components.errors import reported
+from imgrec.ui.components.picture import Source, opened
+from imgrec.ui.components.uploaded_files import uploaded_file
+from imgrec.ui.teach import sessions, uploads
+from imgrec.ui.teach.predict import head_of
+
+File = dict[str, Any] | None  # as gradio describes what was uploaded
+LISTENING: dict[str, Any] = {"preprocess": False, "concurrency_limit": None}
+
+
+@reported
+def teach_new() -> dict[str, Any]:
+    """Begins a project of one's own pictures: `{"token"}`, which the other endpoints want.
+
+    Whoever has the token has the project. It is deleted some hours after it was last used.
+    """
+    return {"token": projects.create()}
+
+
+@reported
+def teach_add(token: str, class_name: str, file: File) -> dict[str, Any]:
+    """Adds a picture, or a zip of pictures, to a class, which is made if there is none.
+
+    With an empty `class_name` a zip's folders name the classes. Returns `{"classes": {name:
+    {"pictures", "added", "duplicates", "elsewhere", "refused"}}}`: how many pictures each class has
+    now, and the names of those that were added, were there already, are in another class too
+    (`[name, class]`), or could not be used (`[name, reason]`).
+    """
+    project = projects.get(token)
+    upload = _uploaded(file)
+    key = 0
+    if class_name:
+        named = teaching.class_name(class_name)
+        if named not in project.class_names:
+            project.add_class(named)
+        key = project.classes[project.class_names.index(named)].key
+    found = uploads.put(project, [upload], key)
+    told = {
+        name: {
+            "added": [picture.name for picture in each.added],
+            "duplicates": [known for known, _ in each.duplicates],
+            "elsewhere": [list(pair) for pair in each.elsewhere],
+            "refused": [list(pair) for pair in each.refused],
+        }
+        for name, each in found.items()
+    }
+    counts = {each.name: len(each.pictures) for each in project.classes}
+    return {
+        "classes": {
+            name: {"pictures": count, **told.get(name, {})} for name, count in counts.items()
+        }
+    }
+
+
+def _uploaded(file: File) -> tuple[str, str]:
+    """The file's name and place. Raises TeachError or UploadError."""
+    if not file:
+        raise TeachError("There is no file; send a picture, or a zip of pictures.")
+    path = uploaded_file(file)
+    return file.get("orig_name") or path.name, str(path)
+
+
+@reported
+def teach_train(token: str, augment: bool = False) -> dict[str, Any]:
+    """Teaches the project's classes; `augment`: from mirrored and cropped copies too.
+
+    Returns `{"classes", "pictures", "accuracy", "low", "high", "in_words", "caution", "recall",
+    "confusion", "wrong", "unsure", "folds", "repeats", "turned_away", "seconds", "problems"}`. All
+    of it was measured on pictures that the judging heads had not seen; `caution` says in a sentence
+    what may flatter it, if anything does; `low` to `high` is the accuracy's 95 %
+    interval, `turned_away` the share of its own pictures that it calls none of these.
+    """
+    project = projects.get(token)
+    project.configure(Settings(augment, project.settings.seed))
+    found = teaching.problems(project)
+    for problem in found:
+        if problem.blocks:
+            raise TeachError(problem.sentence)
+    project.extract()
+    head = classifier.teach_project(project)
+    return {**figures(project, head), "problems": [problem.sentence for problem in found]}
+
+
+def figures(project: Project, head: TaughtHead) -> dict[str, Any]:
+    """What was measured of a head, as the endpoint returns it."""
+    honest = head.honest
+    names = {picture.id: picture.name for each in project.classes for picture in each.pictures}
+
+    def judged(each: Judged) -> dict[str, Any]:
+        right, guessed = (head.class_names[place] for place in (each.right, each.guessed))
+        name = names.get(each.picture, "")  # it may have been removed meanwhile
+        return {"file": name, "class": right, "guessed": guessed, "probability": each.probability}
+
+    return {
+        "classes": list(head.class_names),
+        "pictures": honest.pictures,
+        "accuracy": honest.accuracy,
+        "low": honest.low,
+        "high": honest.high,
+        "in_words": honest.in_words,
+        "caution": honest.caution,
+        "recall": dict(zip(head.class_names, honest.recall, strict=True)),
+        "confusion": [list(row) for row in honest.confusion],
+        "wrong": [judged(each) for each in honest.wrong],
+        "unsure": [judged(each) for each in honest.unsure],
+        "folds": honest.folds,
+        "repeats": honest.repeats,
+        "turned_away": head.turned_away,
+        "seconds": round(head.seconds, 3),
+    }
+
+
+@reported
+def teach_ask(token: str, source: Source) -> dict[str, Any]:
+    """What the taught classes say of a picture.
+
+    Returns `{"file", "classes": [{"label", "probability"}], "none_of_these", "similarity",
+    "milliseconds"}`: all classes, most probable first, calibrated; `none_of_these` where the
+    picture is unlike all that was taught.
+    """
+    head = head_of(token)
+    if source is None:
+        raise TeachError("There is no picture; send one.")
+    image, name = opened(source)
+    return {"file": name, **classifier.answer_picture(head, image).as_json()}
+
+
+@reported
+def teach_save(
+    token: str,
+    form: str = "project",
+    request: gr.Request = None,  # type: ignore[assignment]
+) -> tuple[dict[str, Any], str]:
+    """The project as a zip, or the taught network for other programs.
+
+    `form` is project, keras, tflite or saved_model. Returns `{"file", "bytes"}`, then the file.
+    `/teach_open` opens a project's zip again.
+    """
+    project = sessions.project_of(token, request)
+    if form == "project":
+        made = project_file.packed(project, project.folder / sessions.PROJECT_FILE)
+    elif form in export.KINDS:
+        made = export.offered(form, project)
+    else:
+        forms = ", ".join(("project", *export.KINDS))
+        raise TeachError(f"There is no such form; choose one of {forms}.")
+    file = sessions.offered(made, token)
+    return {"file": Path(file).name, "bytes": Path(file).stat().st_size}, file
+
+
+@reported
+def teach_open(file: File) -> dict[str, Any]:
+    """Opens a project's zip: `{"token", "classes": {name: pictures}, "taught", "notes"}`.
+
+    `notes` are sentences about what could not be used.
+    """
+    _, path = _uploaded(file)
+    notes: list[str] = []
+    project = project_file.opened(Path(path), notes.append)
+    return {
+        "token": sessions.kept(project),
+        "classes": {each.name: len(each.pictures) for each in project.classes},
+        "taught": project.head is not None,
+        "notes": notes,
+    }
+
+
+def offer_endpoints() -> None:
+    """Offers them to programs; nothing of it is seen on the page."""
+    gr.api(teach_new)
+    gr.api(teach_train, concurrency_limit=None)
+    token = gr.Textbox(label="Token", visible=False)
+    name = gr.Textbox(label="Class", visible=False)
+    form = gr.Textbox("project", label="Form", visible=False)
+    file, answer = gr.File(label="File", visible=False), gr.JSON(visible=False)
+    picture, made = gr.Image(label="Picture", visible=False), gr.File(visible=False)
+    button = gr.Button(visible=False)
+    button.click(teach_add, [token, name, file], answer, api_name="teach_add", **LISTENING)
+    button.click(teach_save, [token, form], [answer, made], api_name="teach_save", **LISTENING)
+    button.click(teach_open, file, answer, api_name="teach_open", **LISTENING)
+    button.click(
+        teach_ask,
+        [token, picture],
+        answer,
+        preprocess=False,
+        api_name="teach_ask",
+        concurrency_id="predict",
+    )

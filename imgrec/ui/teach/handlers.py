@@ -1,0 +1,295 @@
+"""What visitors do to their project on the page, and what the page shows of it afterwards."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec.background_job import Report, Work
+from imgrec.errors import ImgrecError, TeachError
+from imgrec.teaching import classifier, project_file
+from imgrec.teaching.project import (
+    FEWEST_CLASSES,
+    MOST_PICTURES,
+    Added,
+    Project,
+    Settings,
+    TaughtClass,
+    add_built_in,
+    problems,
+    projects,
+    shown_name,
+)
+from imgrec.ui.components.html_buttons import pressed
+from imgrec.ui.components.upload_zone import Upload, into, uploaded
+from imgrec.ui.teach import html, sessions, uploads
+
+EXAMPLES = {"easy": ("dog", "ship", "truck"), "hard": ("cat", "dog")}  # built-in classes
+
+
+class View(NamedTuple):
+    """The parts that show the project; `view` fills them."""
+
+    token: gr.BrowserState
+    chosen: gr.State  # the chosen class's key
+    classes: gr.HTML
+    head: gr.HTML
+    told: gr.HTML
+    tiles: gr.HTML
+    state: gr.HTML
+    augment: gr.Checkbox
+    teach: gr.Button
+    honest: gr.HTML
+    report: gr.HTML
+    answer: gr.HTML
+    keep: gr.Button
+    export: gr.Row
+
+
+class Going(NamedTuple):
+    """The parts that show what goes on."""
+
+    progress: gr.HTML
+    stop: gr.Button
+
+
+QUIET_NOW = ["", gr.Button(visible=False)]
+
+
+def view(
+    token: str, chosen: int, told: str = "", *, removing: bool = False, new: bool = False
+) -> list[Any]:
+    """All parts of a View as the project is now; `chosen` is a class's key, or the first is shown.
+
+    `removing` asks whether the chosen class should go, `new` lets its name be written.
+    """
+    try:
+        project = projects.get(token) if token else None
+    except TeachError as error:
+        token, project, told = "", None, told or html.said(str(error), wrong=True)
+    each = _class(project, chosen)
+    head = project.head if project else None
+    return [
+        token or "",
+        each.key if each else 0,
+        html.classes(project, each.key if each else 0),
+        html.chosen_class(each, removing, new),
+        told,
+        html.tiles(project, each),
+        html.state(project),
+        project.settings.augment if project else False,
+        teach_button(project),
+        html.honest(head),
+        html.report(project),
+        gr.skip() if head else html.before_asking(project),
+        gr.Button("Download the project", interactive=bool(project and project.count)),
+        gr.Row(visible=head is not None),
+    ]
+
+
+def teach_button(project: Project | None) -> gr.Button:
+    """The button; it can be pressed where nothing keeps the project from being taught."""
+    able = project is not None and not any(each.blocks for each in problems(project))
+    label = "Teach it again" if project and (project.head or project.stale) else "Teach it"
+    return gr.Button(label, variant="primary", size="lg", interactive=able)
+
+
+def _new_class(project: Project, name: str = "") -> TaughtClass:
+    index = project.add_class(name)
+    return project.classes[index]
+
+
+def _class(project: Project | None, key: int) -> TaughtClass | None:
+    """The class of that key, or the first; None where there is none."""
+    classes = project.classes if project else ()
+    return next((each for each in classes if each.key == key), classes[0] if classes else None)
+
+
+def look(token: str, chosen: int, request: gr.Request) -> list[Any]:
+    """What there is, for example after a reload."""
+    with contextlib.suppress(TeachError):  # `view` tells that it is gone
+        if token:
+            sessions.project_of(token, request)
+    return view(token, chosen)
+
+
+def look_again(token: str, chosen: int) -> list[Any]:
+    """What there is after a work, while which another class may be chosen; what was told stays."""
+    shown = view(token, chosen)
+    place = View._fields.index("told")
+    return [*shown[:place], shown[place] or gr.skip(), *shown[place + 1 :]]
+
+
+# Classes and single pictures
+
+
+def press(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> list[Any]:
+    """Does what the pressed button says: an action, and what it is done to after a colon."""
+    try:
+        action, _, value = pressed(event).partition(":")
+        if action in ("choose", "remove", "keep"):
+            key = _key(value) if value else chosen
+            return view(token, key, removing=action == "remove")
+        token, project = _project(token, request)
+        return _pressed(token, project, chosen, action, value)
+    except ImgrecError as error:
+        return view(token, chosen, html.said(str(error), wrong=True))
+
+
+def _pressed(token: str, project: Project, chosen: int, action: str, value: str) -> list[Any]:
+    """The view after an action that changes the project. Raises TeachError."""
+    match action:
+        case "example":
+            for name in EXAMPLES.get(value, ()):
+                add_built_in(project, project.add_class(name), name)
+            return view(token, 0)
+        case "begin":
+            for _ in range(FEWEST_CLASSES):
+                project.add_class()
+            return view(token, 0, new=True)
+        case "add":
+            return view(token, _new_class(project).key, new=True)
+        case "removed":
+            project.remove_class(uploads.index_of(project, _key(value)))
+            return view(token, 0)
+        case "picture":
+            project.remove(uploads.index_of(project, chosen), value)
+            return view(token, chosen)
+        case "built-in":
+            each = _class(project, chosen) or _new_class(project, value)
+            added = add_built_in(project, uploads.index_of(project, each.key), value)
+            return view(token, each.key, html.told({each.name: added}))
+    raise TeachError("There is no such button here; press one of the page.")
+
+
+def rename(token: str, event: gr.EventData, request: gr.Request) -> str:
+    """Gives a class the name that was written in its field; what is to be said, if anything."""
+    data = event._data if isinstance(event._data, dict) else {}
+    try:
+        project = sessions.project_of(token, request)
+        project.rename(uploads.index_of(project, _key(data.get("key"))), data.get("value", ""))
+    except ImgrecError as error:
+        return html.said(str(error), wrong=True)
+    return ""
+
+
+def _key(text: Any) -> int:
+    """A class's key from a button. Raises TeachError if it is none."""
+    if not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10):
+        raise TeachError("There is no such class any more; choose another one.")
+    return int(text)
+
+
+def _project(token: str, request: gr.Request) -> tuple[str, Project]:
+    """The visitor's project, with its token; a new one if they have none. Raises TeachError."""
+    if token:
+        return token, sessions.project_of(token, request)
+    token = sessions.began(request)
+    return token, projects.get(token)
+
+
+# Files
+
+
+def take(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
+    """Adds what was uploaded, or opens a project in place of what is here.
+
+    Yields the token, and what is to be said: how far it is, then what became of the files.
+    """
+    try:
+        files = uploaded(event, MOST_PICTURES)
+        if uploads.is_project(files):
+            yield from _opening(token, files[0], request)
+            return
+        token, project = _project(token, request)
+        target = into(event)
+        yield from _adding(token, project, files, _key(target) if target else chosen, request)
+    except ImgrecError as error:
+        yield [token, html.said(str(error), wrong=True)]
+
+
+def _adding(
+    token: str, project: Project, files: list[Upload], key: int, request: gr.Request
+) -> Iterator[list[Any]]:
+    found: list[dict[str, Added]] = []
+
+    def work(report: Report, cancelled: Callable[[], bool]) -> None:
+        found.append(uploads.put(project, files, key, _counting(report), cancelled))
+
+    for status in sessions.followed(work, request):
+        yield [token, html.progress("Taking the pictures in", status)]
+    yield [token, html.told(found[0])]
+
+
+def _opening(token: str, file: Upload, request: gr.Request) -> Iterator[list[Any]]:
+    name, path = file
+    opened: list[Project] = []
+    notes: list[str] = []
+
+    def work(report: Report, cancelled: Callable[[], bool]) -> None:
+        opened.append(project_file.opened(Path(path), notes.append, _counting(report), cancelled))
+
+    for status in sessions.followed(work, request):
+        yield [token, html.progress("Opening the project", status)]
+    (project,) = opened
+    said = html.opened(shown_name(name), project, notes)
+    yield [sessions.began(request, project), said]
+
+
+def _counting(report: Report, what: str = "") -> Callable[[int, int], None]:
+    """What is told how many are done, and how many there are."""
+    return lambda done, total: report(what, done, total)
+
+
+# Teaching
+
+
+def see(token: str, request: gr.Request) -> Iterator[list[Any]]:
+    """Lets VGG16 look at the pictures that it has not seen, with progress."""
+    try:
+        project = sessions.project_of(token, request) if token else None
+        if project is None or not project.lacking():
+            yield [gr.skip(), gr.skip()]
+            return
+        for status in sessions.followed(_seeing(project), request):
+            yield [html.progress(status.what, status), gr.Button(visible=True)]
+        yield QUIET_NOW
+    except ImgrecError as error:
+        yield [html.said(str(error), wrong=True), gr.Button(visible=False)]
+
+
+def _seeing(project: Project) -> Work:
+    def work(report: Report, cancelled: Callable[[], bool]) -> None:
+        project.extract(_counting(report, "The network looks at the pictures"), cancelled)
+
+    return work
+
+
+def configure(token: str, chosen: int, augment: bool, request: gr.Request) -> list[Any]:
+    """Switches the altered copies on or off."""
+    try:
+        token, project = _project(token, request)
+        project.configure(Settings(augment, project.settings.seed))
+        return view(token, chosen)
+    except ImgrecError as error:
+        return view(token, chosen, html.said(str(error), wrong=True))
+
+
+def teach(token: str, version: int, request: gr.Request) -> Iterator[list[Any]]:
+    """Teaches it; yields the version, and what goes on."""
+    try:
+        project = sessions.project_of(token, request)
+        see_all = _seeing(project)
+
+        def work(report: Report, cancelled: Callable[[], bool]) -> None:
+            see_all(report, cancelled)
+            classifier.teach_project(project, _counting(report, "It learns"))
+
+        for status in sessions.followed(work, request):
+            going = html.progress(status.what or "It begins", status)
+            yield [version, going, gr.Button(visible=True)]
+        yield [version + 1, *QUIET_NOW]
+    except ImgrecError as error:
+        yield [version, html.said(str(error), wrong=True), gr.Button(visible=False)]

@@ -1,0 +1,394 @@
+"""The pieces of HTML of the tab where visitors teach their own classes.
+
+Everything that comes from outside this file is escaped here.
+"""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from imgrec.background_job import Status
+from imgrec.errors import ImgrecError
+from imgrec.teaching import project as teaching
+from imgrec.teaching.classifier import Honest, Judged, TaughtHead, TaughtVerdict
+from imgrec.teaching.project import Added, Project, TaughtClass
+from imgrec.ui.components import verdict_cards as cards
+
+STRIP = 5  # pictures of a class in the list of classes
+MOST_TILES = 120  # pictures of a class that are shown, the latest
+MOST_NAMED = 3  # files that a sentence lists
+MOST_BESIDE = 6  # classes whose table stands beside the pictures
+SURE = 0.9  # a right answer of at least this probability is not called unsure
+MOST_JUDGED = 9  # pictures that are shown as wrong, and as least sure
+
+# A button's `data-press` is an action, and what it is done to after a colon.
+WELCOME = """
+<section class="panel welcome">
+  <h4>Show it a few pictures of each thing</h4>
+  <p>Two kinds of things or more, ten pictures or more of each. It learns to tell them apart in a
+  moment, tells how far it is to be believed, and answers about new pictures or the webcam’s.</p>
+  <div class="choices">
+    <button type="button" class="first" data-press="begin">Begin with my own pictures</button>
+    <button type="button" data-press="example:easy">Try dogs, ships and trucks</button>
+    <button type="button" data-press="example:hard">Harder: cats and dogs</button>
+  </div>
+</section>"""
+NOTHING_TAUGHT = cards.panel(
+    "Nothing to ask yet", "Once it has been taught, show it a picture that it has never seen."
+)
+NO_PICTURE = cards.panel(
+    "What is it?", "Drop a picture that it has never seen, or start the webcam."
+)
+STALE = cards.panel(
+    "Teach it again", "The pictures have changed since it was taught; the answers wait for that."
+)
+COPIES = "Each picture mirrored, and cut closer in four ways. Slower; may help where there are few."
+BUILT_IN = (
+    '<details class="built-in"><summary>Add built-in pictures to this class</summary>'
+    "<p>Ten small ones of each kind, from CIFAR-10.</p><div class=choices>"
+    + "".join(
+        f'<button type="button" data-press="built-in:{name}">{name}</button>'
+        for name in teaching.BUILT_IN
+    )
+    + "</div></details>"
+)
+KEEP = '<h3 class="step-title keep-title">Keep it</h3>'
+KEEP_PROJECT = (
+    '<p class="offer">One zip with your pictures, the classes and what was learnt: drop it into '
+    "step 1, today or next year, and all is back. Photos keep in it what the camera wrote into "
+    "them, such as the place. Nobody else sees your pictures. Here the "
+    f"project goes {teaching.IDLE_SECONDS // 60} minutes after you leave the page, and what you "
+    "uploaded after about a day.</p>"
+)
+KEEP_EXPORT = (
+    '<p class="offer">The whole network for other programs, as soon as it is taught: it is '
+    "checked against the answers here, and comes with a short example that runs.</p>"
+)
+
+
+def step(number: int, title: str) -> str:
+    """The heading of a step."""
+    return f'<h3 class="step-title"><i>{number}</i>{escape(title)}</h3>'
+
+
+def pictures(number: int) -> str:
+    """A number of pictures in words."""
+    return "1 picture" if number == 1 else f"{number:,} pictures"
+
+
+# Classes
+
+
+def classes(project: Project | None, chosen: int) -> str:
+    """The list of classes, the one of the key `chosen` pressed; or how to begin."""
+    if project is None or not project.classes:
+        return WELCOME
+    rows = "".join(_class(project, each, each.key == chosen) for each in project.classes)
+    more = len(project.classes) < teaching.MOST_CLASSES
+    add = '<button type="button" class="add" data-press="add">+ Add a class</button>'
+    return f'<ul class="classes">{rows}</ul>{add if more else ""}'
+
+
+def _class(project: Project, each: TaughtClass, pressed: bool) -> str:
+    thumbnails = [_image(project, picture.id) for picture in each.pictures[-STRIP:]]
+    name = escape(each.name)
+    return (
+        f'<li data-into="{each.key}"><button type="button" data-press="choose:{each.key}" '
+        f'aria-pressed="{str(pressed).lower()}"><span class="name">{name}</span>'
+        f"<small>{pictures(len(each.pictures)) if each.pictures else 'no pictures yet'}</small>"
+        f'<span class="peek">{"".join(thumbnails)}</span></button></li>'
+    )
+
+
+def _image(project: Project, id: str) -> str:
+    """A picture's thumbnail, in a button with words; a gap if it was removed meanwhile."""
+    try:
+        source = project.thumbnail(id)
+    except ImgrecError:
+        return "<i></i>"
+    return f'<img src="{source}" alt="">'
+
+
+def chosen_class(each: TaughtClass | None, removing: bool, new: bool) -> str:
+    """The chosen class's name, which can be changed in place, and how to remove it.
+
+    `new` marks the field of a name that is yet to be written.
+    """
+    if each is None:
+        return ""
+    name, count = escape(each.name), len(each.pictures)
+    if removing:
+        what = f"{name} and its {pictures(count)}" if count else name
+        return f"""
+<div class="class-head removing"><p role="alert">Remove {what}?</p><div class="choices">
+  <button type="button" class="stop" data-focus data-press="removed:{each.key}">Remove it</button>
+  <button type="button" data-press="keep">Keep it</button>
+</div></div>"""
+    return f"""
+<div class="class-head"><label>Name of the class
+  <input type="text" value="{name}" data-rename="{each.key}"{" data-focus" if new else ""}
+    maxlength="{teaching.NAME_LENGTH}" autocomplete="off" spellcheck="false"></label>
+  <button type="button" data-press="remove:{each.key}">Remove</button>
+</div>"""
+
+
+def tiles(project: Project | None, each: TaughtClass | None) -> str:
+    """The chosen class's pictures, the latest first; a press removes one."""
+    if project is None or each is None or not each.pictures:
+        return ""
+    shown = each.pictures[: -MOST_TILES - 1 : -1]
+    made = "".join(
+        f'<li><button type="button" data-press="picture:{picture.id}" '
+        f'aria-label="Remove {escape(picture.name)}" title="Remove {escape(picture.name)}">'
+        f"{_image(project, picture.id)}</button></li>"
+        for picture in shown
+    )
+    hidden = len(each.pictures) - len(shown)
+    more = f" The latest {MOST_TILES} are shown." if hidden else ""
+    return (
+        f'<p class="offer">{pictures(len(each.pictures))} of {escape(each.name)}. '
+        f'Press one to remove it.{more}</p><ul class="thumbnails">{made}</ul>'
+    )
+
+
+def told(added: dict[str, Added]) -> str:
+    """What became of pictures that were given to classes, by the classes' names."""
+    sentences = [
+        f"{pictures(len(each.added))} added to {name}."
+        for name, each in added.items()
+        if each.added
+    ]
+    known = [name for each in added.values() for name, _ in each.duplicates]
+    if known:
+        sentences.append(f"{_named(known)} {_was(known)} there already.")
+    elsewhere: dict[str, list[str]] = {}
+    for each in added.values():
+        for name, other in each.elsewhere:
+            elsewhere.setdefault(other, []).append(name)
+    sentences += [
+        f"Careful: {_named(names)} {'is' if len(names) == 1 else 'are'} in {other} too."
+        for other, names in elsewhere.items()
+    ]
+    refused = [sentence for each in added.values() for _, sentence in each.refused]
+    if refused:
+        count = "1 file" if len(refused) == 1 else f"{len(refused)} files"
+        more = f" And {len(refused) - MOST_NAMED} more." if len(refused) > MOST_NAMED else ""
+        reasons = " ".join(dict.fromkeys(refused[:MOST_NAMED]))
+        sentences.append(f"{count} could not be used: {reasons}{more}")
+    return said(" ".join(sentences), wrong=bool(refused or elsewhere))
+
+
+def _named(names: Sequence[str]) -> str:
+    """One picture by its name, several by their number."""
+    return names[0] if len(names) == 1 else pictures(len(names))
+
+
+def _was(names: Sequence[str]) -> str:
+    return "was" if len(names) == 1 else "were"
+
+
+def said(sentence: str, wrong: bool = False) -> str:
+    """A sentence about what has just happened; empty where there is nothing to say."""
+    kind = "happened wrong" if wrong else "happened"
+    return f'<p class="{kind}" role="status">{escape(sentence)}</p>' if sentence else ""
+
+
+def progress(what: str, status: Status) -> str:
+    """How far a work is."""
+    total = status.total or 0
+    part = 100 * status.done / max(1, total)
+    of = f": {status.done:,} of {total:,}" if total else "…"
+    return (
+        f'<div class="going" role="progressbar" aria-label="{escape(what)}" '
+        f'aria-valuenow="{part:.0f}" aria-valuemin="0" aria-valuemax="100">'
+        f'<p>{escape(what)}{of}</p><i class="track"><i style="width:{part:.1f}%"></i></i></div>'
+    )
+
+
+# Teaching
+
+
+def state(project: Project | None) -> str:
+    """What keeps the project from being taught, or from being taught well; or that it can be."""
+    if project is None:
+        return cards.panel("Not yet", "First it needs pictures of two things or more.", "ready")
+    found = teaching.problems(project)
+    items = "".join(
+        f'<li class="{"blocks" if problem.blocks else "advice"}">'
+        f"<b>{'Needed' if problem.blocks else 'Better'}</b> {escape(problem.sentence)}</li>"
+        for problem in found
+    )
+    count = f"{pictures(project.count).capitalize()} in {_classes(len(project.classes))}"
+    listed = f'<ul class="problems">{items}</ul>' if items else ""
+    blocked = any(problem.blocks for problem in found)
+    ready = ": taught" if project.head else "" if blocked else ": it can be taught"
+    again = "Something has changed since it was taught. " if project.stale and not blocked else ""
+    return f'<section class="panel ready"><p>{again}{count}{ready}.</p>{listed}</section>'
+
+
+def _classes(number: int) -> str:
+    return "1 class" if number == 1 else f"{number} classes"
+
+
+def honest(head: TaughtHead | None) -> str:
+    """How far the head is to be believed, in one figure and a sentence."""
+    if head is None:
+        return ""
+    found = head.honest
+    low, high = 100 * found.low, 100 * found.high
+    largest = max(map(sum, found.confusion)) / sum(map(sum, found.confusion))
+    caution = f"<p>{escape(found.caution)}</p>" if found.caution else ""
+    return f"""
+<section class="panel taught honest" role="status">
+  <h4>Right on new pictures:</h4>
+  <p class="figure">{escape(found.in_words)}</p>
+  <i class="interval" aria-hidden="true"><i style="left:{low:.1f}%;width:{high - low:.1f}%"></i></i>
+  <p>{_how(found)} Guessing would be right on {_share(largest)}.{_no_better(found, largest)}
+  Taught in {max(head.seconds, 0.01):.2f} s.</p>{caution}
+</section>"""
+
+
+def _share(part: float) -> str:
+    """A share of counted pictures."""
+    return f"{100 * part:.0f} %"
+
+
+def _how(found: Honest) -> str:
+    """How the accuracy was measured."""
+    right = f"They were right on {_share(found.accuracy)}."
+    if found.folds >= found.pictures:
+        return f"Each picture was judged by a network that had learnt from all the others. {right}"
+    times = "" if found.repeats == 1 else f", {found.repeats} times over with other parts"
+    return (
+        f"Each picture was judged by a network that had never seen it: the pictures were dealt "
+        f"into {found.folds} parts, and each part judged by what the others taught{times}. {right}"
+    )
+
+
+def _no_better(found: Honest, largest: float) -> str:
+    if found.low > largest:
+        return ""
+    return " So this is <b>not surely better than guessing</b>: add more pictures."
+
+
+def report(project: Project | None) -> str:
+    """Where the head goes wrong: what it takes for what, which pictures, and where it wavers."""
+    head = project.head if project else None
+    if project is None or head is None:
+        return ""
+    found, names = head.honest, project.class_names
+    wavering = [each for each in found.unsure if each.probability < SURE]
+    wrong = _judged(project, found.wrong, "The surest first. Is each in the right class?")
+    unsure = _judged(project, wavering, "More pictures like these help.")
+    beside = "beside-it" if len(names) <= MOST_BESIDE else "below-it"
+    return f"""
+<section class="panel taught mistakes"><h3>Where it goes wrong</h3>
+  <p>Every picture here was judged by networks that had not learnt from it.</p>
+  <div class="parts-of {beside}"><div>{_matrix(found, names)}</div>
+  <div><h4>Wrong</h4>{wrong or "<p>Not one picture, all rounds taken together.</p>"}</div>
+  <div><h4>Right, but unsure</h4>{unsure or f"<p>None below {100 * SURE:.0f} %.</p>"}</div></div>
+</section>"""
+
+
+def _matrix(found: Honest, names: Sequence[str]) -> str:
+    """How often each class is taken for each."""
+    head = "".join(f"<th scope=col><span>{escape(name)}</span></th>" for name in names)
+    rows = "".join(
+        f"<tr><th scope=row>{escape(name)}</th>"
+        + "".join(
+            _cell(count, sum(row), right == guess, f"{name} taken for {names[guess]}")
+            for guess, count in enumerate(row)
+        )
+        + f"<td class=share>{_share(found.recall[right])}</td></tr>"
+        for right, (name, row) in enumerate(zip(names, found.confusion, strict=True))
+    )
+    over = f", the mean of {found.repeats} rounds" if found.repeats > 1 else ""
+    return (
+        "<h4>What it takes for what</h4><p>A row for each class, a column for what its pictures "
+        f"are taken for (a count{over}). In the framed cells it is right; the last column "
+        'is how often.</p><div class="scrolling" tabindex="0" role="group" '
+        'aria-label="What it takes for what"><div class="confusion own"><table><thead><tr><td></td>'
+        f"{head}<th scope=col><span>right</span></th></tr></thead><tbody>{rows}</tbody></table>"
+        "</div></div>"
+    )
+
+
+def _cell(count: float, of: float, right: bool, title: str) -> str:
+    shade = 12 + 55 * count / max(of, 1) if count else 0
+    kind = "right" if right else "miss"
+    number = f"{count:.1f}".removesuffix(".0") if count else "·"
+    return (
+        f'<td class="{kind}" style="--shade:{shade:.0f}%" title="{escape(title)}: {number}">'
+        f"{number}</td>"
+    )
+
+
+def _judged(project: Project, judged: Sequence[Judged], note: str) -> str:
+    """Pictures with what was said of them; a press opens the class that has one."""
+    if not judged:
+        return ""
+    keys = [each.key for each in project.classes]
+    made = "".join(_tile(project, each, keys[each.right]) for each in judged[:MOST_JUDGED])
+    count = len(judged)
+    some = f" The first {MOST_JUDGED} of {count}." if count > MOST_JUDGED else ""
+    return f'<p>{note}{some}</p><ul class="judged">{made}</ul>'
+
+
+def _tile(project: Project, judged: Judged, key: int) -> str:
+    names = project.class_names
+    right, guessed = names[judged.right], names[judged.guessed]
+    sure = cards.percent(judged.probability)
+    words = f"{right}: {sure}" if right == guessed else f"{right}, taken for {guessed}: {sure}"
+    return (
+        f'<li><button type="button" data-press="choose:{key}" data-picture="{judged.picture}" '
+        f'title="Show it in {escape(right)}">{_image(project, judged.picture)}'
+        f"<small>{escape(words)}</small></button></li>"
+    )
+
+
+# Use
+
+
+def before_asking(project: Project | None) -> str:
+    """What stands where the answer will be."""
+    if project is None or not (project.head or project.stale):
+        return NOTHING_TAUGHT
+    return STALE if project.stale else NO_PICTURE
+
+
+def verdict(said_of_it: TaughtVerdict, head: TaughtHead, live: bool = False) -> str:
+    """The answer: bars, with *none of these* above where it is so; *Why?* unless it is live."""
+    winner = said_of_it.classes[0].label
+    if said_of_it.none:
+        title = "None of these"
+        notice = (
+            '<p class="notice">It is unlike every picture that was taught. Below is what it would '
+            "be taken for.</p>"
+        )
+    else:
+        title, notice = winner, ""
+    why = "" if live else '<button data-press="taught" aria-label="Why? Your own">Why?</button>'
+    return f"""
+<article class="card taught{" none" if said_of_it.none else ""}" aria-label="Your own">
+  <p class="winner">{escape(title)}</p>{notice}
+  <div class="bars">{cards.bars(said_of_it.classes)}</div>
+  <footer><span>{said_of_it.milliseconds:.0f} ms</span>{why}</footer>
+</article>
+<p class="offer">Probabilities are calibrated on the pictures it was taught. <em>None of these</em>
+is said of a picture that is less similar to all of them than they are to each other; that turns
+away {cards.percent(head.turned_away) if head.turned_away else "none"} of them.</p>"""
+
+
+# Keeping
+
+
+def opened(name: str, project: Project, notes: Sequence[str]) -> str:
+    """What was opened, and what was left out."""
+    count = f"{pictures(project.count)} in {_classes(len(project.classes))}"
+    return said(" ".join([f"{name} is open again: {count}.", *notes]), wrong=bool(notes))
+
+
+def exported(form: str, file: Path) -> str:
+    """That a network was exported, and how large it is."""
+    size = file.stat().st_size / 1e6
+    return said(f"{form}: checked, and on its way as {file.name} ({size:.0f} MB).")

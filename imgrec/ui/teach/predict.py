@@ -1,0 +1,100 @@
+"""Using what was taught: a picture or the live webcam in, bars out, and why."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gradio as gr
+from PIL import Image
+
+from imgrec.errors import ImgrecError, TeachError
+from imgrec.explaining import explanation as explain
+from imgrec.explaining.explanation import Question
+from imgrec.teaching import classifier
+from imgrec.teaching.classifier import TaughtHead
+from imgrec.teaching.project import projects
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components.explanation_panel import build_why
+from imgrec.ui.components.html_buttons import pressable
+from imgrec.ui.components.picture import Source, opened, picture
+from imgrec.ui.components.webcam import frame, live_camera
+from imgrec.ui.data.tab import PREDICTING
+from imgrec.ui.teach import html
+
+# A frame that comes while another is looked at is left out.
+STREAMING: dict[str, Any] = {**PREDICTING, "trigger_mode": "once"}
+
+
+class Use(NamedTuple):
+    """The parts of the last step."""
+
+    picture: gr.Image
+    camera: gr.HTML
+    answer: gr.HTML
+
+
+def build_use() -> Use:
+    """Lays the step out."""
+    return Use(picture(), live_camera(), pressable(html.NOTHING_TAUGHT))
+
+
+def connect_use(use: Use, token: gr.BrowserState, version: gr.State) -> None:
+    """Lets the step answer, also anew when `version` says that it was taught; *Why?* opens here."""
+    gr.on(
+        [use.picture.change, token.change, version.change],
+        answer_picture,
+        [token, use.picture],
+        use.answer,
+        **PREDICTING,
+    )
+    use.camera.frame(answer_frame, token, use.answer, **STREAMING)
+    build_why(
+        "taught",
+        use.picture,
+        use.answer,
+        [token],
+        lambda token: {"token": token},
+        again=[version],
+        ask=ask,
+    )
+
+
+def head_of(token: str) -> TaughtHead:
+    """What the project of that token was taught, with the names that its classes have now.
+
+    Raises TeachError.
+    """
+    project = projects.get(token)
+    head = project.head
+    if head is None:
+        if project.stale:
+            raise TeachError("The pictures have changed since it was taught; teach it again.")
+        raise TeachError("Nothing is taught yet; teach it first.")
+    return head
+
+
+def answer_picture(token: str, source: Source) -> str:
+    """The answer about the picture, as HTML."""
+    if source is None:
+        return _answered(token, None)
+    return _answered(token, lambda: opened(source)[0])
+
+
+def answer_frame(token: str, event: gr.EventData) -> str:
+    """The answer about what the webcam sees, as HTML."""
+    return _answered(token, lambda: frame(event), live=True)
+
+
+def _answered(token: str, image: Callable[[], Image.Image] | None, live: bool = False) -> str:
+    try:
+        project = projects.get(token) if token else None
+        if project is None or project.head is None or image is None:
+            return html.before_asking(project)
+        head = head_of(token)
+        return html.verdict(classifier.answer_picture(head, image()), head, live)
+    except ImgrecError as error:
+        return cards.failed(error)
+
+
+def ask(image: Image.Image, approach: str, target: str, token: str) -> Question:
+    """Why the project's head says `target` of the picture. Raises TeachError, or ModelError."""
+    return explain.ask_taught(image, head_of(token), target)

@@ -1,0 +1,94 @@
+"""Keeping what was taught: the project as a zip, and the network for other programs."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec.background_job import Report
+from imgrec.errors import ImgrecError
+from imgrec.teaching import export, project_file
+from imgrec.ui.data.tab import QUIET
+from imgrec.ui.teach import html, sessions
+
+FILE = "teach-file"  # the id of the hidden button that a browser downloads by
+DOWNLOAD = f"""(file) => file && setTimeout(() => document.querySelector('#{FILE}').click(), 50)"""
+
+
+class Keep(NamedTuple):
+    """The parts of it."""
+
+    project: gr.Button
+    export: gr.Row  # around the buttons of each form
+    forms: tuple[gr.Button, ...]
+    told: gr.HTML
+    file: gr.DownloadButton
+
+
+def build_keep() -> Keep:
+    """Lays it out."""
+    gr.HTML(html.KEEP)
+    with gr.Row(equal_height=False, elem_classes="keep"):
+        with gr.Column(min_width=300):
+            project = gr.Button("Download the project", interactive=False)
+            gr.HTML(html.KEEP_PROJECT)
+        with gr.Column(min_width=320):
+            with gr.Row(visible=False, elem_classes="controls") as row:
+                forms = tuple(gr.Button(name, min_width=90) for name in export.KINDS.values())
+            gr.HTML(html.KEEP_EXPORT)
+    told = gr.HTML()
+    file = gr.DownloadButton(visible="hidden", elem_id=FILE)
+    return Keep(project, row, forms, told, file)
+
+
+def connect_keep(keep: Keep, token: gr.BrowserState) -> None:
+    """Lets each button make its file, which the browser then downloads."""
+    makers: list[tuple[gr.Button, Callable[..., Any]]] = [(keep.project, download)]
+    makers += [
+        (button, exporter(kind)) for button, kind in zip(keep.forms, export.KINDS, strict=True)
+    ]
+    for button, maker in makers:
+        button.click(maker, token, [keep.told, keep.file], **QUIET).then(
+            None, keep.file, js=DOWNLOAD
+        )
+
+
+def download(token: str, request: gr.Request) -> tuple[str, str | None]:
+    """The project as a zip; what is said, and the file."""
+    try:
+        return "", packed(token, request)
+    except ImgrecError as error:
+        return html.said(str(error), wrong=True), None
+
+
+def packed(token: str, request: gr.Request) -> str:
+    """The project's zip where gradio may serve it from. Raises TeachError."""
+    project = sessions.project_of(token, request)
+    return sessions.offered(
+        project_file.packed(project, project.folder / sessions.PROJECT_FILE), token
+    )
+
+
+def exporter(kind: export.Kind) -> Callable[[str, gr.Request], Iterator[tuple[Any, Any]]]:
+    """What exports a project in that form, with progress; what is said, and the file."""
+
+    def exporting(token: str, request: gr.Request) -> Iterator[tuple[Any, Any]]:
+        made: list[Path] = []
+        try:
+            project = sessions.project_of(token, request)
+
+            def work(report: Report, cancelled: Callable[[], bool]) -> None:
+                def tell(sentence: str) -> None:
+                    report(sentence, 0, None)
+
+                made.append(export.offered(kind, project, tell, cancelled))
+
+            for status in sessions.followed(work, request):
+                yield html.progress(status.what or "It begins", status), None
+            told = html.exported(export.KINDS[kind], made[0])
+            yield told, sessions.offered(made[0], token)
+        except ImgrecError as error:
+            yield html.said(str(error), wrong=True), None
+
+    return exporting

@@ -1,0 +1,118 @@
+"""Which project a visitor of the page has in hand, and the works that go on in it."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from imgrec.background_job import Background, Status, Work
+from imgrec.errors import TeachError
+from imgrec.models import store
+from imgrec.teaching.project import Project, projects
+from imgrec.ui.components.visitors import visitor_of
+
+PROJECT_FILE = "project.zip"
+SECONDS_BETWEEN_LOOKS = 0.15
+
+
+@dataclass
+class _Visit:
+    token: str = ""
+    works: list[Background] = field(default_factory=list)
+
+
+_visits: dict[str, _Visit] = {}  # by session
+
+
+def project_of(token: str, request: gr.Request) -> Project:
+    """The project of that token, which this visitor has in hand from now on. Raises TeachError."""
+    project = projects.get(token)
+    _hold(token, request)
+    return project
+
+
+def began(request: gr.Request, project: Project | None = None) -> str:
+    """The token of a project that this visitor begins, or opens. Raises TeachError."""
+    token = kept(project, visitor_of(request))
+    _hold(token, request)
+    return token
+
+
+def kept(project: Project | None = None, owner: str = "") -> str:
+    """The token of a project in the store, a new one by default. Raises TeachError."""
+    try:
+        return projects.create(project, owner)
+    except TeachError:
+        if project is not None:
+            project.close()
+        raise
+
+
+def followed(work: Work, request: gr.Request) -> Iterator[Status]:
+    """Does the work in a thread; how far it is, now and then until it is done.
+
+    It ends where nobody asks any more, when the visitor stops it, or leaves. Raises TeachError if
+    it did not end well.
+    """
+    background, works = Background("teaching"), _visit(request).works
+    works.append(background)
+    background.start(work)
+    try:
+        while (status := background.status).running:
+            yield status
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+    finally:
+        background.cancel()
+        works.remove(background)
+    if status.problem:
+        raise TeachError(status.problem)
+
+
+def stop(request: gr.Request) -> None:
+    """Stops what goes on for this visitor."""
+    for work in list(_visit(request).works):
+        work.cancel()
+
+
+def leave(request: gr.Request) -> None:
+    """Stops what goes on, and lets the project go after a while, unless somebody comes back."""
+    stop(request)
+    _let_go(_visits.pop(request.session_hash or "", _Visit()).token)
+
+
+def offered(file: Path, token: str) -> str:
+    """Moves the file to where gradio may serve it from, in place of the one before.
+
+    It goes with the visit; the folder's name is as hard to guess as the token.
+    """
+    folder = _downloads(token)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return str(shutil.move(file, folder / file.name))
+
+
+def _hold(token: str, request: gr.Request) -> None:
+    """Takes a project in hand, in place of any other."""
+    visit = _visit(request)
+    before, visit.token = visit.token, token
+    if before != token:
+        _let_go(before)
+
+
+def _let_go(token: str) -> None:
+    """Notes that a visitor has left a project, unless it is open in another tab of the browser."""
+    if token and all(visit.token != token for visit in list(_visits.values())):
+        projects.leave(token)
+        shutil.rmtree(_downloads(token), ignore_errors=True)
+
+
+def _downloads(token: str) -> Path:
+    return Path(get_upload_folder()) / f"teach-{store.sha256(token.encode())[:32]}"
+
+
+def _visit(request: gr.Request) -> _Visit:
+    return _visits.setdefault(request.session_hash or "", _Visit())

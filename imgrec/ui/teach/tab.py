@@ -1,0 +1,127 @@
+"""The tab to teach it: a visitor's own pictures and classes, a classifier in a minute.
+
+Three steps beside each other, pictures, teaching, use; below them where it goes wrong, and how to
+keep it. The browser keeps the project's token; all that is shown is made from the project.
+"""
+
+from typing import Any
+
+import gradio as gr
+
+from imgrec.teaching.project import MOST_CLASSES, MOST_PICTURES
+from imgrec.ui.components.html_buttons import TELL, pressable
+from imgrec.ui.components.upload_zone import drop_zone
+from imgrec.ui.data.tab import QUIET
+from imgrec.ui.teach import handlers, html, sessions
+from imgrec.ui.teach.endpoints import offer_endpoints
+from imgrec.ui.teach.handlers import Going, View
+from imgrec.ui.teach.predict import build_use, connect_use
+from imgrec.ui.teach.save_and_export import build_keep, connect_keep
+
+ZONE = "Drop pictures here, or paste them"
+NOTE = (
+    "A folder or zip with sub-folders makes a class of each. A downloaded project opens again. "
+    f"Up to {MOST_CLASSES} classes and {MOST_PICTURES} pictures."
+)
+
+# A name that is changed in place is told when its field is left, or by Enter.
+RENAME = """
+element.addEventListener('change', ({target}) => {
+  if (target.dataset.rename)
+    trigger('rename', {value: target.value, key: target.dataset.rename});
+});
+element.addEventListener('keydown', ({key, target}) => {
+  if (key === 'Enter' && target.dataset.rename) target.blur();
+});
+"""
+# What was pressed may have gone: a new class's name is written first, a removal asks.
+FOCUS = """() => setTimeout(() => {
+  const next = document.querySelector('.class-head [data-focus]');
+  next?.focus();
+  next?.select?.();
+}, 50)"""
+# From a picture in the report to the same one in its class, to be removed there.
+SHOW_IN_CLASS = """() => {
+  const id = document.activeElement?.dataset.picture;
+  setTimeout(() => {
+    const found = document.querySelector(`.thumbnails button[data-press="picture:${id}"]`);
+    found?.focus({preventScroll: true});
+    found?.scrollIntoView({block: 'center', behavior: 'smooth'});
+  }, 50);
+}"""
+# At once, and each of several in a row.
+PRESSING: dict[str, Any] = {**QUIET, "queue": False, "trigger_mode": "multiple"}
+WORKING: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
+
+
+def remembered() -> gr.BrowserState:
+    """Where the browser keeps the project's token; outside the tabs, whose parts appear late."""
+    return gr.BrowserState("", storage_key="imgrec-teach")
+
+
+def build_teach(page: gr.Blocks, tab: gr.Tab, token: gr.BrowserState) -> None:
+    """Lays the tab out and connects it."""
+    chosen, version = gr.State(0), gr.State(0)
+    most = MOST_PICTURES
+    with gr.Row(equal_height=False, elem_classes="steps"):
+        with gr.Column(scale=5, min_width=320, elem_classes="drop-area"):
+            gr.HTML(html.step(1, "Pictures"))
+            classes = pressable(html.WELCOME)
+            head = gr.HTML(js_on_load=TELL + RENAME)
+            zone = drop_zone(ZONE, NOTE, most, ("files", "folder", "zip"), more=True)
+            told = gr.HTML()
+            tiles, built_in = pressable(), pressable(html.BUILT_IN)
+        with gr.Column(scale=3, min_width=280):
+            gr.HTML(html.step(2, "Teach"))
+            state = gr.HTML(html.state(None))
+            augment = gr.Checkbox(label="Learn from altered copies too", info=html.COPIES)
+            teach = handlers.teach_button(None)
+            going = Going(gr.HTML(), gr.Button("Stop", size="sm", visible=False))
+            honest = gr.HTML()
+        with gr.Column(scale=4, min_width=320):
+            gr.HTML(html.step(3, "Use"))
+            use = build_use()
+    why_place = gr.Column()
+    report = pressable()
+    keep = build_keep()
+    shown = View(
+        *(token, chosen, classes, head, told, tiles, state, augment, teach, honest, report),
+        *(use.answer, keep.project, keep.export),
+    )
+    buttons = [classes.select, head.select, tiles.select, built_in.select]
+    _connect_pictures(shown, going, zone, buttons)
+    _connect_teaching(shown, going, version)
+    with why_place:
+        connect_use(use, token, version)
+    connect_keep(keep, token)
+    tab.select(handlers.look, [token, chosen], shown, **PRESSING)
+    page.unload(sessions.leave)
+    offer_endpoints()
+
+
+def _connect_pictures(shown: View, going: Going, zone: gr.HTML, buttons: list[Any]) -> None:
+    """Lets classes and pictures be changed; the network looks at new pictures right away."""
+    given = [shown.token, shown.chosen]
+    pressing = gr.on(buttons, handlers.press, given, shown, **PRESSING)
+    pressing.then(None, js=FOCUS)
+    shown.report.select(handlers.press, given, shown, **PRESSING).then(None, js=SHOW_IN_CLASS)
+    again: dict[str, Any] = _looking_again(shown)
+    shown.head.rename(handlers.rename, shown.token, shown.told, **PRESSING).then(**again)
+    arriving = zone.upload(handlers.take, given, [shown.token, shown.told], **WORKING)
+    for change in (pressing, arriving.then(**again)):
+        change.then(handlers.see, shown.token, going, **WORKING)
+
+
+def _connect_teaching(shown: View, going: Going, version: gr.State) -> None:
+    given = [shown.token, shown.chosen, shown.augment]
+    shown.augment.input(handlers.configure, given, shown, **PRESSING)
+    shown.teach.click(handlers.teach, [shown.token, version], [version, *going], **QUIET).then(
+        **_looking_again(shown)
+    )
+    going.stop.click(sessions.stop, None, None, **PRESSING)
+
+
+def _looking_again(shown: View) -> dict[str, Any]:
+    """What shows the project after a work."""
+    given = [shown.token, shown.chosen]
+    return {"fn": handlers.look_again, "inputs": given, "outputs": shown, **PRESSING}

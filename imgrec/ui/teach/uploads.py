@@ -1,0 +1,180 @@
+"""What a visitor drops: files, folders and zips, sorted into classes by their folders."""
+
+import functools
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from imgrec.data import labelled_images
+from imgrec.errors import DataError, TeachError
+from imgrec.files import zips
+from imgrec.images.decode import MAX_BYTES
+from imgrec.teaching import project_file
+from imgrec.teaching.project import MOST_PICTURES, Added, Given, Project, class_name, shown_name
+from imgrec.ui.components.upload_zone import Upload
+
+UNNAMED = re.compile(r"Class \d+")  # as the project calls a class that nobody has named
+
+
+class Batch(NamedTuple):
+    """Pictures for one class."""
+
+    folder: str  # that tells the class; empty: whichever class is chosen
+    pictures: list[tuple[str, Given]]  # a name and what reads the picture
+
+
+class _File(NamedTuple):
+    folders: tuple[str, ...]
+    name: str
+    given: Given
+
+
+def is_project(files: Sequence[Upload]) -> bool:
+    """Whether what was uploaded is one zip with a project. Raises DataError if it is no zip."""
+    if len(files) != 1 or not _is_zip(files[0][0]):
+        return False
+    name, path = files[0]
+    archive = zips.opened(Path(path), shown_name(name), labelled_images.MAX_ZIP_FILES)
+    return project_file.PROJECT in archive.namelist()
+
+
+def batches(files: Sequence[Upload]) -> tuple[list[Batch], str]:
+    """The files by class, and the name of the folder or zip around all of them, if there is one.
+
+    Folders beside each other make a class each; a folder around everything doesn't matter. Files
+    without a folder of their own are for the chosen class. Raises DataError for a zip that is none,
+    or if there is no file.
+    """
+    everything = [file for upload in files for file in _expanded(upload)]
+    # What lies beside pictures and is none makes no class; alone, it is refused with a reason.
+    found = [
+        file for file in everything if not file.name.lower().endswith(labelled_images.NO_PICTURES)
+    ]
+    found = found or everything
+    if not found:
+        raise DataError("There is no picture in it; choose another folder or zip.")
+    around = _common([file.folders for file in found])
+    by_class: dict[str, list[tuple[str, Given]]] = {}
+    for file in found:
+        inside = file.folders[len(around) :]
+        by_class.setdefault(inside[0] if inside else "", []).append((file.name, file.given))
+    zips = [Path(name).stem for name, _ in files if _is_zip(name)]
+    outer = around[-1] if around else (zips[0] if len(files) == 1 and zips else "")
+    return [Batch(name, pictures) for name, pictures in sorted(by_class.items())], outer
+
+
+def _is_zip(name: str) -> bool:
+    return name.lower().endswith(".zip")
+
+
+def _expanded(upload: Upload) -> Iterator[_File]:
+    """The file itself, or what is in the zip; without what systems leave in folders."""
+    name, path = upload
+    if not _is_zip(name):
+        yield from _named(name, lambda _: Path(path))
+        return
+    archive = zips.opened(Path(path), shown_name(name), labelled_images.MAX_ZIP_FILES)
+    members = zips.files(archive)
+    if len(members) > 2 * MOST_PICTURES:
+        raise DataError(
+            f"{shown_name(name)} holds {len(members):,} files, and a project at most "
+            f"{MOST_PICTURES} pictures; make it smaller."
+        )
+    for info in members:
+        read = functools.partial(zips.read, archive, info)
+        yield from _named(info.filename, lambda shown, read=read: lambda: read(shown, MAX_BYTES))  # type: ignore[misc]
+
+
+def _named(path: str, given: Callable[[str], Given]) -> Iterator[_File]:
+    """The file at that path, unless it, or a folder of it, is one of those that don't count."""
+    parts = tuple(part for part in re.split(r"[/\\]", path) if part)
+    if parts and not any(
+        part.startswith(".") or part.casefold() in labelled_images.JUNK for part in parts
+    ):
+        name = shown_name(parts[-1])
+        yield _File(parts[:-1], name, given(name))
+
+
+def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """With what all of them begin."""
+    together = zip(*paths, strict=False)
+    same = itertools.takewhile(lambda parts: len(set(parts)) == 1, together)
+    return tuple(parts[0] for parts in same)
+
+
+def put(
+    project: Project,
+    files: Sequence[Upload],
+    key: int,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> dict[str, Added]:
+    """Adds what was uploaded; what no folder names goes to the class of that key, or a new one.
+
+    Returns what became of the pictures, by the classes' names. Raises DataError or TeachError,
+    CancelledError as `Project.add`.
+    """
+    sorted_in, outer = batches(files)
+    total = sum(len(batch.pictures) for batch in sorted_in)
+    found: dict[str, Added] = {}
+    done = 0
+    if all(batch.folder for batch in sorted_in):
+        _remove_unused(project)
+    for batch in sorted_in:
+        named = batch.folder
+        index = _class_of(project, named) if named else _chosen(project, key, outer)
+        key = project.classes[index].key
+        before = done
+        added = project.add(
+            index,
+            batch.pictures,
+            lambda count, _, before=before: on_progress(before + count, total),  # type: ignore[misc]
+            cancelled,
+        )
+        done += len(batch.pictures)
+        found[project.classes[index_of(project, key)].name] = added
+    return found
+
+
+def index_of(project: Project, key: int) -> int:
+    """Where the class of that key is. Raises TeachError if it is there no more."""
+    for index, each in enumerate(project.classes):
+        if each.key == key:
+            return index
+    raise TeachError("There is no such class any more; choose another one.")
+
+
+def _remove_unused(project: Project) -> None:
+    """Removes the classes that nobody has named or filled."""
+    for each in project.classes:
+        if not each.pictures and UNNAMED.fullmatch(each.name):
+            project.remove_class(index_of(project, each.key))
+
+
+def _chosen(project: Project, key: int, outer: str) -> int:
+    """The class of that key; one without name and pictures takes the outer folder's name."""
+    if not project.classes:
+        return _class_of(project, outer) if outer else project.add_class()
+    index = index_of(project, key)
+    each = project.classes[index]
+    if outer and not each.pictures and UNNAMED.fullmatch(each.name):
+        name = _class_name(outer)
+        if name.casefold() not in (other.casefold() for other in project.class_names):
+            project.rename(index, name)
+    return index
+
+
+def _class_of(project: Project, folder: str) -> int:
+    """The class of that name, which is added if there is none."""
+    name = _class_name(folder)
+    for index, each in enumerate(project.classes):
+        if each.name.casefold() == name.casefold():
+            return index
+    return project.add_class(name)
+
+
+def _class_name(folder: str) -> str:
+    """A folder's name as that of a class: on one line, and not too long."""
+    return class_name(shown_name(folder))

@@ -1,0 +1,129 @@
+"""Accuracy and loss of chosen runs as the data of native line plots.
+
+A plot is built once, with a fixed set of lines; from then on only its data change. gradio's plots
+draw old data, and may stay so, where their data and their axes or colours change at about the same
+time. So the lines have constant names, a legend of our own says which run is which, and a line that
+cannot be seen makes the horizontal axis as long as it shall be.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from imgrec.models import registry
+from imgrec.models.registry import Entry
+from imgrec.models.run_log import Point
+
+MOST_RUNS = 6  # in one plot: as many as can be told apart
+MOST_POINTS = 150  # of one line: more would slow the browser down and show no more
+DASH = 0.96  # of the way from the plot's left edge, where the dash of a single point begins
+COLUMNS = {"x": float, "accuracy": float, "loss": float, "line": str}
+# Okabe & Ito's colours, which the colour-blind can tell apart (https://jfly.uni-koeln.de/color/):
+# validation in each, training in a lighter tint of it.
+TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87900", "#56697a")
+TINTS = ("#7fbfe3", "#f0a778", "#7fd0b9", "#e6bcd3", "#e0c878", "#aebac6")
+COLOURS = {
+    f"{kind} {number}": colour
+    for number, pair in enumerate(zip(TINTS, TONES, strict=True))
+    for kind, colour in zip(("training", "validation"), pair, strict=True)
+}
+EXTENT = "extent"  # the line that cannot be seen
+
+
+def plots() -> tuple[gr.LinePlot, gr.LinePlot, gr.HTML]:
+    """The two plots and their legend, empty."""
+    common: dict[str, Any] = {
+        "value": frame([], "epochs"),
+        "x": "x",
+        "x_title": " ",
+        "color": "line",
+        "color_map": COLOURS | {EXTENT: "transparent"},
+        "colors_in_legend": [],
+        "height": 220,
+        "min_width": 240,
+        "show_label": False,
+        "buttons": ["fullscreen", "export"],
+    }
+    with gr.Row(equal_height=False):
+        accuracy = gr.LinePlot(
+            y="accuracy", y_title="accuracy", y_lim=[0.0, 1.0], y_axis_format=".0%", **common
+        )
+        loss = gr.LinePlot(y="loss", y_title="loss", y_lim=[0.0, None], **common)
+    return accuracy, loss, gr.HTML()
+
+
+def drawn(entries: Sequence[Entry], over: str) -> list[Any]:
+    """What the two plots and the legend show of these runs."""
+    data = frame(entries, over)
+    return [data, data, legend(entries, over)]
+
+
+def frame(entries: Sequence[Entry], over: str) -> pd.DataFrame:
+    """The lines of the runs in long form, with `x` in epochs or, over "minutes", in minutes."""
+    rows: list[tuple[float | None, float | None, float | None, str]] = [
+        (_place(point, over), point.accuracy, point.loss, line)
+        for line, points in _lines(entries).items()
+        for point in visible(points)
+    ]
+    absent = [(None, None, None, line) for line in COLOURS]  # so that each line has its colour
+    extent = [(x, 0.0, 0.0, EXTENT) for x in (0.0, _end(entries, over))]
+    return pd.DataFrame([*rows, *absent, *extent], columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _lines(entries: Sequence[Entry]) -> dict[str, list[Point]]:
+    """The points of each line, by its name in `COLOURS`."""
+    lines = {}
+    for number, entry in enumerate(entries[:MOST_RUNS]):
+        lines[f"training {number}"] = registry.training_curve(entry)
+        lines[f"validation {number}"] = registry.validation_curve(entry)
+    return lines
+
+
+def _place(point: Point, over: str) -> float:
+    return point.seconds / 60 if over == "minutes" else point.epochs
+
+
+def visible(points: Sequence[Point]) -> list[Point]:
+    """The points as they are drawn; a single one, which is no line, as a dash that ends there."""
+    if len(points) == 1:
+        (end,) = points
+        start = dataclasses.replace(end, epochs=DASH * end.epochs, seconds=DASH * end.seconds)
+        return [start, end]
+    return registry.thinned(points, MOST_POINTS)
+
+
+def _end(entries: Sequence[Entry], over: str) -> float:
+    """The end of the horizontal axis: the last planned epoch, or a little after the last minute."""
+    if over == "epochs":
+        return max((entry.config["recipe"].get("epochs", 1) for entry in entries), default=1)
+    places = [_place(point, over) for points in _lines(entries).values() for point in points]
+    return rounded_up(max(places, default=0.0))
+
+
+def rounded_up(value: float) -> float:
+    """The next of 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 2 …: an axis that ends there seldom changes."""
+    ends = (mantissa * 10.0**power for power in range(-1, 9) for mantissa in (1, 2, 3, 4, 6, 8))
+    return next((end for end in ends if end >= value), value)
+
+
+def legend(entries: Sequence[Entry], over: str) -> str:
+    """Which line is which, what they are drawn over, and whose losses are no one else's measure."""
+    keys = "".join(
+        f'<span><i style="background:{COLOURS[line]}"></i>'
+        f"{escape(entries[int(line[-1])].name)}, {line[:-2]}</span>"
+        for line, points in _lines(entries).items()
+        if points
+    )
+    more = len(entries) - MOST_RUNS
+    note = f"<span>and {more} more: choose at most {MOST_RUNS}</span>" if more > 0 else ""
+    what = "epochs" if over == "epochs" else "minutes of training"
+    smoothed = [e.name for e in entries[:MOST_RUNS] if e.config["recipe"].get("label_smoothing")]
+    if smoothed and len(entries) > 1:
+        note += (
+            f"<span>the loss of {escape(', '.join(smoothed))} is of smoothed labels: higher</span>"
+        )
+    return f'<p class="legend">{keys}{note}<span>over {what}</span></p>'

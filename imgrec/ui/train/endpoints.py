@@ -1,0 +1,161 @@
+"""What can be done with trainings and runs, by a button or by a program."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder
+
+from imgrec.data import cifar10
+from imgrec.errors import DataError, ImgrecError
+from imgrec.models import registry, run_log, store
+from imgrec.training.head_job import SHIPPED, head_trainer
+from imgrec.training.process import trainer
+from imgrec.training.recipes import HEAD_RECIPES, USUAL, Recipe
+from imgrec.ui.components.errors import reported
+
+ACTIONS = ("pause", "continue", "stop", "finish", "resume", "measure")
+
+
+@reported
+def train_scratch(recipe: dict[str, Any], name: str = "") -> str:
+    """Starts to train a scratch network on CIFAR-10, which must be here already.
+
+    `recipe` holds the network, `classic` if none is named, and settings that are other than those
+    of that network's own recipe, such as `{"network": "fast", "epochs": 3, "limit": 10000}`:
+    epochs, batch_size, learning_rate, optimizer, schedule, dropout, label_smoothing, augmentation,
+    flip, shift and cutout (of the augmentation, in pixels), whitening (of `fast`),
+    validation_images, limit (training images), patience, restore_best, mixed_precision (bfloat16;
+    the own recipe of `fast` has it where the processor gains by it), seed.
+    Returns the run's name for `/train_status`.
+    """
+    made = _made(USUAL, "network", Recipe.network, recipe)
+    return trainer.start(made, name, fit="mixed_precision" not in recipe)
+
+
+@reported
+def train_head(recipe: dict[str, Any], photos: str = SHIPPED, name: str = "") -> str:
+    """Starts to train a transfer head: dog or not.
+
+    `recipe` holds settings that are other than the usual ones: head, epochs, learning_rate, hidden
+    (neurons), l2 (weight decay), apart (share of the photos for validation), seed. Returns the
+    run's name for `/train_status`.
+    """
+    return head_trainer.start(_made(HEAD_RECIPES, "head", "pooled", recipe), photos, name)
+
+
+def _made(recipes: dict[str, Any], choice: str, default: str, settings: dict[str, Any]) -> Any:
+    """The recipe, of those by the setting `choice`, with these settings.
+
+    Raises ImgrecError for a setting that does not exist or makes no sense.
+    """
+    if not isinstance(settings, dict):  # a program may send anything
+        raise ImgrecError('A recipe is an object with settings, such as {"epochs": 3}.')
+    usual = recipes.get(str(settings.get(choice, default)), recipes[default])
+    fields = usual.__dataclass_fields__
+    unknown = sorted(set(settings) - set(fields))
+    if unknown:
+        raise ImgrecError(f"There is no setting {unknown[0]!r}; choose from {', '.join(fields)}.")
+    return replace(usual, **settings)
+
+
+@reported
+def train_control(run: str, action: str) -> str:
+    """Acts on a run and returns its state.
+
+    `pause`, `continue`, `stop` (it can be resumed) and `finish` (after its epoch) act on a run that
+    is being trained; `resume`, and `measure` (finish with the epochs it has), on one that was
+    stopped or killed.
+    """
+    match action:
+        case "pause" | "stop" | "finish":
+            trainer.ask(run, action)
+        case "continue":
+            trainer.ask(run, None)
+        case "resume" | "measure":
+            trainer.resume(run, finish=action == "measure")
+        case _:
+            raise ImgrecError(f"There is no action {action!r}; choose from {', '.join(ACTIONS)}.")
+    return registry.find(run).state
+
+
+@reported
+def train_status(run: str) -> dict[str, Any]:
+    """How a run stands.
+
+    Returns `{"run", "state", "epoch", "epochs", "step", "steps", "seconds_left", "problem", "log",
+    "best_validation_accuracy", "test_accuracy"}`; a head that is still being made is `training`.
+    """
+    if head_trainer.run == run and head_trainer.work.status.running:
+        return {"run": run, "state": "training"}
+    entry = registry.find(run)
+    watched = run_log.watch(entry.folder)
+    return {
+        "run": run,
+        "state": watched.state,
+        "epoch": entry.epochs,
+        "epochs": entry.config["recipe"]["epochs"],
+        "step": watched.step,
+        "steps": watched.steps,
+        "seconds_left": watched.seconds_left,
+        "problem": watched.problem or trainer.problem(run),
+        "log": list(watched.log),
+        "best_validation_accuracy": entry.best_validation_accuracy,
+        "test_accuracy": entry.test_accuracy,
+    }
+
+
+def runs() -> list[dict[str, Any]]:
+    """Every run, the latest first, then the trained networks that ship."""
+    return [
+        {
+            "name": entry.name,
+            "kind": entry.kind,
+            "network": entry.network,
+            "recipe": entry.config["recipe"],
+            "state": entry.state,
+            "shipped": entry.shipped,
+            "started": entry.started,
+            "epochs": entry.epochs,
+            "seconds": entry.seconds,
+            "best_validation_accuracy": entry.best_validation_accuracy,
+            "test_accuracy": entry.test_accuracy,
+        }
+        for entry in registry.entries()
+    ]
+
+
+@reported
+def fetch_cifar10() -> str:
+    """Starts to fetch CIFAR-10 (140 MB) from the official site or a mirror."""
+    if not trainer.permissions.download:
+        raise DataError("Downloads are off on this server.")
+    if not cifar10.has_cifar10():
+        cifar10.start_fetching_cifar10()
+    return "here" if cifar10.has_cifar10() else "fetching"
+
+
+@reported
+def rename_run(run: str, name: str) -> str:
+    """Gives a run another name, and returns it."""
+    _check_may_manage()
+    return registry.rename(run, name)
+
+
+@reported
+def delete_run(run: str) -> None:
+    """Deletes a run for good."""
+    _check_may_manage()
+    registry.delete(run)
+
+
+@reported
+def zip_run(run: str) -> str:
+    """A run's files as a zip, where gradio may serve it from; one place a run, however often."""
+    folder = Path(get_upload_folder()) / store.sha256(run.encode())[:16]
+    return str(registry.zipped(run, folder))
+
+
+def _check_may_manage() -> None:
+    if not trainer.permissions.manage:
+        raise ImgrecError("On a public page runs can't be renamed or deleted.")

@@ -1,0 +1,208 @@
+"""The training tab's own pieces of HTML: progress, the strip of guesses, the table of runs."""
+
+import base64
+import time
+from collections.abc import Sequence
+from html import escape
+
+from imgrec.background_job import Status
+from imgrec.data import labels
+from imgrec.errors import ImgrecError
+from imgrec.models import run_log
+from imgrec.models.registry import Entry
+from imgrec.models.run_log import Guess, Watched
+from imgrec.training.recipes import HEAD_RECIPES, USUAL, HeadRecipe, Recipe, differences
+from imgrec.ui.components import verdict_cards as cards
+
+STATES = {
+    "starting": "is starting",
+    "training": "is learning",
+    "paused": "is paused",
+    "stopping": "is stopping",
+    "measuring": "is being measured",
+    "finished": "has finished",
+    "stopped": "was stopped",
+    "interrupted": "was interrupted",
+    "failed": "failed",
+}
+LIVE = ("starting", "training", "paused", "stopping", "measuring")
+
+
+def duration(seconds: float) -> str:
+    """A time as a person says it: `8 s`, `12 min`, `1 h 5 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def progress(entry: Entry, watched: Watched, problem: str) -> str:
+    """The followed run: its state, how far it is, what is left, or why it ended."""
+    state = STATES[watched.state]
+    head = f"<h3>{escape(entry.name)} <span class=state>{state}</span></h3>"
+    parts = [f'<section class="panel training {entry.kind}">{head}']
+    if watched.state in LIVE:
+        parts.append(_bars(watched))
+    parts.append(f"<p>{escape(_summary(entry, watched))}</p>")
+    reason = watched.problem or problem
+    if watched.state in ("failed", "interrupted") and reason:
+        parts.append(f'<p class="offer problem">{escape(reason)}</p>')
+    return "".join([*parts, "</section>"])
+
+
+def _bars(watched: Watched) -> str:
+    if not watched.epochs:
+        return _bar("Loading TensorFlow and the images", 0, 1, "")
+    epoch = min(watched.epoch + 1, watched.epochs)
+    return _bar("Epoch", watched.epoch, watched.epochs, f"{epoch} of {watched.epochs}") + _bar(
+        "Step", watched.step, watched.steps, f"{watched.step:,} of {watched.steps:,}"
+    )
+
+
+def _bar(title: str, done: int, total: int, text: str) -> str:
+    share = 100 * done / total if total else 0
+    return (
+        f'<div class="bar" role="progressbar" aria-label="{title}" aria-valuenow="{share:.0f}" '
+        f'aria-valuemin="0" aria-valuemax="100"><span>{title}</span><span>{text}</span>'
+        f'<i class="track"><i style="width:{share:.1f}%"></i></i></div>'
+    )
+
+
+def _summary(entry: Entry, watched: Watched) -> str:
+    """A sentence or two on how it stands."""
+    best = entry.best_validation_accuracy
+    known = f"Best validation accuracy {cards.percent(best)}. " if best is not None else ""
+    match watched.state:
+        case "finished":
+            test = entry.test_accuracy
+            tested = f"Test accuracy {cards.percent(test)}. " if test is not None else ""
+            spent = f"It learned for {duration(entry.seconds)}." if entry.seconds else ""
+            return f"{tested}{known}{spent}"
+        case "stopped" | "interrupted" | "failed":
+            kept = {0: "No whole epoch is kept", 1: "One whole epoch is kept"}
+            usual = f"{entry.epochs} whole epochs are kept"
+            return f"{known}{kept.get(entry.epochs, usual)}: resume it under Runs."
+        case "measuring":
+            return f"{known}It looks at the test images, for the first time: a minute or so."
+        case "paused":
+            return f"{known}It waits where it is, and goes on when you say so."
+    left = watched.seconds_left
+    return known + (f"About {duration(left)} left." if left is not None else "")
+
+
+def head_work(status: Status) -> str:
+    """How far a head is that is being made, or why it could not be."""
+    if status.problem:
+        return cards.failed(status.problem)
+    if not status.running:
+        return ""
+    if not status.total:
+        return '<p class="offer">The head is learning.</p>'
+    text = f"{status.done} of {status.total} photos"
+    return f'<div class="transfer">{_bar("Features", status.done, status.total, text)}</div>'
+
+
+def sprite(entry: Entry) -> str:
+    """The strip's images as a style, sent once a run; `strip` refers to it."""
+    try:
+        picture = base64.b64encode((entry.folder / run_log.STRIP).read_bytes()).decode()
+    except OSError:
+        return ""
+    return f"<style>.tile i {{ background-image: url(data:image/png;base64,{picture}) }}</style>"
+
+
+def strip(guesses: Sequence[Guess]) -> str:
+    """The validation images with what the network takes them for now."""
+    if not guesses:
+        return ""
+    right = sum(guess.guessed == guess.right for guess in guesses)
+    step = 100 / max(1, len(guesses) - 1)
+    tiles = "".join(_tile(step * number, guess) for number, guess in enumerate(guesses))
+    return (
+        f'<section class="panel"><h3>What it makes of {len(guesses)} images that it does not learn '
+        f'from: {right} right</h3><div class="strip">{tiles}</div></section>'
+    )
+
+
+def _tile(place: float, guess: Guess) -> str:
+    """One image; `place` is the percentage of the strip's width as CSS counts it."""
+    guessed, right = labels.CIFAR10[guess.guessed], labels.CIFAR10[guess.right]
+    good = guess.guessed == guess.right
+    mark, note = ("✓", "") if good else ("✗", f"<small>is {right}</small>")
+    return (
+        f'<figure class="tile {"good" if good else "wrong"}">'
+        f'<i role="img" aria-label="{right}" style="background-position-x:{place:.4f}%"></i>'
+        f"<b>{mark}</b><figcaption>{guessed}{note}</figcaption></figure>"
+    )
+
+
+def recipe_in_short(entry: Entry) -> str:
+    """The settings that are other than the network's own recipe, or that there are none."""
+    try:
+        if entry.kind == "scratch":
+            recipe: Recipe | HeadRecipe = Recipe.of(entry.config)
+            usual: Recipe | HeadRecipe = USUAL[entry.network]
+        else:
+            recipe = HeadRecipe(**entry.config["recipe"])
+            usual = HEAD_RECIPES[entry.network]
+    except (ImgrecError, KeyError, TypeError):  # of another version, or edited by hand
+        return "unknown"
+    changed = differences(recipe, usual)
+    return ", ".join(_in_words(name, value) for name, value in changed.items()) or "as it comes"
+
+
+def _in_words(name: str, value: object) -> str:
+    """A setting as the table tells it: `3 epochs`, `10,000 images`, `no augmentation`."""
+    counted = {"epochs": "epoch", "limit": "image", "hidden": "hidden neuron"}
+    if name in counted:
+        return f"{value:,} {counted[name]}{'' if value == 1 else 's'}"
+    words = {"l2": "weight decay", "apart": "kept apart"}.get(name, name.replace("_", " "))
+    if isinstance(value, bool):
+        return words if value else f"no {words}"
+    return f"{words} {value}"
+
+
+def runs_table(entries: Sequence[Entry]) -> str:
+    """Every run and what ships, a row each."""
+    headings = ("Run", "Network", "Recipe", "When", "Epochs", "Time", "Validation", "Test", "State")
+    rows = [
+        (
+            entry.name,
+            f"{entry.network}{' head' if entry.kind == 'transfer' else ''}",
+            recipe_in_short(entry),
+            _when(entry.started),
+            entry.epochs,
+            duration(entry.seconds) if entry.seconds is not None else "–",
+            _accuracy(entry.best_validation_accuracy),
+            _accuracy(entry.test_accuracy),
+            "ships" if entry.shipped else entry.state,
+        )
+        for entry in entries
+    ]
+    return cards.table(headings, rows)
+
+
+def _when(moment: float | None) -> str:
+    return "–" if moment is None else time.strftime("%d %b %H:%M", time.localtime(moment))
+
+
+def _accuracy(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def fetch(status: Status, allowed: bool) -> str:
+    """What stands where CIFAR-10 is missing."""
+    if status.running:
+        total = max(status.done, status.total or 1)
+        text = f"{status.done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        where = f"CIFAR-10 from {status.what}" if status.what else "Asking for CIFAR-10"
+        return f'<div class="scratch">{_bar(escape(where), status.done, total, text)}</div>'
+    text = (
+        "The scratch network learns from CIFAR-10, 60,000 small pictures, which are not here yet."
+    )
+    if not allowed:
+        text += " Downloads are off on this server."
+    problem = f'<p class="offer problem">{escape(status.problem)}</p>' if status.problem else ""
+    return f'<p class="offer">{text}</p>{problem}'

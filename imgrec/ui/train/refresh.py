@@ -1,0 +1,213 @@
+"""What the training tab shows: everything that follows a training or the list of runs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec.approaches import scratch
+from imgrec.data import cifar10
+from imgrec.models import registry, run_log
+from imgrec.models.registry import Entry
+from imgrec.training.head_job import head_trainer
+from imgrec.training.process import trainer
+from imgrec.ui.train import curves, html
+from imgrec.ui.train.html import LIVE
+
+MOST_LOG_LINES = 200
+
+Seen = dict[str, Any]  # what a browser tab was shown last: the run, and a version of each part
+
+
+class View(NamedTuple):
+    """The parts that `look` fills, in its order."""
+
+    status: gr.HTML
+    start: gr.Button
+    pause: gr.Button
+    stop: gr.Button
+    finish: gr.Button
+    head_start: gr.Button
+    head_stop: gr.Button
+    head_text: gr.HTML
+    fetch_box: gr.Column
+    fetch_text: gr.HTML
+    fetch: gr.Button
+    fetch_stop: gr.Button
+    sprite: gr.HTML
+    strip: gr.HTML
+    log: gr.Textbox
+    accuracy: gr.LinePlot
+    loss: gr.LinePlot
+    legend: gr.HTML
+    table: gr.HTML
+    shown: gr.Dropdown
+    chosen: gr.Dropdown
+    use: gr.Button
+    resume: gr.Button
+    measure: gr.Button
+    rename: gr.Button
+    delete: gr.Button
+
+
+class Picks(NamedTuple):
+    """What a visitor picked while a run was followed: the runs to draw and the one to act on."""
+
+    run: str = ""
+    shown: tuple[str, ...] = ()
+    chosen: str = ""
+
+
+def look(seen: Seen, picks: Picks, over: str) -> list[Any]:
+    """The new `seen`, then the parts of `View`; those that have not changed are skipped.
+
+    The curves are drawn over "epochs" or "minutes". When another run comes to the front, what was
+    picked before no longer counts.
+    """
+    entries = {entry.name: entry for entry in registry.entries()}
+    run = followed(list(entries.values()), seen.get("run"), seen.get("newest"))
+    if picks.run != run:
+        picks = Picks(run)
+    usual = [scratch.DEFAULT, scratch.CLASSIC] if entries[run].shipped else [run]
+    shown = [name for name in picks.shown if name in entries] or usual
+    chosen = picks.chosen if picks.chosen in entries else run
+    changes = Changes({**seen, "run": run, "newest": next(iter(entries))})
+    updates = [
+        *_progress(changes, entries[run]),
+        *_lists(changes, list(entries.values()), [entries[name] for name in shown], over),
+        *_choices(changes, entries, shown, chosen, busy=entries[run].state in LIVE),
+    ]
+    return [changes.seen, *updates]
+
+
+def followed(entries: Sequence[Entry], run: str | None, newest: str | None) -> str:
+    """The run to show: one that is being trained, a new one, the one shown before, the latest.
+
+    Where there is none, the network that answers on the page.
+    """
+    live = [entry.name for entry in entries if entry.state in LIVE]
+    names = [entry.name for entry in entries]
+    if live:
+        return live[0]
+    latest = scratch.DEFAULT if entries[0].shipped else names[0]
+    return run if run in names and newest == names[0] else latest
+
+
+class Changes:
+    """Lets through only those parts whose version is another than the one seen before."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+
+    def part(self, name: str, version: object, make: Callable[[], list[Any]]) -> list[Any]:
+        """What `make` gives, or as many skips."""
+        size = PARTS[name]
+        if self.seen.get(name) == repr(version):
+            return [gr.skip()] * size
+        self.seen[name] = repr(version)
+        made = make()
+        assert len(made) == size, name
+        return made
+
+
+# How many components of `View` belong to each part.
+PARTS = {"status": 1, "buttons": 4, "head": 3, "fetch": 4, "sprite": 1, "strip": 1, "log": 1}
+PARTS |= {"curves": 3, "table": 1, "choices": 2, "actions": 5}
+
+
+def _progress(changes: Changes, entry: Entry) -> list[Any]:
+    """The followed run, what can be done now, and the fetching of CIFAR-10."""
+    watched, wish = run_log.watch(entry.folder), run_log.wish_of(entry.folder)
+    here, fetching = cifar10.has_cifar10(), cifar10.fetching_cifar10.status
+    problem = trainer.problem(entry.name)
+    now = (entry.name, entry.state, wish)
+    step = (entry.epochs, watched.epoch, watched.step, len(watched.log), problem)
+    log = "\n".join(watched.log[-MOST_LOG_LINES:])
+    return [
+        *changes.part("status", (now, step), lambda: [html.progress(entry, watched, problem)]),
+        *changes.part("buttons", (now, here), lambda: buttons(entry, wish, here)),
+        *changes.part("head", head_trainer.work.status, head_panel),
+        *changes.part("fetch", (here, fetching), lambda: fetch_panel(here)),
+        *changes.part("sprite", (entry.name, watched.guesses != ()), lambda: [html.sprite(entry)]),
+        *changes.part(
+            "strip",
+            (entry.name, watched.guesses),
+            lambda: [html.strip(watched.guesses)],
+        ),
+        *changes.part("log", (entry.name, len(watched.log)), lambda: [log]),
+    ]
+
+
+def _lists(
+    changes: Changes, entries: Sequence[Entry], drawn: Sequence[Entry], over: str
+) -> list[Any]:
+    """The curves and the table of runs."""
+    lengths = [(e.name, e.epochs, len(run_log.watch(e.folder).points)) for e in drawn]
+    rows = [(e.name, e.state, e.epochs, e.test_accuracy) for e in entries]
+    return [
+        *changes.part("curves", (over, lengths), lambda: curves.drawn(drawn, over)),
+        *changes.part("table", rows, lambda: [html.runs_table(entries)]),
+    ]
+
+
+def _choices(
+    changes: Changes, entries: dict[str, Entry], shown: list[str], chosen: str, busy: bool
+) -> list[Any]:
+    """The dropdowns of runs, and the buttons for the chosen one."""
+    names, entry = list(entries), entries[chosen]
+    return [
+        *changes.part(
+            "choices",
+            (names, shown, chosen),
+            lambda: [
+                gr.Dropdown(names, value=shown, multiselect=True),
+                gr.Dropdown(names, value=chosen),
+            ],
+        ),
+        *changes.part(
+            "actions", (chosen, entry.state, entry.epochs, busy), lambda: actions(entry, busy)
+        ),
+    ]
+
+
+def buttons(entry: Entry, wish: str | None, here: bool) -> list[gr.Button]:
+    """Start, pause, stop and finish of the scratch network, as far as each can be pressed now."""
+    live, allowed = entry.state in LIVE, trainer.permissions.train
+    learns = allowed and live and entry.state != "measuring"
+    return [
+        gr.Button(interactive=allowed and here and not live),
+        gr.Button("Go on" if wish == "pause" else "Pause", interactive=learns and wish != "stop"),
+        gr.Button(interactive=learns and wish != "stop"),
+        gr.Button(interactive=learns and wish != "finish"),
+    ]
+
+
+def head_panel() -> list[Any]:
+    """The head's buttons, and how far its training is or why it failed."""
+    work = head_trainer.work.status
+    return [
+        gr.Button(interactive=not work.running),
+        gr.Button(interactive=work.running),
+        html.head_work(work),
+    ]
+
+
+def fetch_panel(here: bool) -> list[Any]:
+    """Whether CIFAR-10 is missing, how far it is, and the buttons to fetch it or stop that."""
+    fetching, allowed = cifar10.fetching_cifar10.status, trainer.permissions.download
+    return [
+        gr.Column(visible=not here),
+        html.fetch(fetching, allowed),
+        gr.Button(visible=not fetching.running and allowed),
+        gr.Button(visible=fetching.running),
+    ]
+
+
+def actions(entry: Entry, busy: bool) -> list[gr.Button]:
+    """Use, resume, measure, rename and delete, as far as each can be pressed now."""
+    ended, idle = entry.state == "finished", entry.state not in LIVE
+    resumable = idle and not ended and not busy and trainer.permissions.train
+    mine = idle and not entry.shipped and trainer.permissions.manage
+    usable, measurable = ended and registry.answers(entry), resumable and entry.epochs > 0
+    can = [usable, resumable, measurable, mine, mine]
+    return [gr.Button(interactive=each) for each in can]

@@ -1,0 +1,324 @@
+"""The training tab: choose a network and a recipe, start, watch, stop, resume, use."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from imgrec.data import cifar10
+from imgrec.errors import ImgrecError
+from imgrec.files.paths import runs_dir
+from imgrec.models import registry, run_log
+from imgrec.training.head_job import head_trainer
+from imgrec.training.process import fitting, trainer
+from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components.errors import reported, sentence
+from imgrec.ui.components.model_choosers import Choosers, use
+from imgrec.ui.train import curves, endpoints, html
+from imgrec.ui.train.refresh import Picks, Seen, View, look
+from imgrec.ui.train.settings import (
+    SCRATCH_FIELDS,
+    Controls,
+    build_head_settings,
+    build_scratch_settings,
+    head_recipe,
+    scratch_recipe,
+)
+
+SECONDS_BETWEEN_LOOKS = 1.0
+KINDS = [("The scratch network", "scratch"), ("The transfer head", "transfer")]
+# Without preprocessing: gradio would refuse a run's name that another page has just changed.
+QUIET: dict[str, Any] = {
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "preprocess": False,
+}
+# In the queue, but never waiting in it behind another visitor's look.
+LOOKING: dict[str, Any] = {**QUIET, "concurrency_limit": None}
+
+OFF = (
+    "Training the scratch network is off on this public page; whoever runs it can allow it with "
+    "--allow-training. The head can be trained: it takes some seconds."
+)
+
+
+ENDPOINTS = (
+    endpoints.train_scratch,
+    endpoints.train_head,
+    endpoints.train_control,
+    endpoints.train_status,
+    endpoints.fetch_cifar10,
+    endpoints.runs,
+)
+
+
+class Parts(NamedTuple):
+    """The parts that listeners connect, beside those that follow what happens."""
+
+    kind: gr.Radio
+    boxes: tuple[gr.Column, gr.Column]
+    scratch: Controls
+    head: Controls
+    estimate: gr.HTML
+    notice: gr.HTML
+    over: gr.Radio
+    run_notice: gr.HTML
+    rename_box: gr.Row
+    new_name: gr.Textbox
+    rename: gr.Button
+    delete_box: gr.Row
+    delete: gr.Button
+    keep: gr.Button
+    zip: gr.Button
+    zip_file: gr.DownloadButton
+    view: View
+
+
+def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
+    """Lays the tab out and connects it; trained networks are offered to the `choosers`."""
+    parts = _layout()
+    view, seen, picks = parts.view, gr.State({}), gr.State(Picks())
+    timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
+    tabs.select(_watches, None, timer, **QUIET, queue=False, trigger_mode="always_last")
+    looking: dict[str, Any] = {
+        "fn": look,
+        "inputs": [seen, picks, parts.over],
+        "outputs": [seen, *view],
+        **LOOKING,
+    }
+    gr.on([tab.select, timer.tick, parts.over.input], **looking)
+    gr.on(
+        [view.shown.input, view.chosen.input],
+        lambda seen, shown, chosen: Picks(seen["run"], tuple(shown or ()), chosen or ""),
+        [seen, view.shown, view.chosen],
+        picks,
+        trigger_mode="always_last",
+        **LOOKING,
+    ).then(**looking)
+    parts.kind.input(_boxes, parts.kind, parts.boxes, queue=False, **QUIET)
+    gr.on(
+        [tab.select, *(control.change for control in parts.scratch[:-1])],  # type: ignore[attr-defined]
+        estimate,
+        parts.scratch[:-1],
+        parts.estimate,
+        concurrency_id="estimate",
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    tab.select(
+        offer_precision,
+        None,
+        parts.scratch[SCRATCH_FIELDS.index("mixed_precision")],
+        concurrency_id="estimate",
+        **QUIET,
+    )
+    _connect_training(parts, seen)
+    _connect_runs(parts, choosers)
+    for endpoint in ENDPOINTS:
+        gr.api(endpoint)
+
+
+# Layout
+
+
+def _layout() -> Parts:
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=300):
+            kind = gr.Radio(KINDS, value="scratch", label="What learns")
+            with gr.Column() as scratch_box:
+                scratch_controls = build_scratch_settings()
+                estimate = gr.HTML("" if trainer.permissions.train else _offer(OFF))
+                fetching = fetch_layout()
+                with gr.Row(elem_classes="controls"):
+                    training = [
+                        _button("Start", variant="primary"),
+                        _button("Pause"),
+                        _button("Stop"),
+                        _button("Finish here"),
+                    ]
+            with gr.Column(visible=False) as head_box:
+                head_controls = build_head_settings()
+                with gr.Row(elem_classes="controls"):
+                    head = [_button("Train the head", variant="primary"), _button("Stop")]
+                head_text = gr.HTML()
+            notice = gr.HTML()
+        with gr.Column(scale=3, min_width=320):
+            status = gr.HTML(cards.panel("Training", "Looking for runs."))
+            with gr.Row(equal_height=False):
+                shown = gr.Dropdown([], multiselect=True, label="Curves of", min_width=200)
+                over = gr.Radio(["epochs", "minutes"], value="epochs", label="Over", min_width=220)
+            plots = curves.plots()
+            sprite, strip = gr.HTML(elem_classes="sprite"), gr.HTML()
+            with gr.Accordion("Log", open=False):
+                log = gr.Textbox(lines=8, max_lines=8, show_label=False, interactive=False)
+    table, choice, rest = _runs_layout()
+    chosen, *actions = choice
+    following = [status, *training, *head, head_text, *fetching, sprite, strip, log, *plots]
+    view = View._make([*following, table, shown, chosen, *actions])
+    boxes, controls = (scratch_box, head_box), (scratch_controls, head_controls)
+    return Parts._make([kind, boxes, *controls, estimate, notice, over, *rest, view])
+
+
+def fetch_layout() -> list[Any]:
+    """What `train_view.fetch_panel` fills."""
+    with gr.Column(visible=False, elem_classes="vgg16-offer") as box:
+        text = gr.HTML()
+        with gr.Row():
+            fetch = gr.Button("Fetch CIFAR-10 (140 MB)", size="sm", variant="primary")
+            stop = gr.Button("Stop fetching", size="sm", visible=False)
+    return [box, text, fetch, stop]
+
+
+def _runs_layout() -> tuple[gr.HTML, tuple[Any, ...], tuple[Any, ...]]:
+    """The table; the chosen run and its buttons that follow it; and the other parts."""
+    gr.Markdown("### Runs")
+    table = gr.HTML()
+    with gr.Row(equal_height=False, elem_classes="actions"):
+        chosen = gr.Dropdown([], label="Run", min_width=240, scale=3)
+        use = _button("Use it", variant="primary")
+        resume, measure = _button("Resume"), _button("Finish here")
+        rename = _button("Rename")
+        zip_button = gr.Button("Download", min_width=90)
+        delete = _button("Delete")
+    zip_file = gr.DownloadButton(visible="hidden", elem_id="run-zip")
+    with gr.Row(visible=False, elem_classes="actions") as rename_box:
+        new_name = gr.Textbox(label="New name", max_length=60, min_width=240, scale=3)
+        rename_now = gr.Button("Rename it", variant="primary", min_width=90)
+    with gr.Row(visible=False, elem_classes="actions") as delete_box:
+        delete_now = gr.Button("Delete it for good", variant="stop", min_width=160)
+        keep = gr.Button("Keep it", min_width=90)
+    notice = gr.HTML()
+    following = (chosen, use, resume, measure, rename, delete)
+    others = (notice, rename_box, new_name, rename_now, delete_box, delete_now, keep)
+    return table, following, (*others, zip_button, zip_file)
+
+
+def _button(label: str, **options: Any) -> gr.Button:
+    """A button that cannot be pressed until `look` has seen that it can."""
+    return gr.Button(label, interactive=False, min_width=90, **options)
+
+
+def _offer(text: str) -> str:
+    return f'<p class="offer">{text}</p>'
+
+
+# Listeners
+
+
+def _watches(event: gr.SelectData) -> gr.Timer:
+    """Looks every second while this tab is the one that is shown."""
+    return gr.Timer(active=event.value == "Train")
+
+
+def _boxes(kind: str) -> list[gr.Column]:
+    return [gr.Column(visible=kind == "scratch"), gr.Column(visible=kind == "transfer")]
+
+
+def estimate(*values: Any) -> str:
+    """How long the scratch network's recipe takes here; empty where it can't be trained."""
+    if not cifar10.has_cifar10() or not trainer.permissions.train:
+        return "" if trainer.permissions.train else _offer(OFF)
+    try:
+        recipe = fitting(scratch_recipe(*values))
+        from imgrec.training.scratch import estimated_seconds  # loads TensorFlow
+
+        seconds = estimated_seconds(recipe)
+    except ImgrecError as error:
+        return _offer(str(error))
+    return _offer(f"About {html.duration(seconds)} on this machine, from a few timed steps.")
+
+
+def offer_precision() -> gr.Checkbox:
+    """Offers bfloat16 where the processor gains by it."""
+    if not cifar10.has_cifar10() or not trainer.permissions.train:
+        return gr.skip()
+    from imgrec.training.scratch import gains_by_bfloat16  # loads TensorFlow
+
+    return gr.Checkbox(visible=gains_by_bfloat16())
+
+
+@reported
+def start_scratch(*values: Any) -> str:
+    """Starts what the settings say; the run's name comes last."""
+    *settings, name = values
+    return trainer.start(scratch_recipe(*settings), name)
+
+
+@reported
+def start_head(*values: Any) -> str:
+    """Starts what the settings say; the photos and the run's name come last."""
+    *settings, source, name = values
+    return head_trainer.start(head_recipe(*settings), source, name)
+
+
+def pause(seen: Seen) -> str:
+    """Pauses the followed run, or lets it go on."""
+    paused = run_log.wish_of(runs_dir() / seen["run"]) == "pause"
+    return endpoints.train_control(seen["run"], "continue" if paused else "pause")
+
+
+def _connect_training(parts: Parts, seen: gr.State) -> None:
+    view = parts.view
+
+    def act(button: gr.Button, handler: Callable[..., Any], given: list[Any]) -> None:
+        """Does it, and says what went wrong if anything did; the next look shows the rest."""
+        button.click(lambda *values: sentence(handler, *values), given, parts.notice, **QUIET)
+
+    act(view.start, start_scratch, parts.scratch)
+    act(view.pause, pause, [seen])
+    act(view.stop, lambda seen: endpoints.train_control(seen["run"], "stop"), [seen])
+    act(view.finish, lambda seen: endpoints.train_control(seen["run"], "finish"), [seen])
+    act(view.head_start, start_head, parts.head)
+    act(view.head_stop, head_trainer.work.cancel, [])
+    act(view.fetch, endpoints.fetch_cifar10, [])
+    act(view.fetch_stop, cifar10.fetching_cifar10.cancel, [])
+
+
+def _connect_runs(parts: Parts, choosers: Choosers) -> None:
+    view, chosen, notice = parts.view, parts.view.chosen, parts.run_notice
+    closed = [parts.rename_box, parts.delete_box]
+
+    def act(button: gr.Button, handler: Callable[..., Any], given: list[Any]) -> None:
+        button.click(lambda *values: sentence(handler, *values), given, notice, **QUIET).then(
+            _close, None, closed, queue=False, **QUIET
+        )
+
+    act(view.resume, lambda run: endpoints.train_control(run, "resume"), [chosen])
+    act(view.measure, lambda run: endpoints.train_control(run, "measure"), [chosen])
+    act(parts.rename, endpoints.rename_run, [chosen, parts.new_name])
+    act(parts.delete, endpoints.delete_run, [chosen])
+    view.rename.click(
+        lambda run: [gr.Row(visible=True), gr.Row(visible=False), run],
+        chosen,
+        [*closed, parts.new_name],
+        queue=False,
+        **QUIET,
+    )
+    view.delete.click(
+        lambda: [gr.Row(visible=False), gr.Row(visible=True)], None, closed, queue=False, **QUIET
+    )
+    gr.on([parts.keep.click, chosen.change], _close, None, closed, queue=False, **QUIET)
+    zipped = parts.zip.click(endpoints.zip_run, chosen, parts.zip_file, **QUIET)
+    zipped.success(None, js="() => document.querySelector('#run-zip').click()")
+    zipped.failure(
+        lambda run: sentence(endpoints.zip_run, run), chosen, notice, queue=False, **QUIET
+    )
+    dropdowns = [*choosers.scratch, *choosers.transfer]
+    view.use.click(
+        lambda run: use_run(run, choosers), chosen, [notice, *dropdowns], queue=False, **QUIET
+    )
+
+
+def _close() -> list[gr.Row]:
+    return [gr.Row(visible=False), gr.Row(visible=False)]
+
+
+def use_run(run: str, choosers: Choosers) -> list[Any]:
+    """What is said, then the dropdowns of the other tabs, with this run chosen in its own ones."""
+    try:
+        kind = registry.find(run).kind
+        said = f"Compare and {cards.TITLES[kind]} answer with {run} now."
+        return [cards.panel("Chosen", said), *use(run, choosers)]
+    except ImgrecError as error:  # it has just been deleted or renamed
+        skipped = [gr.skip() for dropdowns in choosers for _ in dropdowns]
+        return [cards.failed(error), *skipped]
