@@ -1,52 +1,241 @@
-"""The README: its figures are the reports', its links and its commands lead somewhere."""
+"""The documents: figures as in the reports, links, commands, flags and endpoints that exist."""
 
+import json
 import re
-import subprocess
 import sys
+from functools import cache
+from pathlib import Path
 
 import pytest
 from conftest import script_module
 from test_race import ABLATION, SEEDS, TRAINING
+from test_scripts import CLASS_KEYS, VERDICT_KEYS
 
-from imgrec.files.paths import ROOT
+import demo
 from imgrec.models import store
+from imgrec.files.paths import MODELS, REPORTS, ROOT
+from imgrec.ui.page import build_page
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+FILES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+TEXTS = {file.relative_to(ROOT).as_posix(): file.read_text(encoding="utf-8") for file in FILES}
+README_BYTES = 7000  # the first read fits on a few screens
+
+BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)([^)\s]+)\)")
+HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+COMMAND = re.compile(r"python ((?:scripts/\w+|demo)\.py)([^\n#`]*)")
+SCRIPT = re.compile(r"scripts/\w+\.py")
+FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
+ENDPOINT = re.compile(r"`(/\w+)`")
 
 
-def test_the_figures_are_those_of_the_reports():
-    command = [sys.executable, "scripts/update_readme.py", "--check"]
-    check = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert check.returncode == 0, check.stderr
+def pairs(pattern):
+    """Each document's name with what the pattern finds in it, once."""
+    return sorted(
+        {(name, found) for name, text in TEXTS.items() for found in pattern.findall(text)}
+    )
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))
-def test_each_linked_file_is_there(target):
-    assert (ROOT / target).exists()
+# Links
 
 
-@pytest.mark.parametrize("script", sorted(set(re.findall(r"scripts/\w+\.py", README))))
+def prose(text):
+    """A document without its code blocks."""
+    return BLOCK.sub("", text)
+
+
+def anchors(text):
+    """The anchors of its headings, as GitHub makes them; repeated ones are numbered."""
+    found = []
+    for heading in HEADING.findall(prose(text)):
+        shown = LINK.sub("]", heading).replace("`", "").replace("*", "")
+        anchor = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        found.append(anchor + (f"-{found.count(anchor)}" if anchor in found else ""))
+    return found
+
+
+LINKS = [
+    (name, target)
+    for name, text in TEXTS.items()
+    for target in sorted(set(LINK.findall(prose(text))))
+]
+
+
+@pytest.mark.parametrize(("name", "target"), LINKS)
+def test_each_link_leads_to_a_file_and_to_a_heading_of_it(name, target):
+    path, _, anchor = target.partition("#")
+    file = (ROOT / name).parent / path if path else ROOT / name
+    assert file.exists()
+    assert ROOT in file.resolve().parents  # a link out of the project leads nowhere in a clone
+    if anchor:
+        assert anchor in anchors(file.read_text(encoding="utf-8"))
+
+
+def test_anchors_are_those_of_github():
+    text = "# A `b`: *c*, d's!\n```\n# no heading\n```\n## Twice\n## Twice\n## [x](y.md) & z\n"
+    assert anchors(text) == ["a-b-c-ds", "twice", "twice-1", "x--z"]
+
+
+# Commands
+
+
+@cache
+def help_of(program, *arguments):
+    """What a program prints for --help, asked in this process: TensorFlow is loaded once."""
+    written = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [program, *arguments, "--help"])
+        patch.setattr(sys.stdout, "write", written.append)
+        main = demo.main if program == "demo.py" else script_module(Path(program).stem).main
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == 0
+    return "".join(written)
+
+
+NAMED_SCRIPTS = sorted({found for _, found in pairs(SCRIPT)})
+
+
+@pytest.mark.parametrize("script", NAMED_SCRIPTS)
 def test_each_named_script_explains_itself(script):
-    help_text = subprocess.run(
-        [sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
-    assert help_text.startswith("usage:")
+    assert help_of(script).startswith("usage:")
 
 
-def test_what_the_fast_recipe_comes_to_is_told_where_it_was_measured(tmp_path, monkeypatch):
-    script = script_module("update_readme")
-    monkeypatch.setattr(script, "REPORTS", tmp_path)
-    assert script.race() == script.seeds() == script.ablation() == []
+def commands():
+    """The documents' commands: the program, its first argument if that is a word, its flags."""
+    for program, arguments in sorted({found for _, found in pairs(COMMAND)}):
+        flags = FLAG.findall(arguments)
+        if flags:
+            first = arguments.split()[0]
+            yield program, () if first.startswith("-") else (first,), flags
+
+
+@pytest.mark.parametrize(("program", "subcommand", "flags"), list(commands()))
+def test_each_flag_of_a_command_exists(program, subcommand, flags):
+    assert set(flags) <= {*FLAG.findall(help_of(program, *subcommand))}
+
+
+def test_the_flags_of_the_page_are_those_that_are_described():
+    described = TEXTS["docs/page.md"].split("## Flags")[1].split("\n## ")[0]
+    flags = {*FLAG.findall(described)} - {"--help"}
+    assert flags == {*FLAG.findall(help_of("demo.py"))} - {"--help"}
+
+
+def test_the_lines_to_start_and_to_test_stand_by_themselves():
+    lines = TEXTS["README.md"].splitlines()
+    assert lines.count("pip install -r requirements.txt && python demo.py") == 1
+    assert lines.count("pip install -r requirements-dev.txt && python -m pytest") == 1
+
+
+# Endpoints
+
+
+def test_the_endpoints_are_those_that_are_described():
+    offered = build_page().get_api_info()["named_endpoints"]
+    assert {*ENDPOINT.findall(TEXTS["docs/api.md"])} == {*offered}
+
+
+def test_the_answer_has_the_keys_that_are_described():
+    (example,) = re.findall(r"```json\n(.*?)```", TEXTS["docs/api.md"], re.DOTALL)
+    (verdict,) = json.loads(example)["verdicts"]
+    assert list(verdict) == VERDICT_KEYS
+    assert list(verdict["classes"][0]) == CLASS_KEYS
+
+
+# Figures
+
+
+@pytest.fixture
+def script():
+    return script_module("update_readme")
+
+
+def check(script, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["update_readme.py", "--check"])
+    return script.main()
+
+
+def test_the_figures_are_those_of_the_reports(script, monkeypatch, capsys):
+    code = check(script, monkeypatch)
+    assert (code, capsys.readouterr().err) == (0, "")
+
+
+def test_stale_figures_are_found_and_nothing_is_written(script, monkeypatch, tmp_path, capsys):
+    changed = tmp_path / "README.md"
+    stale = TEXTS["README.md"].replace(script.END, f"Another figure.\n{script.END}")
+    changed.write_text(stale, encoding="utf-8")
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    monkeypatch.setattr(script, "README", changed)
+    monkeypatch.setattr(script, "RESULTS", tmp_path / "docs" / "results.md")  # is missing
+    assert check(script, monkeypatch) == 1
+    assert "README.md and docs/results.md" in capsys.readouterr().err
+    assert changed.read_text(encoding="utf-8") == stale
+    assert not (tmp_path / "docs").exists()
+
+
+def cells(text, first):
+    """The cells of the table rows whose first cell begins so, or of all."""
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return [row for row in rows if row[0].startswith(first)]
+
+
+def test_what_was_not_measured_leaves_its_section_out(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(script.figures, "REPORTS", tmp_path)
+    text = script.rendered("results.md.jinja", script.figures.measured())
+    assert "### The networks that ship" in text and "### Half precision" in text
+    for heading in (
+        "### Training time",
+        "### Variation",
+        "### What each",
+        "## All three",
+        "## Speed",
+    ):
+        assert heading not in text
+    (row,) = cells(script.rendered("readme_figures.md.jinja", script.figures.measured()), "")[1:]
+    fast = store.read_json(MODELS / "fast" / "report.json")
+    assert f"{100 * fast['test_accuracy']:.2f}%" in row[4] and row[5] == "–"
+
+
+@pytest.mark.parametrize("name", [file.stem for file in sorted(REPORTS.glob("*.json"))])
+def test_any_report_may_be_missing(script, tmp_path, monkeypatch, name):
+    for file in REPORTS.glob("*.json"):
+        if file.stem != name:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(script.figures, "REPORTS", tmp_path)
+    found = script.figures.measured()
+    assert "## To measure again" in script.rendered("results.md.jinja", found)
+    assert script.END in script.updated(TEXTS["README.md"], found)
+
+
+def test_what_the_fast_recipe_comes_to_is_reported_where_it_was_measured(
+    script, tmp_path, monkeypatch
+):
     for name, report in (("training", TRAINING), ("ablation", ABLATION), ("seeds", SEEDS)):
         store.write_json(tmp_path / f"{name}.json", report)
-    race, seeds = script.race()[0], script.seeds()[0]
-    assert "`fast` takes 6 minutes for its 3 epochs and `classic` 25 minutes for its 5" in race
-    assert "**0.24 times as long**, or 0.50 times beside `classic` in bfloat16, by 3 epochs" in race
-    assert "93.10 % (94.20 % looking six times) and 73.30 %" in race
-    assert "over the seeds 1, 2, 3, `fast` is right on 93.52 ± 0.11 %" in seeds
-    rows = [line for line in script.ablation() if line.startswith("| ")][1:]
-    assert rows == [
-        "| nothing | the whole recipe | 90.0 % |  |",
-        "| c | d | 85.0 % | −5.0 |",
-        "| a | b | 90.4 % | +0.4 |",
+    monkeypatch.setattr(script.figures, "REPORTS", tmp_path)
+    text = script.rendered("results.md.jinja", script.figures.measured())
+    race = text.split("### Training time")[1].split("\n### ")[0]
+    assert cells(race, "`fast`") == [["`fast`", "3", "6 minutes", "93.10%", "94.20%"]]
+    assert cells(race, "`classic`")[0] == ["`classic`", "5", "25 minutes", "73.30%", "–"]
+    assert [row[-1] for row in cells(race, "`classic` in")] == ["**0.24**", "0.50"]
+    seeds = text.split("### Variation")[1].split("\n### ")[0]
+    assert "seeds 1, 2, 3" in seeds
+    assert [row[-1] for row in cells(seeds, ("one", "with"))] == ["93.52 ± 0.11%", "94.06 ± 0.09%"]
+    ablation = text.split("### What each")[1].split("\n### ")[0]
+    assert cells(ablation, ("nothing", "a", "b", "c"))[:3] == [
+        ["nothing", "the whole recipe", "90.0%"],
+        ["c", "d", "85.0%", "−5.0"],
+        ["a", "b", "90.4%", "+0.4"],
     ]
+
+
+# Form
+
+
+def test_the_readme_is_short():
+    assert len(TEXTS["README.md"].encode()) < README_BYTES
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_percentage_has_no_space(name):
+    assert not re.findall(r"\d\s%", TEXTS[name])
