@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from imgrec.evaluation import comparison
-from imgrec.models import store
 from imgrec.files.paths import MODELS, REPORTS
+from imgrec.models import store
 
 SCRATCH_NETWORKS = ("fast", "classic")
 HEAD = "dog_pooled_64"  # the head that answers unless another one is chosen

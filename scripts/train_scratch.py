@@ -1,21 +1,25 @@
 """Trains a scratch network on CIFAR-10 and leaves weights, history and report in a run directory.
 
-    python scripts/train_scratch.py [--network fast] [--epochs N] [--run NAME] [--resume] ...
+    python scripts/train_scratch.py --network fast
+    93.75 ± 0.07% test accuracy, 94.38 ± 0.10% with test-time augmentation (six views)
+    12 epochs in 18 minutes, n=3 seeds, 2 cores of an Intel(R) Xeon(R) Processor
 
-Each network has a recipe of its own, `USUAL` in imgrec/training/recipes.py; every flag of it
-changes one setting, and --no-… switches one off. With no option this is the project's first one, of
-the network classic: 30 epochs, batches of 64, Adam, images scaled to [0, 1], one-hot labels, 5,000
-of the 50,000 training images kept apart for validation. With --network fast alone it is the one
-that gets further in less time: Muon on the filters, a first layer that whitens, images that are
-mirrored in turn and shifted, smoothed labels, a learning rate that falls to 0, and bfloat16 if the
-processor gains by it. What they gave when the shipped weights were trained stands in
-assets/models/classic/report.json and assets/models/fast/report.json.
+    python scripts/train_scratch.py --network classic
+    79.07% test accuracy, 81.23% with test-time augmentation (six views)
+    30 epochs in 23 minutes, n=1 seed, 2 cores of an Intel(R) Xeon(R) Processor
 
-At its end it measures, on the images kept apart, how far the network is to be believed, as
-scripts/calibrate.py does.
+Accuracy and time are means over the seeds, ± the sample standard deviation, as
+scripts/measure_scratch.py and the networks that ship report them.
 
-The page shows the run while it goes on. Ctrl+C stops it after the step; --resume goes on after its
-last whole epoch, with the recipe it was started with.
+Each network has its own recipe; every flag of it changes one setting, and --no-… switches one off.
+That of classic, the default, is the project's first one: Adam, images scaled to [0, 1], one-hot
+labels, 5,000 of the 50,000 training images held out for validation. That of fast has Muon on the
+filters, a first layer that whitens, images that are mirrored in turn and shifted, smoothed labels,
+a learning rate that falls to 0, and bfloat16 if the processor gains by it.
+
+At its end it calibrates the network on the validation images, as scripts/calibrate.py does. The
+page follows the run while it goes on. Ctrl+C stops it after the step; --resume goes on after the
+last whole epoch, with the recipe the run was started with.
 """
 
 import argparse

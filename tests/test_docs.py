@@ -12,8 +12,9 @@ from test_race import ABLATION, SEEDS, TRAINING
 from test_scripts import CLASS_KEYS, VERDICT_KEYS
 
 import demo
-from imgrec.models import store
+from imgrec.evaluation import comparison
 from imgrec.files.paths import MODELS, REPORTS, ROOT
+from imgrec.models import store
 from imgrec.ui.page import build_page
 
 FILES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -27,6 +28,7 @@ COMMAND = re.compile(r"python ((?:scripts/\w+|demo)\.py)([^\n#`]*)")
 SCRIPT = re.compile(r"scripts/\w+\.py")
 FLAG = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 ENDPOINT = re.compile(r"`(/\w+)`")
+NUMBER = re.compile(r"\d[\d.,]*\d|\d")
 
 
 def pairs(pattern):
@@ -227,6 +229,74 @@ def test_what_the_fast_recipe_comes_to_is_reported_where_it_was_measured(
         ["c", "d", "85.0%", "−5.0"],
         ["a", "b", "90.4%", "+0.4"],
     ]
+
+
+def claim(script_name, command):
+    """What a script's docstring claims below a command: its lines up to the next empty one."""
+    docstring = script_module(script_name).__doc__
+    return docstring.split(f"{command}\n")[1].split("\n\n")[0]
+
+
+def minutes(seconds):
+    return f"{seconds / 60:.0f}"
+
+
+def spread(measured, digits):
+    return [f"{100 * measured[key]:.{digits}f}" for key in ("mean", "deviation")]
+
+
+def assert_claims(text, machine, numbers):
+    assert machine in text
+    assert NUMBER.findall(text.replace(machine, "")) == numbers
+
+
+def test_the_docstring_of_fast_claims_what_was_measured():
+    report = store.read_json(REPORTS / "seeds.json")
+    assert_claims(
+        claim("train_scratch", "train_scratch.py --network fast"),
+        comparison.machine(report["environment"]),
+        [
+            *spread(report["test_accuracy"], 2),
+            *spread(report["test_accuracy_views"], 2),
+            str(report["epochs"]),
+            minutes(report["seconds"]["mean"]),
+            str(len(report["seeds"])),
+        ],
+    )
+
+
+def test_the_docstring_of_classic_claims_what_was_measured():
+    report = store.read_json(MODELS / "classic" / "report.json")
+    assert_claims(
+        claim("train_scratch", "train_scratch.py --network classic"),
+        comparison.machine(report["environment"]),
+        [
+            f"{100 * report['test_accuracy']:.2f}",
+            f"{100 * report['test_accuracy_views']:.2f}",
+            str(report["epochs"]),
+            minutes(report["seconds"]),
+            "1",
+        ],
+    )
+
+
+def test_the_docstring_of_the_heads_claims_what_was_measured():
+    heads = store.read_json(REPORTS / "heads.json")
+    shipped = store.read_json(MODELS / "dog_pooled_64" / "report.json")
+    draws = heads["heads"]["pooled"]["draws"]
+    assert heads["environment"]["processor"] == shipped["environment"]["processor"]
+    assert_claims(
+        claim("train_transfer", "[--head pooled|flatten]"),
+        comparison.machine(heads["environment"]),
+        [
+            *spread(draws["accuracy"], 1),
+            *spread(draws["balanced_accuracy"], 1),
+            str(heads["photos"] - shipped["photos"]),
+            str(shipped["photos"]),
+            f"{shipped['seconds']:.1f}",
+            str(len(draws["seeds"])),
+        ],
+    )
 
 
 # Form
