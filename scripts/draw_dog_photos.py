@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from imgrec.data.cifar10 import draw_dog_photos, imagenet_files, is_dog
+from imgrec.data.photos import draw_dog_photos, imagenet_files, is_dog
 from imgrec.errors import DataError
 
 

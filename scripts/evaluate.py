@@ -30,11 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tqdm import tqdm
 
 from imgrec.approaches import scratch, transfer
-from imgrec.data import labelled_images
+from imgrec.data import label_names, labelled_images
+from imgrec.environment import environment
 from imgrec.errors import DataError, ImgrecError
 from imgrec.evaluation import distribution_shift, out_of_distribution
 from imgrec.evaluation import evaluate as evaluation
-from imgrec.models import store
 from imgrec.networks import test_time_augmentation as tta
 
 Report = dict[str, Any]
@@ -120,7 +120,7 @@ def whose(entry: Report) -> Report:
 
 def photos(options: argparse.Namespace) -> labelled_images.LabelledSet:
     """The photos of the user, labelled as the question wants it."""
-    scheme: labelled_images.Scheme = "dogs" if options.question == "dogs" else "imagenet"
+    scheme: label_names.Scheme = "dogs" if options.question == "dogs" else "imagenet"
     return labelled_images.open_set(options.data, scheme, options.root)
 
 
@@ -193,7 +193,7 @@ def measure(options: argparse.Namespace, on_picture: Callable[[Report], None]) -
 
         listeners = {"on_picture": on_picture, "on_progress": on_progress, "on_bad": on_bad}
         measured = QUESTIONS[options.question].measure(options, **listeners)
-    return {**measured, "command": command(options), "environment": store.environment()}
+    return {**measured, "command": command(options), "environment": environment()}
 
 
 def command(options: argparse.Namespace) -> str:

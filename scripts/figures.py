@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from imgrec.evaluation import comparison
+from imgrec import environment
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS, REPORTS
-from imgrec.models import store
 
 SCRATCH_NETWORKS = ("fast", "classic")
 HEAD = "dog_pooled_64"  # the head that answers unless another one is chosen
@@ -311,7 +311,7 @@ def measured() -> Figures:
 def of_report(name: str, figures_of: Callable[[Report], T]) -> T | None:
     """The figures of a report; None if it is not there."""
     file = REPORTS / f"{name}.json"
-    return figures_of(store.read_json(file)) if file.exists() else None
+    return figures_of(atomic.read_json(file)) if file.exists() else None
 
 
 def fields_of(kind: type[T], report: Report, **others: Any) -> T:
@@ -322,12 +322,12 @@ def fields_of(kind: type[T], report: Report, **others: Any) -> T:
 
 def model_report(name: str) -> Report:
     """The report of a model that ships."""
-    return store.read_json(MODELS / name / "report.json")
+    return atomic.read_json(MODELS / name / "report.json")
 
 
 def machine(report: Report) -> str:
     """Where it was measured."""
-    return comparison.machine(report["environment"])
+    return environment.machine(report["environment"])
 
 
 def scratch_network(name: str) -> ScratchNetwork:

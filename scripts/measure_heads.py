@@ -19,9 +19,10 @@ import numpy as np
 from tqdm import tqdm
 
 from imgrec.data import labels
-from imgrec.data.cifar10 import draw_dog_photos, imagenet_files, is_dog
+from imgrec.data.photos import draw_dog_photos, imagenet_files, is_dog
+from imgrec.environment import environment
+from imgrec.files import atomic
 from imgrec.files.paths import REPORTS
-from imgrec.models import store
 from imgrec.training import heads
 from imgrec.training.recipes import HEAD_RECIPES, HeadRecipe
 
@@ -46,9 +47,9 @@ def main() -> None:
         "data_sha256": photos.sha256(),
         "heads": measured,
         "command": "scripts/measure_heads.py --photos DIR",
-        "environment": store.environment(),
+        "environment": environment(),
     }
-    store.write_json(REPORTS / "heads.json", report)
+    atomic.write_json(REPORTS / "heads.json", report)
     for name, figures in measured.items():
         print(name, figures)
 

@@ -23,9 +23,10 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from imgrec.data import cifar10
+from imgrec.environment import environment
 from imgrec.errors import ImgrecError
+from imgrec.files import atomic
 from imgrec.files.paths import REPORTS
-from imgrec.models import store
 from imgrec.training.recipes import QUICK, USUAL, Recipe
 
 SEEDS = (1, 2, 3)
@@ -73,9 +74,9 @@ def trained(recipe: Recipe, name: str, folder: Path, several: bool = True) -> di
     Whether the test images are looked at several times is `several`.
     """
     for file in sorted(folder.glob("*/report.json")):
-        if Recipe.of(store.read_json(file.with_name("config.json"))) == recipe:
+        if Recipe.of(atomic.read_json(file.with_name("config.json"))) == recipe:
             print(f"{name}: {file.parent} has finished.")
-            return store.read_json(file)
+            return atomic.read_json(file)
     from imgrec.training.scratch import train_scratch  # loads TensorFlow
 
     print(f"{name}: {recipe.epochs} epochs …", flush=True)
@@ -171,7 +172,7 @@ def times_as_long(recipe: Recipe) -> dict[str, float]:
                 next(trainings["keras_normalization"])
         seconds = {
             name: statistics.median(
-                store.read_json(Path(folder) / name / "history.json")["seconds"][1:]
+                atomic.read_json(Path(folder) / name / "history.json")["seconds"][1:]
             )
             for name in ways
         }
@@ -197,9 +198,9 @@ def main() -> None:
             report = ablation(QUICK, folder)
     except ImgrecError as error:
         sys.exit(str(error))
-    store.write_json(
+    atomic.write_json(
         REPORTS / f"{options.what}.json",
-        {**report, "command": command, "environment": store.environment()},
+        {**report, "command": command, "environment": environment()},
     )
 
 

@@ -40,11 +40,14 @@ from tqdm import tqdm
 
 from imgrec.data import cifar10
 from imgrec.errors import ImgrecError, ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import runs_dir
-from imgrec.models import registry, run_log, store
-from imgrec.models.run_log import Step, StopTrainingError
-from imgrec.training.process import fitting
+from imgrec.models import manage_runs, run_control, run_log
+from imgrec.models.run_control import StopTrainingError
+from imgrec.models.run_log import Step
+from imgrec.training import recipes
 from imgrec.training.recipes import FLIPS, NETWORKS, OPTIMIZERS, SCHEDULES, USUAL, Recipe
+from imgrec.training.time_estimate import fitting
 
 STDIN = 0  # the file descriptor of standard input
 POLITENESS = 10  # the page's answers come first: the training takes what they leave
@@ -112,7 +115,7 @@ def chosen(run: Path, settings: dict[str, Any], resume: bool) -> Recipe:
         return recipe if "mixed_precision" in settings else fitting(recipe)
     if not exists:
         raise ModelError(f"There is no run {run}; name one that was started before with --run.")
-    recipe = Recipe.of(store.read_json(run / "config.json"))
+    recipe = Recipe.of(atomic.read_json(run / "config.json"))
     if dataclasses.replace(recipe, **settings) != recipe:
         raise ModelError(
             f"The run {run.name} was started with another recipe; resume it without settings."
@@ -182,9 +185,9 @@ def load(from_page: bool) -> cifar10.Cifar10:
 
 def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, Any]:
     """Trains, while this process holds the run; the run's journal tells how it ended."""
-    with run_log.hold(run):
+    with run_control.hold(run):
         if not options.follow_stdin:  # the page has wished already what it wishes
-            run_log.ask(run, "finish" if options.finish else None)
+            run_control.ask(run, "finish" if options.finish else None)
         book = run_log.Journal(run)
         try:
             precision = "bfloat16" if recipe.mixed_precision else "float32"
@@ -209,7 +212,7 @@ def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, A
             raise
         finally:
             with contextlib.suppress(ModelError):
-                run_log.ask(run, None)
+                run_control.ask(run, None)
 
 
 def main() -> int:
@@ -221,9 +224,9 @@ def main() -> int:
     try:
         network = settings.get("network", Recipe.network)
         name = options.run or f"{network}-{time.strftime('%Y%m%d-%H%M%S')}"
-        run = options.runs_dir / registry.valid_name(name)
+        run = options.runs_dir / manage_runs.valid_name(name)
         recipe = chosen(run, settings, options.resume)
-        run_log.open_run(run, recipe)
+        recipes.open_run(run, recipe)
         report = train(run, recipe, options)
     except StopTrainingError as error:
         print(f"{run}: {error}", file=sys.stderr)

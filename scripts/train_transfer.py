@@ -34,14 +34,17 @@ import numpy as np
 from tqdm import tqdm
 
 from imgrec.approaches import vgg16
-from imgrec.data.cifar10 import class_files, labelled_files
+from imgrec.data.photos import class_files, labelled_files
 from imgrec.errors import DataError, ImageError, ImgrecError, TeachError
 from imgrec.files.paths import runs_dir
 from imgrec.images.decode import open_image
 from imgrec.metrics.classification import wilson
-from imgrec.models import registry
+from imgrec.models import manage_runs
 from imgrec.teaching import classifier, pictures, project_file
-from imgrec.teaching.project import Project, Settings, problems
+from imgrec.teaching.checks import problems
+from imgrec.teaching.project import Project
+from imgrec.teaching.project_parts import Settings
+from imgrec.teaching.train import teach_project
 from imgrec.training import heads
 from imgrec.training.recipes import HEAD_RECIPES, HEADS
 
@@ -81,7 +84,7 @@ def extracted(folder: Path, positive: str) -> heads.Photos:
 
 
 def train_yes_or_no(options: argparse.Namespace) -> None:
-    """Trains one of `networks.HEADS` and prints what came of it. Raises ImgrecError."""
+    """Trains one of `networks.heads.HEADS` and prints what came of it. Raises ImgrecError."""
     if options.augment:
         raise ImgrecError("--augment is for several classes; leave it out, or add --classes.")
     name = options.head or "pooled"
@@ -115,7 +118,7 @@ def train_yes_or_no(options: argparse.Namespace) -> None:
 
 def unused(options: argparse.Namespace, usual: str, ending: str = "") -> Path:
     """Where the run goes. Raises ImgrecError if there is something, or it is no good name."""
-    run = options.runs_dir / (registry.valid_name(options.run or usual) + ending)
+    run = options.runs_dir / (manage_runs.valid_name(options.run or usual) + ending)
     if run.exists():
         raise ImgrecError(f"{run} exists; choose another --run.")
     return run
@@ -139,9 +142,9 @@ def train_classes(options: argparse.Namespace) -> None:
         print(problem.sentence, file=sys.stderr)
     with tqdm(desc=f"features of {options.data.name}", unit="photo") as bar:
         project.extract(functools.partial(progressed, bar))
-    head = classifier.teach_project(project)
+    head = teach_project(project)
     file.parent.mkdir(parents=True, exist_ok=True)
-    project_file.packed(project, file)
+    project_file.write_project(project, file)
     honest, names = head.honest, head.class_names
     print(f"{file}: {honest.pictures} photos, {len(names)} classes, {head.seconds:.2f} s")
     print(f"accuracy on photos that it had not seen: {honest.in_words}")

@@ -16,12 +16,11 @@ from pathlib import Path
 import jinja2
 
 SCRIPTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(SCRIPTS.parent), str(SCRIPTS)]
-
-import figures
-from figures import Figures, Share, Spread
+sys.path.insert(0, str(SCRIPTS.parent))
 
 from imgrec.files.paths import ROOT
+from scripts import figures
+from scripts.figures import Figures, Share, Spread
 
 README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
 START, END = "<!-- figures -->\n", "<!-- /figures -->"

@@ -8,8 +8,8 @@ import pytest
 from conftest import script_module
 
 from imgrec.data.cifar10 import Cifar10
-from imgrec.models import store
-from imgrec.networks import cifar10 as networks
+from imgrec.files import atomic
+from imgrec.networks.cifar10 import SCRATCH
 from imgrec.training.recipes import USUAL, Recipe
 
 SMALL = {"validation_images": 50, "limit": 100, "batch_size": 50}
@@ -32,7 +32,7 @@ class KillError(Exception):
 
 @pytest.fixture(scope="module")
 def benchmark():
-    return script_module("benchmark")
+    return script_module("benchmark").training
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,12 @@ def test_they_take_turns_and_go_on_after_a_kill(benchmark, data, tmp_path, capsy
 
     with pytest.raises(KillError):
         benchmark.race(RECIPES, data, tmp_path, listen)
-    notes = store.read_json(tmp_path / "laps.json")
+    notes = atomic.read_json(tmp_path / "laps.json")
     lost = notes.pop("classic_bfloat16")  # as if the kill had come before its note
-    store.write_json(tmp_path / "laps.json", notes)
+    atomic.write_json(tmp_path / "laps.json", notes)
 
     report = benchmark.training(tmp_path, data, RECIPES)
-    laps = store.read_json(tmp_path / "laps.json")
+    laps = atomic.read_json(tmp_path / "laps.json")
     classic, fast, bfloat16 = (report[name] for name in RECIPES)
     told = [line.split(",")[0] for line in capsys.readouterr().out.splitlines()]
     assert (turns, told) == (IN_TURN[:3], IN_TURN[3:])
@@ -67,12 +67,12 @@ def test_they_take_turns_and_go_on_after_a_kill(benchmark, data, tmp_path, capsy
     assert laps["classic"][0] == notes["classic"][0]
     assert 0 < laps["classic_bfloat16"][0] <= lost[0]  # the run's own time knows no set-up
     for name, figures in {"classic": classic, "fast": fast}.items():
-        own = store.read_json(tmp_path / name / "report.json")
+        own = atomic.read_json(tmp_path / name / "report.json")
         assert figures["epochs"] == len(figures["val_accuracy"]) == RECIPES[name].epochs
         assert figures["elapsed"] == pytest.approx(list(itertools.accumulate(laps[name])), abs=0.1)
         assert figures["seconds"] == pytest.approx(sum(laps[name]), abs=0.1)
         assert figures["test_accuracy"] == own["test_accuracy"]
-        assert figures["parameters"] == networks.SCRATCH[name]().count_params()
+        assert figures["parameters"] == SCRATCH[name]().count_params()
     assert 0 <= fast["test_accuracy_views"] <= 1
     first, second = laps["classic_bfloat16"]
     assert bfloat16 == {
@@ -95,7 +95,7 @@ def test_what_has_finished_is_not_trained_again(benchmark, data, tmp_path):
 
 def test_whole_trainings_in_float32_are_reckoned_from_a_few_epochs(benchmark, data, tmp_path):
     report = benchmark.training_float32(tmp_path, data, IN_FLOAT32)
-    laps = store.read_json(tmp_path / "laps.json")
+    laps = atomic.read_json(tmp_path / "laps.json")
     for name, (first, second) in ((name, laps[name]) for name in IN_FLOAT32):
         epochs = USUAL[name].epochs
         seconds = pytest.approx(first + (epochs - 1) * second, abs=0.06)

@@ -7,11 +7,11 @@ from conftest import assert_no_sideways_scrolling, choose_lesson
 from playwright.sync_api import Locator, Page, expect
 
 from imgrec.approaches import scratch
-from imgrec.explaining.lessons import convolution
+from imgrec.explaining.lessons import convolution, shift_invariance
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
-from imgrec.ui.examples import example_files
-from imgrec.ui.lessons import feature_map_html
+from imgrec.ui.components.formatting import signed
+from imgrec.ui.components.picture import example_files
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -31,7 +31,7 @@ def value_at(key: str, row: int, column: int) -> str:
     kernel = convolution.kernel(key)
     view = convolution.view(open_image(DOG), scratch.SIZE)
     values = convolution.feature_map(convolution.pixels(view, kernel.channels), kernel)
-    return feature_map_html.signed(values[row - 1, column - 1], 3)
+    return signed(values[row - 1, column - 1], 3)
 
 
 def describe_all(page: Page) -> None:
@@ -80,7 +80,7 @@ def test_a_kernel_is_chosen_slid_and_its_sum_shown(page, lesson):
 
 
 def test_the_picture_is_shifted_by_sliders_and_by_the_grid(page, lesson, monkeypatch):
-    answers = convolution.answers(convolution.view(open_image(DOG), scratch.SIZE))
+    answers = shift_invariance.answers(convolution.view(open_image(DOG), scratch.SIZE))
     expect(lesson.locator(".said")).to_contain_text(f"{dict(answers.counts())['dog']} of 289")
     expect(lesson.locator(".shift-grid button")).to_have_count(289)
     views = lesson.locator(".maps.four")
@@ -101,8 +101,10 @@ def test_the_picture_is_shifted_by_sliders_and_by_the_grid(page, lesson, monkeyp
     assert_no_sideways_scrolling(page)
 
     asked = []
-    answer = convolution.answers
-    monkeypatch.setattr(convolution, "answers", lambda view: asked.append(view) or answer(view))
+    answer = shift_invariance.answers
+    monkeypatch.setattr(
+        shift_invariance, "answers", lambda view: asked.append(view) or answer(view)
+    )
     choose_lesson(page, "Layer by layer")
     expect(lesson).to_be_hidden()
     page.locator("#how-examples button.gallery-item").first.click()

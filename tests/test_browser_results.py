@@ -17,10 +17,10 @@ from conftest import (
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from imgrec.data import cifar10, labelled_images
+from imgrec.data import cifar10, labelled_images, labels
 from imgrec.errors import CancelledError
 from imgrec.evaluation import evaluate, reports
-from imgrec.ui.results import html
+from imgrec.ui.components.formatting import share
 
 
 def choose_part(page: Page, name: str) -> None:
@@ -33,7 +33,7 @@ def test_figures_diagrams_and_disputed_pictures(page):
     dogs = reports.measured("dogs")
     sheet = page.locator(".sheet:visible")
     for entry in dogs["approaches"].values():
-        expect(sheet).to_contain_text(html.share(entry["accuracy"]))
+        expect(sheet).to_contain_text(share(entry["accuracy"]))
     expect(page.locator(".ranks:visible li")).to_have_count(3)
     expect(sheet.get_by_role("columnheader")).to_have_count(3)  # also where it is laid out anew
     assert_no_sideways_scrolling(page)
@@ -80,7 +80,7 @@ def folder(tmp_path) -> Path:
     images, classes = cifar10.cifar10_sample()
     for name in ("dog", "ship"):
         (tmp_path / "mine" / name).mkdir(parents=True)
-        label = labelled_images.labels.CIFAR10.index(name)
+        label = labels.CIFAR10.index(name)
         for number in (classes == label).nonzero()[0][:2]:
             Image.fromarray(images[number]).save(tmp_path / "mine" / name / f"{number}.png")
     (tmp_path / "mine" / "dog" / "broken.png").write_bytes(b"no picture")

@@ -23,8 +23,8 @@ from playwright.sync_api import Browser, Page, expect
 from imgrec.data import cifar10, labels
 from imgrec.images.decode import open_image
 from imgrec.teaching import classifier
-from imgrec.teaching.project import projects
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.teaching.store import projects
+from imgrec.ui.components.formatting import percent
 from imgrec.ui.teach import handlers
 
 FAKE_CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -99,7 +99,7 @@ def test_teach_use_download_reload_open_same_answer(desktop, files, tmp_path):
     assert next(iter(answer)) == "ship"
     head = newest().head
     verdict = classifier.answer_picture(head, open_image(files.unseen))
-    assert answer == {each.label: cards.percent(each.probability) for each in verdict.classes}
+    assert answer == {each.label: percent(each.probability) for each in verdict.classes}
     page.get_by_role("button", name="Why? Your own").click()
     expect(page.locator(".why:visible h3").first).to_contain_text("Why “ship”?")
     expect(page.locator(".why:visible figure img").first).to_be_visible()

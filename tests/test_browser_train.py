@@ -26,7 +26,8 @@ from playwright.sync_api import Locator, Page, expect
 from imgrec.data import cifar10 as cifar10_data
 from imgrec.files.paths import runs_dir
 from imgrec.models import registry, run_log
-from imgrec.training.process import Permissions, trainer
+from imgrec.training.permissions import Permissions
+from imgrec.training.process import trainer
 from imgrec.training.recipes import USUAL, Recipe
 
 LONG = Recipe(epochs=50, limit=1500, validation_images=100, batch_size=32)
@@ -224,7 +225,7 @@ def test_a_network_fills_in_its_own_recipe_and_shows_the_settings_that_it_has(ta
 
 
 def test_start_pressed_twice_starts_one_run(desktop, monkeypatch):
-    monkeypatch.setattr("imgrec.training.scratch.gains_by_bfloat16", lambda: False)
+    monkeypatch.setattr("imgrec.training.time_estimate.gains_by_bfloat16", lambda: False)
     set_number(desktop, "Training images", 1000)
     start = desktop.get_by_role("button", name="Start", exact=True)
     expect(start).to_be_enabled()

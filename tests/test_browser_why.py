@@ -9,7 +9,8 @@ from conftest import DESKTOP, PHONE, assert_no_sideways_scrolling, choose_tab, o
 from playwright.sync_api import Page, expect
 from test_browser import DOG, drop
 
-from imgrec.explaining import explanation as explain
+from imgrec.explaining.explanation import explain
+from imgrec.explaining.occlusion import occlusion
 from imgrec.ui.components import explanation_panel
 
 
@@ -26,7 +27,7 @@ def heading(page: Page):
 def slow(monkeypatch):
     """Occlusion that goes on until it is stopped; counts its steps."""
     steps = []
-    whole = explain.occlusion
+    whole = occlusion
 
     def endless(question):
         first = next(whole(question))
@@ -35,7 +36,7 @@ def slow(monkeypatch):
             time.sleep(0.1)  # as a step takes: without, the page drowns in answers
             yield first
 
-    monkeypatch.setattr(explanation_panel.explain, "occlusion", endless)
+    monkeypatch.setattr(explanation_panel, "occlusion", endless)
     return steps
 
 
@@ -123,14 +124,14 @@ def test_occlusion_can_be_stopped_and_ends_with_another_picture_or_visitor(app, 
 
 
 def test_an_explanation_that_comes_late_is_not_put_beside_a_new_picture(app, browser, monkeypatch):
-    go_on, asked, whole = threading.Event(), threading.Event(), explain.explain
+    go_on, asked, whole = threading.Event(), threading.Event(), explain
 
     def late(*arguments):
         asked.set()
         go_on.wait(30)
         return whole(*arguments)
 
-    monkeypatch.setattr(explanation_panel.explain, "explain", late)
+    monkeypatch.setattr(explanation_panel, "explain", late)
     with opened(browser, app.url, DESKTOP) as page:
         page.locator("article.card.scratch button[data-press]").click()
         assert asked.wait(30)

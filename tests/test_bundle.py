@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgrec.errors import CancelledError, ImgrecError, TeachError
-from imgrec.models import store
+from imgrec.files import atomic
 from imgrec.teaching import classifier, project_file
-from imgrec.teaching import project as teaching
-from imgrec.teaching.project import Project, Settings
+from imgrec.teaching import project as teaching_project
+from imgrec.teaching.cross_validation import Examples, teach
+from imgrec.teaching.project import Project
+from imgrec.teaching.project_parts import Settings
 
 Members = dict[str, bytes]
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -46,8 +48,8 @@ def head_of(project: Project) -> classifier.TaughtHead:
             ids.append(id)
     rows, count = np.array(features, "float32"), len(ids)
     copies = np.zeros(count, bool)
-    examples = classifier.Examples(rows, np.array(labels), np.arange(count), copies, tuple(ids))
-    return classifier.teach(examples, project.class_names)
+    examples = Examples(rows, np.array(labels), np.arange(count), copies, tuple(ids))
+    return teach(examples, project.class_names)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,7 @@ def project() -> Project:
 
 @pytest.fixture(scope="module")
 def file(project, tmp_path_factory) -> Path:
-    return project_file.packed(project, tmp_path_factory.mktemp("bundle") / "mine.zip")
+    return project_file.write_project(project, tmp_path_factory.mktemp("bundle") / "mine.zip")
 
 
 @pytest.fixture
@@ -98,13 +100,13 @@ def saying(members: Members, change: Callable[[dict], object]) -> Members:
 
 def with_head(members: Members, packed: bytes) -> Members:
     """The members with another head, whose hash is right."""
-    hashed = saying(members, lambda content: content["head"].update(sha256=store.sha256(packed)))
+    hashed = saying(members, lambda content: content["head"].update(sha256=atomic.sha256(packed)))
     return hashed | {project_file.HEAD: packed}
 
 
 def refusal(file: Path) -> str:
     with pytest.raises(TeachError) as caught:
-        project_file.opened(file)
+        project_file.read_project(file)
     message = str(caught.value)
     assert "\n" not in message and str(file.parent) not in message and message.endswith(".")
     assert len(message) < 300
@@ -115,7 +117,7 @@ def refusal(file: Path) -> str:
 def noted(file: Path) -> tuple[Project, str]:
     """The project that is opened, and the one note about it."""
     notes: list[str] = []
-    project = project_file.opened(file, notes.append)
+    project = project_file.read_project(file, notes.append)
     (note,) = notes
     assert project.head is None and project.count == 12
     return project, note
@@ -127,7 +129,7 @@ def noted(file: Path) -> tuple[Project, str]:
 def test_what_comes_back_is_what_went_in(project, file, tmp_path):
     notes: list[str] = []
     steps: list[tuple[int, int]] = []
-    again = project_file.opened(file, notes.append, lambda *step: steps.append(step))
+    again = project_file.read_project(file, notes.append, lambda *step: steps.append(step))
     assert notes == [] and steps == [(done, 12) for done in range(1, 13)]
     assert again.class_names == project.class_names and again.settings == project.settings
     for one, other in zip(project.classes, again.classes, strict=True):
@@ -136,14 +138,14 @@ def test_what_comes_back_is_what_went_in(project, file, tmp_path):
             assert again.path(id).read_bytes() == project.path(id).read_bytes()
             assert again.path(id).name == project.path(id).name
     assert again.folder != project.folder and len(again.lacking()) == 12
-    packed = project_file.packed(again, tmp_path / "again.zip")
+    packed = project_file.write_project(again, tmp_path / "again.zip")
     assert packed.read_bytes() == file.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["again.zip"]
 
 
 def test_the_head_answers_the_same_at_once(project, file):
     """To the last bit, of one picture or many."""
-    head, again = project.head, project_file.opened(file).head
+    head, again = project.head, project_file.read_project(file).head
     features = head.known + np.float32(0.01)
     for rows in (features, features[:1]):
         for one, other in zip(
@@ -160,26 +162,28 @@ def test_a_project_without_pictures_or_head_can_be_kept_too(names, tmp_path):
     project.configure(Settings(augment=True, seed=7))
     for name in names:
         project.add_class(name)
-    again = project_file.opened(project_file.packed(project, tmp_path / "x.zip"))
+    again = project_file.read_project(project_file.write_project(project, tmp_path / "x.zip"))
     assert again.class_names == tuple(names) and again.head is None
     assert again.settings == Settings(augment=True, seed=7)
 
 
 def test_the_head_goes_by_the_names_that_the_classes_have_now(file, tmp_path):
-    project = project_file.opened(file)
+    project = project_file.read_project(file)
     project.rename(1, "wolf")
     assert project.head.class_names == ("Kätzchen 🐈", "wolf")
     assert (
-        project_file.opened(project_file.packed(project, tmp_path / "x.zip")).head.class_names[1]
+        project_file.read_project(
+            project_file.write_project(project, tmp_path / "x.zip")
+        ).head.class_names[1]
         == "wolf"
     )
 
 
 def test_a_head_of_other_pictures_is_not_kept(file, tmp_path):
-    project = project_file.opened(file)
+    project = project_file.read_project(file)
     project.remove(0, project.classes[0].ids()[0])
     assert project.head is None
-    members = members_of(project_file.packed(project, tmp_path / "x.zip"))
+    members = members_of(project_file.write_project(project, tmp_path / "x.zip"))
     assert project_file.HEAD not in members and told(members)["head"] is None
 
 
@@ -187,30 +191,31 @@ def test_a_picture_in_two_classes_is_in_the_zip_once(tmp_path):
     project = Project()
     for name in ("one", "two"):
         project.add(project.add_class(name), [("same.png", picture(0))])
-    packed = project_file.packed(project, tmp_path / "x.zip")
+    packed = project_file.write_project(project, tmp_path / "x.zip")
     assert len(members_of(packed)) == 2
     assert (
-        project_file.opened(packed).classes[0].ids() == project_file.opened(packed).classes[1].ids()
+        project_file.read_project(packed).classes[0].ids()
+        == project_file.read_project(packed).classes[1].ids()
     )
 
 
 def test_where_it_cannot_be_written_nothing_is_left(project, tmp_path, monkeypatch):
     with pytest.raises(TeachError, match="could not be written"):
-        project_file.packed(project, tmp_path / "nowhere" / "x.zip")
+        project_file.write_project(project, tmp_path / "nowhere" / "x.zip")
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
     with pytest.raises(TeachError, match="No space left"):
-        project_file.packed(project, tmp_path / "x.zip")
+        project_file.write_project(project, tmp_path / "x.zip")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_opening_can_be_stopped(file, temporary):
     steps: list[int] = []
     with pytest.raises(CancelledError):
-        project_file.opened(
+        project_file.read_project(
             file,
             on_progress=lambda done, total: steps.append(done),
             cancelled=lambda: len(steps) == 8,
@@ -227,7 +232,7 @@ def test_pictures_that_another_decoder_reads_otherwise_are_the_same_pictures(fil
     id = Path(old).stem
     members = {name.replace(id, other): content for name, content in members.items()}
     members[project_file.PROJECT] = before.replace(id, other).encode()
-    project = project_file.opened(zip_of(tmp_path / "x.zip", members))
+    project = project_file.read_project(zip_of(tmp_path / "x.zip", members))
     assert id in {id for each in project.classes for id in each.ids()}
     judged = (*project.head.honest.wrong, *project.head.honest.unsure)
     assert other in before.replace(id, other) and all(one.picture != other for one in judged)
@@ -322,7 +327,7 @@ def test_bombs_are_not_unpacked(file, temporary):
 
 def test_pictures_that_are_too_much_together(file, temporary, monkeypatch):
     monkeypatch.setattr(
-        teaching, "MOST_BYTES", -project_file.MOST_JSON - project_file.MOST_HEAD + 2**20
+        teaching_project, "MOST_BYTES", -project_file.MOST_JSON - project_file.MOST_HEAD + 2**20
     )
     zip_of(temporary / "x.zip", members_of(file) | {f"pictures/{0:064x}.jpg": bytes(2**20)})
     assert "more than 1 MB" in refusal(temporary / "x.zip")
@@ -350,7 +355,7 @@ def test_a_picture_that_is_none(file, temporary):
             for each in said["classes"]:
                 for listed in each["pictures"]:
                     if listed["file"] == name:
-                        listed["sha256"] = store.sha256(content)
+                        listed["sha256"] = atomic.sha256(content)
 
         changed = saying(members, change) | {name: content}
         assert complaint in refusal(zip_of(temporary / "x.zip", changed))
@@ -368,7 +373,7 @@ def test_a_picture_with_many_pixels(size, complaint, file, temporary):
     name = next(name for name in members if name.endswith(".png"))
     buffer = io.BytesIO()
     Image.new("1", size).save(buffer, "PNG")
-    hashes = store.sha256(members[name]), store.sha256(buffer.getvalue())
+    hashes = atomic.sha256(members[name]), atomic.sha256(buffer.getvalue())
     text = members[project_file.PROJECT].decode().replace(*hashes).encode()
     changed = members | {project_file.PROJECT: text, name: buffer.getvalue()}
     assert complaint in refusal(zip_of(temporary / "x.zip", changed))
@@ -377,10 +382,10 @@ def test_a_picture_with_many_pixels(size, complaint, file, temporary):
 def test_the_first_wrong_picture_is_the_last_that_is_read(file, temporary, monkeypatch):
     members = members_of(file)
     wrong = b"\xff\xd8\xff wrong"
-    hashes = [store.sha256(content) for name, content in members.items() if name.endswith("jpg")]
+    hashes = [atomic.sha256(content) for name, content in members.items() if name.endswith("jpg")]
     members |= {name: wrong for name in members if name.endswith("jpg")}
     for old in hashes:
-        text = members[project_file.PROJECT].decode().replace(old, store.sha256(wrong))
+        text = members[project_file.PROJECT].decode().replace(old, atomic.sha256(wrong))
         members[project_file.PROJECT] = text.encode()
     read: list[str] = []
     monkeypatch.setattr(
@@ -482,7 +487,7 @@ def test_any_value_anywhere_is_read_or_refused(file, place, value):
     folder = file.parent
     zip_of(folder / "changed.zip", saying(members_of(file), change))
     try:
-        project_file.opened(folder / "changed.zip").close()
+        project_file.read_project(folder / "changed.zip").close()
     except ImgrecError as error:
         assert isinstance(error, TeachError)
 
@@ -496,7 +501,7 @@ def test_a_zip_with_wrong_bytes_is_a_project_or_refused(file, data):
     broken = file.with_name("broken.zip")
     broken.write_bytes(content)
     try:
-        project_file.opened(broken).close()
+        project_file.read_project(broken).close()
     except ImgrecError as error:
         assert isinstance(error, TeachError)
 
@@ -526,8 +531,8 @@ def test_a_head_whose_hash_is_wrong_is_left_out(file, tmp_path):
 )
 def test_a_head_that_does_not_fit_is_left_out(name, array, file, tmp_path):
     members = members_of(file)
-    arrays = store.unpack(members[project_file.HEAD]) | {name: array}
-    noted(zip_of(tmp_path / "x.zip", with_head(members, store.pack(arrays))))
+    arrays = atomic.unpack(members[project_file.HEAD]) | {name: array}
+    noted(zip_of(tmp_path / "x.zip", with_head(members, atomic.pack(arrays))))
 
 
 @pytest.mark.parametrize(
@@ -549,7 +554,7 @@ def test_a_head_with_wrong_figures_is_left_out(change, file, tmp_path):
 
 def test_a_file_of_the_head_that_holds_something_else_is_refused(file, temporary):
     members = members_of(file)
-    arrays = store.unpack(members[project_file.HEAD])
+    arrays = atomic.unpack(members[project_file.HEAD])
     pickled, bomb = io.BytesIO(), io.BytesIO()
     np.savez(pickled, allow_pickle=True, **arrays | {"bias": np.array([print, len])})
     np.savez_compressed(
@@ -557,8 +562,8 @@ def test_a_file_of_the_head_that_holds_something_else_is_refused(file, temporary
     )
     for packed in (
         b"no arrays",
-        store.pack(arrays | {"conv": np.zeros(3)}),  # a layer more
-        store.pack({"kernel": arrays["kernel"]}),
+        atomic.pack(arrays | {"conv": np.zeros(3)}),  # a layer more
+        atomic.pack({"kernel": arrays["kernel"]}),
     ):
         refusal(zip_of(temporary / "x.zip", with_head(members, packed)))
     for packed in (pickled.getvalue(), bomb.getvalue()):

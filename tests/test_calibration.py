@@ -22,14 +22,15 @@ from imgrec.approaches import scratch, transfer, vgg16
 from imgrec.data import cifar10 as cifar10_data
 from imgrec.data.cifar10 import Cifar10, cifar10_sample
 from imgrec.evaluation import reports
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS
 from imgrec.metrics import calibration
 from imgrec.metrics.calibration import FEWEST, Calibration, energy, fitted_temperature, softmax
-from imgrec.models import registry, store
-from imgrec.networks.inference import load_trained
+from imgrec.models import calibration_file, registry
+from imgrec.models.loading import load_trained
 from imgrec.training import heads
-from imgrec.training import scratch as training
 from imgrec.training.recipes import HeadRecipe, Recipe
+from imgrec.training.scratch import calibrated, split
 from imgrec.ui.approaches import scratch as ui_scratch
 from imgrec.ui.approaches import transfer as ui_transfer
 
@@ -158,22 +159,22 @@ def test_too_few_images_tell_nothing():
 def run(runs_dir):
     """The shipped head as a run of the user's, without a calibration."""
     shutil.copytree(MODELS / "dog_pooled_64", runs_dir / "mine")
-    (runs_dir / "mine" / calibration.FILE).unlink()
+    (runs_dir / "mine" / calibration_file.FILE).unlink()
     return runs_dir / "mine"
 
 
 def test_a_calibration_comes_back_and_nothing_else_is_touched(run):
     before = {path.name: path.read_bytes() for path in run.iterdir()}
-    assert calibration.of(registry.find("mine")) is None
-    calibration.write(run, MEASURED)
-    assert calibration.of(registry.find("mine")) == MEASURED
-    content = store.read_json(run / calibration.FILE)
+    assert calibration_file.of(registry.find("mine")) is None
+    calibration_file.write(run, MEASURED)
+    assert calibration_file.of(registry.find("mine")) == MEASURED
+    content = atomic.read_json(run / calibration_file.FILE)
     assert set(content) == {
         *("weights_sha256", "temperature", "ece_before", "ece_after", "n", "split", "accepted"),
         *("threshold", "score", "environment"),
     }
     after = {path.name: path.read_bytes() for path in run.iterdir()}
-    assert after.keys() - before.keys() == {calibration.FILE}
+    assert after.keys() - before.keys() == {calibration_file.FILE}
     assert all(after[name] == before[name] for name in before)
 
 
@@ -195,25 +196,25 @@ def test_a_calibration_comes_back_and_nothing_else_is_touched(run):
     ids=str,
 )
 def test_a_calibration_that_makes_no_sense_is_none(run, change):
-    calibration.write(run, MEASURED)
-    content = store.read_json(run / calibration.FILE)
-    store.write_json(run / calibration.FILE, content | change)
-    assert calibration.of(registry.find("mine")) is None
+    calibration_file.write(run, MEASURED)
+    content = atomic.read_json(run / calibration_file.FILE)
+    atomic.write_json(run / calibration_file.FILE, content | change)
+    assert calibration_file.of(registry.find("mine")) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b"{}", b"\xff"])
 def test_a_damaged_calibration_is_none(run, content):
-    (run / calibration.FILE).write_bytes(content)
-    assert calibration.of(registry.find("mine")) is None
+    (run / calibration_file.FILE).write_bytes(content)
+    assert calibration_file.of(registry.find("mine")) is None
 
 
 def test_an_older_file_which_knows_the_energy_alone_is_read(run):
-    calibration.write(run, MEASURED)
-    content = store.read_json(run / calibration.FILE)
+    calibration_file.write(run, MEASURED)
+    content = atomic.read_json(run / calibration_file.FILE)
     content["energy_threshold"] = content.pop("threshold")
     del content["score"]
-    store.write_json(run / calibration.FILE, content)
-    assert calibration.of(registry.find("mine")) == MEASURED
+    atomic.write_json(run / calibration_file.FILE, content)
+    assert calibration_file.of(registry.find("mine")) == MEASURED
 
 
 # In use
@@ -265,12 +266,12 @@ def test_a_picture_without_anything_in_it_is_unfamiliar_and_most_test_images_are
 
 def test_a_run_without_a_calibration_says_what_it_says(run):
     shutil.copytree(MODELS / "classic", run.with_name("older"))
-    (run.with_name("older") / calibration.FILE).unlink()
+    (run.with_name("older") / calibration_file.FILE).unlink()
     (verdict,) = scratch.predict([GREY], name="older")
     assert verdict.dog_calibrated is None and verdict.unfamiliar is None
     assert [entry.calibrated for entry in verdict.classes] == [None] * 5
     assert verdict.believed() is verdict
-    calibration.write(run.with_name("older"), MEASURED)  # it is found without a new start
+    calibration_file.write(run.with_name("older"), MEASURED)  # it is found without a new start
     assert scratch.predict([GREY], name="older")[0].unfamiliar is True
 
 
@@ -279,7 +280,7 @@ def test_a_run_without_a_calibration_says_what_it_says(run):
 
 @pytest.mark.parametrize("name", [*scratch.trained(), *transfer.trained()])
 def test_each_network_that_ships_is_calibrated(name):
-    measured = calibration.of(registry.find(name))
+    measured = calibration_file.of(registry.find(name))
     kind = registry.find(name).kind
     assert measured is not None
     assert (measured.threshold is not None) == (kind == "scratch")
@@ -289,8 +290,8 @@ def test_each_network_that_ships_is_calibrated(name):
 def test_the_shipped_calibration_is_that_of_the_validation_images(cifar10):
     entry = registry.find("classic")
     logits = load_trained("classic", "scratch").logits
-    again = training.calibrated(logits, Recipe.of(entry.config), cifar10)
-    shipped = calibration.of(entry)
+    again = calibrated(logits, Recipe.of(entry.config), cifar10)
+    shipped = calibration_file.of(entry)
     assert (again.n, again.split) == (shipped.n, shipped.split) == (5000, shipped.split)
     for name in ("temperature", "ece_before", "ece_after", "threshold"):
         assert getattr(again, name) == pytest.approx(getattr(shipped, name), abs=2e-3), name
@@ -319,7 +320,7 @@ def test_the_tabs_tell_what_was_measured(monkeypatch):
     made_up = {"unfamiliar": {"groups": groups}, "outside": {"n": 214, "networks": both}}
     monkeypatch.setattr(reports, "measured", made_up.__getitem__)
     said = " ".join(ui_scratch._text().split())
-    measured = calibration.of(registry.find(scratch.DEFAULT))
+    measured = calibration_file.of(registry.find(scratch.DEFAULT))
     mistake = "too sure" if measured.temperature > 1 else "not sure enough"
     pictures = f"On {measured.n:,} pictures (the validation images)"
     assert f"This network is {mistake} of itself. {pictures}" in said
@@ -331,7 +332,7 @@ def test_the_tabs_tell_what_was_measured(monkeypatch):
 
 def test_without_a_calibration_the_texts_do_without_it(monkeypatch):
     assert "It stood on" in ui_scratch._text() and "It is a hint" in ui_scratch._text()
-    monkeypatch.setattr(calibration, "of", lambda entry: None)
+    monkeypatch.setattr(calibration_file, "of", lambda entry: None)
     for text in (ui_scratch._text(), ui_transfer._text()):
         assert "How sure is it" not in text and "Unlike anything" not in text
 
@@ -348,7 +349,9 @@ def calibrate(monkeypatch, *arguments: str) -> int:
 def test_a_head_is_calibrated_on_the_features_that_it_kept(run, monkeypatch, capsys):
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     assert calibrate(monkeypatch, "mine") == 0
-    found, shipped = (calibration.of(registry.find(name)) for name in ("mine", "dog_pooled_64"))
+    found, shipped = (
+        calibration_file.of(registry.find(name)) for name in ("mine", "dog_pooled_64")
+    )
     assert found.temperature == pytest.approx(shipped.temperature, rel=0.02)
     assert found.ece_after == pytest.approx(shipped.ece_after, abs=0.02)
     assert (found.n, found.split) == (64, shipped.split)
@@ -362,24 +365,24 @@ def test_a_head_that_learned_from_what_ships_finds_its_photos(run, monkeypatch):
     given = []
     monkeypatch.setattr(heads, "calibrated", lambda *told: given.append(told) or MEASURED)
     assert calibrate(monkeypatch, "mine") == 0
-    assert calibration.of(registry.find("mine")) == MEASURED
+    assert calibration_file.of(registry.find("mine")) == MEASURED
     ((recipe, photos),) = given
     assert photos.sha256() == heads.shipped_photos().sha256()
-    assert recipe == HeadRecipe(**store.read_json(run / "config.json")["recipe"])
+    assert recipe == HeadRecipe(**atomic.read_json(run / "config.json")["recipe"])
 
 
 def test_a_scratch_network_is_calibrated_on_its_validation_images(runs_dir, monkeypatch):
     shutil.copytree(MODELS / "classic", runs_dir / "mine")
-    (runs_dir / "mine" / calibration.FILE).unlink()
-    config = store.read_json(runs_dir / "mine" / "config.json")
+    (runs_dir / "mine" / calibration_file.FILE).unlink()
+    config = atomic.read_json(runs_dir / "mine" / "config.json")
     config["recipe"]["validation_images"] = 60
-    store.write_json(runs_dir / "mine" / "config.json", config)
+    atomic.write_json(runs_dir / "mine" / "config.json", config)
     x, y = cifar10_sample()
     monkeypatch.setattr(cifar10_data, "load_cifar10", lambda: Cifar10(x, y, x, y))
     assert calibrate(monkeypatch, "mine") == 0
-    found = calibration.of(registry.find("mine"))
+    found = calibration_file.of(registry.find("mine"))
     assert found.n == 60 and 0.5 < found.temperature < 5
-    _, validation = training.split(100, Recipe.of(config))
+    _, validation = split(100, Recipe.of(config))
     logits = load_trained("mine", "scratch").logits(scratch.preprocess(x[validation]))
     assert found.temperature == pytest.approx(fitted_temperature(logits, y[validation]), rel=1e-3)
     assert found.threshold == pytest.approx(np.quantile(energy(logits), 0.05), rel=1e-3)
@@ -388,13 +391,13 @@ def test_a_scratch_network_is_calibrated_on_its_validation_images(runs_dir, monk
 def test_other_photos_than_those_of_the_training_are_refused(run, photos, monkeypatch, capsys):
     assert calibrate(monkeypatch, "mine", "--photos", str(photos)) == 1
     assert "was trained on 64 photos, 32 of them positive; here are 8" in capsys.readouterr().err
-    assert not (run / calibration.FILE).exists()
+    assert not (run / calibration_file.FILE).exists()
 
 
 def test_photos_that_are_no_longer_there_are_asked_for(run, monkeypatch, capsys):
     (run / "features.npz").unlink()
-    report = store.read_json(run / "report.json")
-    store.write_json(run / "report.json", report | {"features_sha256": "other"})
+    report = atomic.read_json(run / "report.json")
+    atomic.write_json(run / "report.json", report | {"features_sha256": "other"})
     assert calibrate(monkeypatch, "mine") == 1
     assert "name its photos with --photos" in capsys.readouterr().err
 

@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from imgrec.data import labels
 from imgrec.errors import ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS
-from imgrec.models import registry, run_log, store
+from imgrec.models import manage_runs, registry, run_control, store
+from imgrec.models.curves import training_curve, validation_curve
 from imgrec.models.run_log import Journal, Point
+from imgrec.training import recipes
 from imgrec.training.recipes import HEAD_RECIPES, Recipe
 
 HEADS = ["dog_flatten_1000", "dog_flatten_64", "dog_pooled_1000", "dog_pooled_64"]
@@ -61,7 +64,7 @@ def finished(folder: Path, kind="scratch", config=None, **report) -> Path:
 
 
 def unfinished(folder: Path, moment: float = 1000) -> Path:
-    run_log.open_run(folder, Recipe())
+    recipes.open_run(folder, Recipe())
     os.utime(folder / "config.json", (moment, moment))
     return folder
 
@@ -96,7 +99,7 @@ def test_an_entry_tells_what_its_files_hold(runs_dir):
     finished(runs_dir / "done", seconds=23.5, test_accuracy=0.75)
     finished(runs_dir / "head", "transfer", seconds=1.5, test={"accuracy": 0.875})
     folder = unfinished(runs_dir / "stopped")
-    store.write_json(folder / "history.json", HISTORY)
+    atomic.write_json(folder / "history.json", HISTORY)
     Journal(folder).write("stopped", message="")
     unfinished(runs_dir / "begun")
     told = {
@@ -153,8 +156,8 @@ def test_a_broken_directory_disturbs_no_other(tmp_path_factory, file, content):
         assert {"whole", *SHIPPED} <= set(names(entries)) <= {"whole", "broken", *SHIPPED}
         for entry in entries:
             assert isinstance(entry.network, str) and entry.epochs >= 0
-            assert len(registry.validation_curve(entry)) <= entry.epochs
-            registry.training_curve(entry)
+            assert len(validation_curve(entry)) <= entry.epochs
+            training_curve(entry)
 
 
 def test_what_can_be_used_is_finished_and_knows_the_right_classes(runs_dir):
@@ -192,13 +195,13 @@ LONG = "x" * 61
 @pytest.mark.parametrize("name", [*HOSTILE, *RESERVED, LONG, "<b>", "a*", "a?"])
 def test_a_name_that_no_folder_may_have_is_refused(runs_dir, name):
     with pytest.raises(ModelError, match="choose another one"):
-        registry.check_name(name)
+        manage_runs.check_name(name)
 
 
 @pytest.mark.parametrize("name", ["x", "Ünïcode 2", "数字", "a.b-c_d+e", "x" * 60, "constant", "1"])
 def test_other_names_are_taken_as_they_are(runs_dir, name):
-    assert registry.check_name(name) == name
-    assert registry.check_name(f"  {name} ") == name
+    assert manage_runs.check_name(name) == name
+    assert manage_runs.check_name(f"  {name} ") == name
 
 
 @in_one_folder
@@ -208,7 +211,7 @@ def test_every_accepted_name_is_a_folder_of_its_own(tmp_path_factory, name):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMGREC_RUNS", str(runs_dir))
         try:
-            accepted = registry.check_name(name)
+            accepted = manage_runs.check_name(name)
         except ModelError:
             return
         finished(runs_dir / accepted)
@@ -219,15 +222,15 @@ def test_every_accepted_name_is_a_folder_of_its_own(tmp_path_factory, name):
 def test_a_taken_name_is_refused(runs_dir, name):
     unfinished(runs_dir / "Mine")
     with pytest.raises(ModelError, match=f"There is a {name} already"):
-        registry.check_name(name)
+        manage_runs.check_name(name)
 
 
 def test_a_fresh_name_gets_a_number_where_it_is_taken(runs_dir):
-    assert registry.fresh_name("new") == "new"
+    assert manage_runs.fresh_name("new") == "new"
     for expected in ("new", "new-2", "new-3"):
-        assert registry.fresh_name("new") == expected
+        assert manage_runs.fresh_name("new") == expected
         unfinished(runs_dir / expected)
-    assert registry.fresh_name("classic") == "classic-2"
+    assert manage_runs.fresh_name("classic") == "classic-2"
 
 
 # One entry
@@ -260,9 +263,9 @@ def test_nothing_is_done_to_a_name_that_is_no_entry(runs_dir, tmp_path, name):
     finished(runs_dir / "mine")
     finished(tmp_path / "x")
     for act in (
-        registry.delete,
-        lambda name: registry.rename(name, "new"),
-        lambda name: registry.zipped(name, tmp_path),
+        manage_runs.delete,
+        lambda name: manage_runs.rename(name, "new"),
+        lambda name: manage_runs.zipped(name, tmp_path),
     ):
         with pytest.raises(ModelError, match="no trained network"):
             act(name)
@@ -274,7 +277,7 @@ def test_nothing_is_done_to_a_name_that_is_no_entry(runs_dir, tmp_path, name):
 
 def test_a_renamed_run_is_the_same_run(runs_dir):
     before = contents(finished(runs_dir / "old"))
-    assert registry.rename("old", " new ") == "new"
+    assert manage_runs.rename("old", " new ") == "new"
     assert listed(runs_dir) == ["new"] and contents(runs_dir / "new") == before
     assert registry.find("new").state == "finished"
 
@@ -284,7 +287,7 @@ def test_a_run_does_not_get_a_bad_or_taken_name(runs_dir, new):
     finished(runs_dir / "mine")
     finished(runs_dir / "other", test_accuracy=0.5)
     with pytest.raises(ModelError):
-        registry.rename("mine", new)
+        manage_runs.rename("mine", new)
     assert listed(runs_dir) == ["mine", "other"]
     assert registry.find("other").test_accuracy == 0.5
 
@@ -292,13 +295,13 @@ def test_a_run_does_not_get_a_bad_or_taken_name(runs_dir, new):
 def test_a_deleted_run_is_gone_and_no_other(runs_dir):
     finished(runs_dir / "mine")
     finished(runs_dir / "other")
-    registry.delete("mine")
+    manage_runs.delete("mine")
     assert listed(runs_dir) == ["other"]
     with pytest.raises(ModelError, match="no trained network 'mine'"):
-        registry.delete("mine")
+        manage_runs.delete("mine")
 
 
-@pytest.mark.parametrize("act", [registry.delete, lambda name: registry.rename(name, "new")])
+@pytest.mark.parametrize("act", [manage_runs.delete, lambda name: manage_runs.rename(name, "new")])
 def test_what_ships_stays_as_it_is(runs_dir, tmp_path, monkeypatch, act):
     monkeypatch.setattr(registry, "MODELS", tmp_path)
     before = contents(finished(tmp_path / "classic"))
@@ -307,10 +310,10 @@ def test_what_ships_stays_as_it_is(runs_dir, tmp_path, monkeypatch, act):
     assert contents(tmp_path / "classic") == before
 
 
-@pytest.mark.parametrize("act", [registry.delete, lambda name: registry.rename(name, "new")])
+@pytest.mark.parametrize("act", [manage_runs.delete, lambda name: manage_runs.rename(name, "new")])
 def test_what_is_being_trained_stays_as_it_is_until_it_is_not(runs_dir, act):
     folder = unfinished(runs_dir / "mine")
-    with run_log.hold(folder):
+    with run_control.hold(folder):
         before = contents(folder)
         with pytest.raises(ModelError, match="mine is being trained; stop it first"):
             act("mine")
@@ -330,7 +333,7 @@ def test_a_zip_holds_the_runs_files_and_no_hidden_ones(runs_dir, tmp_path):
     for hidden in (".lock", ".checkpoint.npz.1.tmp"):
         (folder / hidden).touch()
     os.utime(folder / "config.json", (0, 0))  # before the first year that a zip knows
-    archive = registry.zipped("mine", tmp_path / "zips")
+    archive = manage_runs.zipped("mine", tmp_path / "zips")
     assert archive == tmp_path / "zips" / "mine.zip"
     with zipfile.ZipFile(archive) as bundle:
         found = {name: bundle.read(name) for name in bundle.namelist()}
@@ -339,7 +342,7 @@ def test_a_zip_holds_the_runs_files_and_no_hidden_ones(runs_dir, tmp_path):
 
 
 def test_what_ships_can_be_zipped_too(runs_dir, tmp_path):
-    with zipfile.ZipFile(registry.zipped("classic", tmp_path)) as bundle:
+    with zipfile.ZipFile(manage_runs.zipped("classic", tmp_path)) as bundle:
         assert bundle.read("classic/weights.npz") == (MODELS / "classic/weights.npz").read_bytes()
 
 
@@ -347,7 +350,7 @@ def test_a_folder_that_cannot_be_written_is_told(runs_dir, tmp_path):
     finished(runs_dir / "mine")
     (tmp_path / "file").touch()
     with pytest.raises(ModelError, match="can't be read or written"):
-        registry.zipped("mine", tmp_path / "file")
+        manage_runs.zipped("mine", tmp_path / "file")
 
 
 # Curves
@@ -356,8 +359,8 @@ def test_a_folder_that_cannot_be_written_is_told(runs_dir, tmp_path):
 def test_curves_of_a_finished_model_have_a_point_an_epoch(runs_dir):
     finished(runs_dir / "mine", seconds=22.0)
     entry = registry.find("mine")
-    assert registry.training_curve(entry) == [Point(1, 10, 2.0, 0.25), Point(2, 22, 1.5, 0.5)]
-    assert registry.validation_curve(entry) == [
+    assert training_curve(entry) == [Point(1, 10, 2.0, 0.25), Point(2, 22, 1.5, 0.5)]
+    assert validation_curve(entry) == [
         Point(1, 10, 1.75, 0.5),
         Point(2, 22, 1.875, 0.375),
     ]
@@ -370,7 +373,7 @@ def test_a_run_whose_points_were_kept_has_them_in_its_curve(runs_dir):
     for step in (1, 2):
         content = {"epoch": 1, "step": step, "steps": 2, "busy": step, "loss": 3, "accuracy": 0}
         book.write("step", **content)
-    assert registry.training_curve(registry.find("mine")) == [
+    assert training_curve(registry.find("mine")) == [
         Point(0.5, 1, 3, 0),
         Point(1, 2, 3, 0),
     ]
@@ -379,15 +382,15 @@ def test_a_run_whose_points_were_kept_has_them_in_its_curve(runs_dir):
 def test_where_only_the_whole_time_is_known_the_epochs_share_it(runs_dir):
     folder = finished(runs_dir / "mine", seconds=8.0)
     history = {name: HISTORY[name] for name in ("loss", "accuracy")}
-    store.write_json(folder / "history.json", history)
+    atomic.write_json(folder / "history.json", history)
     entry = registry.find("mine")
-    assert [point.seconds for point in registry.training_curve(entry)] == [4, 8]
-    assert registry.validation_curve(entry) == []
+    assert [point.seconds for point in training_curve(entry)] == [4, 8]
+    assert validation_curve(entry) == []
 
 
 def test_the_curves_of_all_that_ships_are_whole(runs_dir):
     for entry in registry.entries():
-        curve = registry.training_curve(entry)
+        curve = training_curve(entry)
         assert [point.epochs for point in curve] == list(range(1, entry.epochs + 1))
         assert entry.epochs > 0
 
@@ -395,4 +398,4 @@ def test_the_curves_of_all_that_ships_are_whole(runs_dir):
 def test_a_run_that_vanished_meanwhile_has_the_curve_that_is_known(runs_dir):
     entry = registry.find(finished(runs_dir / "mine").name)
     shutil.rmtree(runs_dir)
-    assert len(registry.training_curve(entry)) == 2
+    assert len(training_curve(entry)) == 2

@@ -20,9 +20,10 @@ from imgrec.approaches import scratch
 from imgrec.data import cifar10 as cifar10_data
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import MAX_BYTES, open_image
-from imgrec.models import registry
-from imgrec.training.process import Limits, Permissions, trainer
-from imgrec.ui.components.verdict_cards import percent
+from imgrec.models import manage_runs
+from imgrec.training.permissions import Limits, Permissions
+from imgrec.training.process import trainer
+from imgrec.ui.components.formatting import percent
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 VERDICT_KEYS = {
@@ -288,7 +289,7 @@ def test_a_scratch_network_is_trained_and_asked_while_it_trains(client, trains):
     assert verdict["model"] == f"classic CNN, run {run}"
     first = client.predict(api_name="/runs")[0]
     assert first["name"] == run and first["test_accuracy"] == status["test_accuracy"]
-    registry.delete(run)
+    manage_runs.delete(run)
     with pytest.raises(AppError, match="There is no trained network"):
         ask(client, "/scratch", DOG, 5, run)
 
@@ -303,7 +304,7 @@ def test_a_training_stopped_at_once_can_be_resumed_and_finished(client, trains):
     client.predict(run, "resume", api_name="/train_control")
     client.predict(run, "finish", api_name="/train_control")
     assert wait_for(client, run, "finished")["epoch"] == 1
-    registry.delete(run)
+    manage_runs.delete(run)
 
 
 def test_a_head_is_trained_in_a_moment(client):
@@ -312,7 +313,7 @@ def test_a_head_is_trained_in_a_moment(client):
     assert status["best_validation_accuracy"] > 0.5
     (verdict,) = ask(client, "/transfer", DOG, run)["verdicts"]
     assert verdict["model"].endswith(run) and verdict["classes"][0]["label"] == "dog"
-    registry.delete(run)
+    manage_runs.delete(run)
 
 
 @pytest.mark.parametrize(
@@ -360,7 +361,7 @@ def test_visitors_of_a_public_page_are_bounded(client, cifar10, monkeypatch):
 
 
 def test_the_benchmark_of_explaining_asks_the_page_as_it_is(client, monkeypatch):
-    benchmark = script_module("benchmark")
+    benchmark = script_module("benchmark").page
     monkeypatch.setattr(benchmark, "running_demo", lambda: contextlib.nullcontext(client))
     report = benchmark.explaining(rounds=1)
     assert set(report["ratio"]) == set(benchmark.EXPLANATIONS)
@@ -368,7 +369,7 @@ def test_the_benchmark_of_explaining_asks_the_page_as_it_is(client, monkeypatch)
 
 
 def test_the_benchmark_of_answering_takes_looks_and_networks_apart():
-    report = script_module("benchmark").answering(rounds=3)
+    report = script_module("benchmark").inference.answering(rounds=3)
     took = report["milliseconds"]
     assert took["classic"] > 0 and 0 < took["fast"] < took["fast_views"]
     assert report["ratio"]["fast_views"] > 1

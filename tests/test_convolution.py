@@ -12,9 +12,10 @@ from PIL import Image
 from imgrec.approaches import scratch
 from imgrec.data import labels
 from imgrec.errors import ImgrecError
-from imgrec.explaining.lessons import convolution
+from imgrec.explaining.lessons import convolution, shift_invariance
 from imgrec.explaining.lessons import pooling_dropout_dense as parts
-from imgrec.explaining.lessons.convolution import HAND_MADE, LEARNT, REACH, SHIFTS, WINDOWS, Kernel
+from imgrec.explaining.lessons.convolution import HAND_MADE, LEARNT, Kernel
+from imgrec.explaining.lessons.shift_invariance import REACH, SHIFTS, WINDOWS
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
 
@@ -103,7 +104,7 @@ def test_hand_made_kernels_do_what_their_names_say(dog):
 @given(cases(), st.integers(-REACH, REACH), st.integers(-REACH, REACH))
 def test_a_shift_moves_the_pixels_and_repeats_the_edge(case, right, down):
     values, _ = case
-    moved = convolution.shifted(values, right, down)
+    moved = shift_invariance.shifted(values, right, down)
     for row, column in np.ndindex(values.shape[:2]):
         source = (
             np.clip(row - down, 0, len(values) - 1),
@@ -115,7 +116,7 @@ def test_a_shift_moves_the_pixels_and_repeats_the_edge(case, right, down):
 @given(kernels(), st.integers(0, 99), st.integers(-REACH, REACH), st.integers(-REACH, REACH))
 def test_the_map_moves_with_any_picture_exactly_away_from_the_border(kernel, seed, right, down):
     values = np.random.default_rng(seed).random((32, 32, kernel.channels), "float32")
-    apart = convolution.difference(values, kernel, right, down)
+    apart = shift_invariance.difference(values, kernel, right, down)
     assert apart.inside == 0
     assert apart.places == (30 - abs(right)) * (30 - abs(down))
     if not (right or down):
@@ -123,9 +124,9 @@ def test_the_map_moves_with_any_picture_exactly_away_from_the_border(kernel, see
 
 
 def test_a_map_that_does_not_move_along_is_noticed(dog, monkeypatch):
-    monkeypatch.setattr(convolution, "shifted", lambda values, right, down: values)
+    monkeypatch.setattr(shift_invariance, "shifted", lambda values, right, down: values)
     pixels = convolution.pixels(dog, 1)
-    assert convolution.difference(pixels, HAND_MADE["upright"], 2, 0).inside > 0.1
+    assert shift_invariance.difference(pixels, HAND_MADE["upright"], 2, 0).inside > 0.1
 
 
 def test_pooling_keeps_the_greatest_of_each_square_as_keras_does(dog):
@@ -141,21 +142,21 @@ def test_pooling_keeps_the_greatest_of_each_square_as_keras_does(dog):
 def test_pooling_forgives_a_shift_within_a_square_and_not_one_out_of_it():
     dot = np.zeros((32, 32, 1), "float32")
     dot[12, 12] = 1  # the first column of its squares: one to the right stays within all but 1 × 1
-    shares = convolution.forgiven(dot, HAND_MADE["identity"])
+    shares = shift_invariance.forgiven(dot, HAND_MADE["identity"])
     assert shares == {1: 2.0, 2: 0.0, 4: 0.0, 8: 0.0, 32: 0.0}
-    shares = convolution.forgiven(np.roll(dot, 3, axis=1), HAND_MADE["identity"])
+    shares = shift_invariance.forgiven(np.roll(dot, 3, axis=1), HAND_MADE["identity"])
     assert shares == {1: 2.0, 2: 2.0, 4: 2.0, 8: 2.0, 32: 0.0}
-    assert set(convolution.forgiven(dot * 0, HAND_MADE["identity"]).values()) == {0.0}
+    assert set(shift_invariance.forgiven(dot * 0, HAND_MADE["identity"]).values()) == {0.0}
 
 
 # The network's answers
 
 
 def test_the_answers_are_the_networks_own_in_the_middle_and_at_any_shift(dog):
-    answers = convolution.answers(dog)
+    answers = shift_invariance.answers(dog)
     assert answers.probabilities.shape == (17, 17, 10)
     for right, down in ((0, 0), (8, -8), (-3, 5)):
-        moved = Image.fromarray(convolution.shifted(np.asarray(dog), right, down))
+        moved = Image.fromarray(shift_invariance.shifted(np.asarray(dog), right, down))
         (verdict,) = scratch.predict([moved], 10, scratch.CLASSIC)
         label, probability = answers.says(right, down)
         assert label == verdict.classes[0].label
@@ -165,11 +166,11 @@ def test_the_answers_are_the_networks_own_in_the_middle_and_at_any_shift(dog):
 def test_the_answers_are_counted_and_the_nearest_failure_found():
     probabilities = np.zeros((17, 17, 10), "float32")
     probabilities[..., labels.CIFAR10.index("frog")] = 0.6
-    sure = convolution.Answers(probabilities)
+    sure = shift_invariance.Answers(probabilities)
     assert sure.counts() == [("frog", len(SHIFTS))] and sure.nearest_failure() is None
     for right, down in ((5, 2), (-8, -8)):
         probabilities[down + REACH, right + REACH, labels.CIFAR10.index("cat")] = 0.9
-    answers = convolution.Answers(probabilities)
+    answers = shift_invariance.Answers(probabilities)
     assert answers.counts() == [("frog", 287), ("cat", 2)]
     assert answers.nearest_failure() == (5, 2)
     assert answers.says(5, 2) == ("cat", pytest.approx(0.9))

@@ -10,12 +10,15 @@ import pytest
 from conftest import as_upload
 
 from imgrec.approaches import scratch
-from imgrec.explaining.lessons import convolution
-from imgrec.explaining.lessons.convolution import HAND_MADE, SHIFTS
+from imgrec.explaining.lessons import convolution, shift_invariance
+from imgrec.explaining.lessons.convolution import HAND_MADE
+from imgrec.explaining.lessons.shift_invariance import SHIFTS
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
+from imgrec.ui.components.formatting import signed
 from imgrec.ui.lessons import convolution as lesson
-from imgrec.ui.lessons import feature_map_html, shift_invariance
+from imgrec.ui.lessons import feature_map_html
+from imgrec.ui.lessons import shift_invariance as shift_lesson
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 SOURCE = as_upload(DOG)
@@ -39,7 +42,7 @@ def map_value(key, row, column, side=32):
 def test_the_sum_that_is_shown_is_the_maps_value(key, row, column, side):
     html = draw(kernel=key, row=row, column=column, side=side)
     shown = re.findall(r"<b>(−?\d+\.\d{3})</b>", html)
-    assert shown == [feature_map_html.signed(map_value(key, row, column, side), 3)]
+    assert shown == [signed(map_value(key, row, column, side), 3)]
     assert html.count("<table>") == (9 if key.startswith("learnt") else 3)
     assert f"At row {row}, column {column}." in html
 
@@ -83,12 +86,12 @@ def test_a_map_says_in_words_what_it_shows():
     ("value", "text"), [(0.004, "0.00"), (-0.004, "0.00"), (-1.5, "−1.50"), (1234, "1,234.00")]
 )
 def test_numbers_have_a_real_minus_and_no_minus_zero(value, text):
-    assert feature_map_html.signed(value, 2) == text
+    assert signed(value, 2) == text
 
 
 def test_the_grid_says_what_the_network_says():
-    answers = convolution.answers(convolution.view(open_image(DOG), 32))
-    html = shift_invariance._grid(SOURCE)
+    answers = shift_invariance.answers(convolution.view(open_image(DOG), 32))
+    html = shift_lesson._grid(SOURCE)
     (verdict,) = scratch.predict([open_image(DOG)])
     kept = dict(answers.counts())[verdict.classes[0].label]
     assert f"<b>{verdict.classes[0].label}</b>" in html and f"<b>{kept} of 289</b>" in html
@@ -98,14 +101,14 @@ def test_the_grid_says_what_the_network_says():
 
 
 def test_an_answer_that_never_changes_is_said_to_stay():
-    html = shift_invariance.shift_grid(convolution.Answers(np.eye(10)[np.full((17, 17), 3)]))
+    html = shift_lesson.shift_grid(shift_invariance.Answers(np.eye(10)[np.full((17, 17), 3)]))
     assert "289 of 289" in html and "for all of them" in html
 
 
 def test_a_shift_is_shown_with_what_is_measured():
-    html = shift_invariance._views(SOURCE, "upright", "", 3, -2)
+    html = shift_lesson._views(SOURCE, "upright", "", 3, -2)
     assert "3 right, 2 up" in html and "no difference at all at 756 places" in html
-    shares = convolution.forgiven(
+    shares = shift_invariance.forgiven(
         convolution.pixels(convolution.view(open_image(DOG), 32), 1), HAND_MADE["upright"]
     )
     for share in shares.values():
@@ -117,8 +120,8 @@ def test_without_a_picture_it_says_what_to_do():
     assert [frame[2] for frame in lesson._slide(None, *SETTING.values())] == [
         feature_map_html.EMPTY
     ]
-    assert shift_invariance._views(None, "upright", "", 0, 0) == feature_map_html.EMPTY
-    assert shift_invariance._grid(None) == ""
+    assert shift_lesson._views(None, "upright", "", 0, 0) == feature_map_html.EMPTY
+    assert shift_lesson._grid(None) == ""
 
 
 # Forged calls to the running app
@@ -189,4 +192,4 @@ def test_forged_presses_get_one_sentence(app, name, value, sentence):
 def test_a_kernel_that_was_never_offered_gets_one_sentence():
     assert "There is no such kernel" in draw(kernel="learnt-99")
     assert "needs nine numbers" in draw(kernel="own", own="1 2")
-    assert "There is no such kernel" in shift_invariance._views(SOURCE, "none", "", 0, 0)
+    assert "There is no such kernel" in shift_lesson._views(SOURCE, "none", "", 0, 0)

@@ -17,7 +17,9 @@ from imgrec.background_job import Status
 from imgrec.data import cifar10 as cifar10_data
 from imgrec.data import cifar10_statistics, labels
 from imgrec.errors import DataError
-from imgrec.training.process import Permissions, trainer
+from imgrec.training.permissions import Permissions
+from imgrec.training.process import trainer
+from imgrec.ui.components import cifar10_download
 from imgrec.ui.data import html as data_html
 from imgrec.ui.data import tab
 from imgrec.ui.data.html import Place
@@ -232,12 +234,12 @@ def test_the_full_set_is_offered_unless_downloads_are_off(cache, monkeypatch):
     source, parts, _, heading, box, _, fetch, stop = tab.look("")
     assert source == "sample" and parts == gr.skip() and "built-in sample" in heading
     assert box.visible and fetch.visible and not stop.visible
-    tab.start_fetching()
+    cifar10_download.start_fetching()
     assert started == [True]
     monkeypatch.setattr(trainer, "permissions", Permissions(download=False))
     *_, text, fetch, _ = tab.look("")
     assert "Downloads are off" in text and not fetch.visible
-    tab.start_fetching()
+    cifar10_download.start_fetching()
     assert started == [True]
 
 

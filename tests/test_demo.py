@@ -14,12 +14,12 @@ from gradio_client import Client
 
 import demo
 from imgrec.files.paths import ROOT
-from imgrec.models import run_log
+from imgrec.models import run_control, run_log
 
 
 @pytest.fixture(scope="module")
 def benchmark():
-    return script_module("benchmark")
+    return script_module("benchmark").page
 
 
 def run_demo(*flags: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -107,12 +107,12 @@ def test_no_training_outlives_the_demo(benchmark, cifar10, tmp_path, end):
         benchmark.wait_for(f"http://127.0.0.1:{port}", demo_process)
         client = Client(f"http://127.0.0.1:{port}", verbose=False)
         run = tmp_path / client.predict({}, "left", api_name="/train_scratch")
-        assert run_log.is_held(run)
+        assert run_control.is_held(run)
     finally:
         demo_process.send_signal(end)
         demo_process.wait(timeout=60)
     deadline = time.monotonic() + 10
-    while run_log.is_held(run):
+    while run_control.is_held(run):
         assert time.monotonic() < deadline, "the training goes on alone"
         time.sleep(0.1)
     assert run_log.state_of(run) in ("interrupted", "stopped")

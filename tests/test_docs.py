@@ -12,9 +12,9 @@ from test_race import ABLATION, SEEDS, TRAINING
 from test_scripts import CLASS_KEYS, VERDICT_KEYS
 
 import demo
-from imgrec.evaluation import comparison
+from imgrec import environment
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS, REPORTS, ROOT
-from imgrec.models import store
 from imgrec.ui.page import build_page
 
 FILES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -194,7 +194,7 @@ def test_what_was_not_measured_leaves_its_section_out(script, tmp_path, monkeypa
     ):
         assert heading not in text
     (row,) = cells(script.rendered("readme_figures.md.jinja", script.figures.measured()), "")[1:]
-    fast = store.read_json(MODELS / "fast" / "report.json")
+    fast = atomic.read_json(MODELS / "fast" / "report.json")
     assert f"{100 * fast['test_accuracy']:.2f}%" in row[4] and row[5] == "–"
 
 
@@ -213,7 +213,7 @@ def test_what_the_fast_recipe_comes_to_is_reported_where_it_was_measured(
     script, tmp_path, monkeypatch
 ):
     for name, report in (("training", TRAINING), ("ablation", ABLATION), ("seeds", SEEDS)):
-        store.write_json(tmp_path / f"{name}.json", report)
+        atomic.write_json(tmp_path / f"{name}.json", report)
     monkeypatch.setattr(script.figures, "REPORTS", tmp_path)
     text = script.rendered("results.md.jinja", script.figures.measured())
     race = text.split("### Training time")[1].split("\n### ")[0]
@@ -251,10 +251,10 @@ def assert_claims(text, machine, numbers):
 
 
 def test_the_docstring_of_fast_claims_what_was_measured():
-    report = store.read_json(REPORTS / "seeds.json")
+    report = atomic.read_json(REPORTS / "seeds.json")
     assert_claims(
         claim("train_scratch", "train_scratch.py --network fast"),
-        comparison.machine(report["environment"]),
+        environment.machine(report["environment"]),
         [
             *spread(report["test_accuracy"], 2),
             *spread(report["test_accuracy_views"], 2),
@@ -266,10 +266,10 @@ def test_the_docstring_of_fast_claims_what_was_measured():
 
 
 def test_the_docstring_of_classic_claims_what_was_measured():
-    report = store.read_json(MODELS / "classic" / "report.json")
+    report = atomic.read_json(MODELS / "classic" / "report.json")
     assert_claims(
         claim("train_scratch", "train_scratch.py --network classic"),
-        comparison.machine(report["environment"]),
+        environment.machine(report["environment"]),
         [
             f"{100 * report['test_accuracy']:.2f}",
             f"{100 * report['test_accuracy_views']:.2f}",
@@ -281,13 +281,13 @@ def test_the_docstring_of_classic_claims_what_was_measured():
 
 
 def test_the_docstring_of_the_heads_claims_what_was_measured():
-    heads = store.read_json(REPORTS / "heads.json")
-    shipped = store.read_json(MODELS / "dog_pooled_64" / "report.json")
+    heads = atomic.read_json(REPORTS / "heads.json")
+    shipped = atomic.read_json(MODELS / "dog_pooled_64" / "report.json")
     draws = heads["heads"]["pooled"]["draws"]
     assert heads["environment"]["processor"] == shipped["environment"]["processor"]
     assert_claims(
         claim("train_transfer", "[--head pooled|flatten]"),
-        comparison.machine(heads["environment"]),
+        environment.machine(heads["environment"]),
         [
             *spread(draws["accuracy"], 1),
             *spread(draws["balanced_accuracy"], 1),

@@ -10,7 +10,8 @@ from imgrec.errors import ModelError
 from imgrec.files.paths import MODELS
 from imgrec.images.decode import open_image
 from imgrec.models import store
-from imgrec.networks import cifar10 as networks
+from imgrec.networks import imagenet
+from imgrec.networks.weights import get_weights, set_weights
 
 
 def inputs(image):
@@ -19,8 +20,8 @@ def inputs(image):
 
 @pytest.fixture(scope="module")
 def model():
-    model = networks.efficientnet_lite0()
-    networks.set_weights(model, store.load(MODELS / "efficientnet_lite0").weights)
+    model = imagenet.efficientnet_lite0()
+    set_weights(model, store.load(MODELS / "efficientnet_lite0").weights)
     return model
 
 
@@ -54,8 +55,8 @@ def test_each_stage_has_its_output_shape(model, layer, shape):
 
 
 def test_a_second_network_has_the_same_weight_names(model):
-    second = networks.efficientnet_lite0()
-    assert list(networks.get_weights(second)) == list(networks.get_weights(model))
+    second = imagenet.efficientnet_lite0()
+    assert list(get_weights(second)) == list(get_weights(model))
 
 
 # The probabilities come from the published PyTorch weights in float32, run in PyTorch.

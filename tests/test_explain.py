@@ -14,8 +14,11 @@ from imgrec.approaches import pretrained, scratch, transfer, vgg16
 from imgrec.approaches.verdict import ClassProbability, Verdict
 from imgrec.data import labels
 from imgrec.errors import ModelError
-from imgrec.explaining import explanation as explain
-from imgrec.explaining.explanation import Deletion, Question, Subject, Target
+from imgrec.explaining import heatmaps, targets
+from imgrec.explaining.explanation import EARLIER, METHODS, Deletion, explain, explained
+from imgrec.explaining.grad_cam import grad_cam
+from imgrec.explaining.occlusion import occlusion
+from imgrec.explaining.targets import Question, Subject, Target
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
 from imgrec.networks.inference import Network, ready
@@ -66,7 +69,7 @@ def red_detector(pooling: str) -> keras.Model:
 
 def subject(model: keras.Model, names=("nothing", "red", "blue")) -> Subject:
     network = ready(model)
-    to_map, logits, coarser = explain.cut(model)
+    to_map, logits, coarser = targets.cut(model)
     assert not coarser
     return Subject(
         names,
@@ -99,11 +102,11 @@ def with_red(row: int, column: int) -> Image.Image:
 )
 def test_the_map_points_at_the_planted_feature(pooling, row, column, words):
     asked = question(with_red(row, column), subject(red_detector(pooling)))
-    explanation = explain.explain(asked)
-    fine = explain.resized(explanation.map, 32, 32)
+    explanation = explain(asked)
+    fine = heatmaps.resized(explanation.map, 32, 32)
     inside = fine[row - 2 : row + 8, column - 2 : column + 8].sum()
     assert inside > 0.95 * fine.sum()
-    assert explanation.map.max() == 1 and explain.where(explanation.map) == words
+    assert explanation.map.max() == 1 and heatmaps.where(explanation.map) == words
     assert words in explanation.notes[0]
     assert explanation.deletion.hottest_covered < 0.9 * explanation.deletion.now
 
@@ -111,10 +114,10 @@ def test_the_map_points_at_the_planted_feature(pooling, row, column, words):
 @pytest.mark.parametrize("pooling", ["dense", "average"])
 def test_occlusion_finds_the_planted_feature_and_agrees(pooling):
     asked = question(with_red(20, 4), subject(red_detector(pooling)))
-    occluded = explain.explain(asked, "occlusion")
+    occluded = explain(asked, "occlusion")
     row, column = np.unravel_index(occluded.map.argmax(), occluded.map.shape)
     assert 20 - 4 <= (row + 0.5) * 2 <= 26 + 4 and 4 - 4 <= (column + 0.5) * 2 <= 10 + 4
-    assert explain.agreement(explain.explain(asked).map, occluded.map) > 0.3
+    assert heatmaps.agreement(explain(asked).map, occluded.map) > 0.3
     assert any("The largest drop" in note for note in occluded.notes)
 
 
@@ -127,13 +130,13 @@ def test_with_average_pooling_grad_cam_is_cam():
     asked = question(picture, subject(model), slice(2, 3))
     maps = asked.subject.to_map(asked.view)[0]
     cam = np.maximum(maps @ np.asarray(model.layers[-1].kernel)[:, 2], 0)
-    np.testing.assert_allclose(explain.grad_cam(asked) * 16 * 16, cam, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(grad_cam(asked) * 16 * 16, cam, rtol=1e-4, atol=1e-5)
 
 
 def test_a_map_without_evidence_shows_no_heat():
     asked = question(Image.new("RGB", (32, 32), "black"), subject(red_detector("dense")))
-    for method in explain.METHODS:
-        explanation = explain.explain(asked, method)
+    for method in METHODS:
+        explanation = explain(asked, method)
         assert not explanation.map.any() and explanation.deletion is None
         assert len(explanation.notes) == 1
         assert "empty" in explanation.notes[0] or "Wherever" in explanation.notes[0]
@@ -143,7 +146,7 @@ def test_a_map_without_evidence_shows_no_heat():
 def test_numbers_that_are_not_finite_show_no_heat(bad):
     model = red_detector("dense")
     model.layers[-1].set_weights([np.full((128, 3), bad), np.zeros(3)])
-    explanation = explain.explain(question(with_red(3, 3), subject(model)))
+    explanation = explain(question(with_red(3, 3), subject(model)))
     assert explanation.map.shape == (16, 16) and not explanation.map.any()
     assert "not finite" in explanation.notes[0]
     assert np.isfinite(explanation.probability)
@@ -153,20 +156,20 @@ def test_occlusion_tells_its_progress_and_stops_when_nobody_asks():
     about = subject(red_detector("dense"))
     passes = []
     counting = about._replace(run=lambda views: passes.append(len(views)) or about.run(views))
-    growing = explain.occlusion(question(with_red(3, 3), counting))
+    growing = occlusion(question(with_red(3, 3), counting))
     first, second = next(growing), next(growing)
     assert 0 < np.isfinite(first).sum() < np.isfinite(second).sum() <= second.size == 256
     known = np.isfinite(first)
     np.testing.assert_array_equal(first[known], second[known])
     growing.close()
     assert sum(passes) == 1 + np.isfinite(second).sum()
-    half = explain.explained(question(with_red(3, 3), counting), "occlusion", first)
+    half = explained(question(with_red(3, 3), counting), "occlusion", first)
     assert half.deletion is None and np.isfinite(half.map).all()
 
 
 def test_occlusion_measures_the_drop_of_the_probability():
     asked = question(with_red(0, 0), subject(red_detector("average")))
-    *_, drops = explain.occlusion(asked)
+    *_, drops = occlusion(asked)
     view = asked.view[0].copy()
     view[:5, :5] = np.rint(view.mean(axis=(0, 1)))  # the patch around (1, 1) reaches to 5
     before, after = asked.probabilities(np.stack([asked.view[0], view]))
@@ -194,18 +197,18 @@ def assert_same_map(found: np.ndarray, expected: np.ndarray) -> None:
 
 @pytest.mark.parametrize("target", ["dog", "cat", "dog?"])
 def test_classic_is_explained_as_one_tape_would(dog, target):
-    asked = explain.ask(dog, "scratch", target, "classic")
+    asked = targets.ask(dog, "scratch", target, "classic")
     place = labels.CIFAR10.index(target.rstrip("?"))
     model = scratch.load("classic").model
     inputs = scratch.preprocess(asked.view)
     expected = whole_model_grad_cam(model, inputs, "conv4", lambda logits: logits[0, place])
-    assert_same_map(explain.grad_cam(asked), expected)
+    assert_same_map(grad_cam(asked), expected)
     assert asked.probability == pytest.approx(model.predict(inputs, verbose=0)[0, place], abs=1e-5)
 
 
 @pytest.mark.parametrize("target", ["dog", "cat"])
 def test_fast_is_explained_on_a_finer_map_with_weights_of_each_place(dog, target):
-    asked = explain.ask(dog, "scratch", target, "fast")
+    asked = targets.ask(dog, "scratch", target, "fast")
     model, place = scratch.load("fast").model, labels.CIFAR10.index(target)
     maps_and_answer = keras.Model(
         model.inputs[0], [model.get_layer("block2_relu2").output, model.layers[-1].input]
@@ -217,9 +220,9 @@ def test_fast_is_explained_on_a_finer_map_with_weights_of_each_place(dog, target
     slopes = tape.gradient(logit, maps).numpy()[0]
     expected = np.maximum((np.maximum(slopes, 0) * maps.numpy()[0]).sum(axis=-1), 0)
     assert expected.shape == (7, 7)
-    assert_same_map(explain.grad_cam(asked), expected)
-    assert explain.EARLIER in explain.explain(asked).notes
-    assert explain.EARLIER not in explain.explain(asked, "occlusion").notes
+    assert_same_map(grad_cam(asked), expected)
+    assert EARLIER in explain(asked).notes
+    assert EARLIER not in explain(asked, "occlusion").notes
 
 
 def test_the_map_is_the_last_fine_one_out_of_relu():
@@ -235,13 +238,13 @@ def test_the_map_is_the_last_fine_one_out_of_relu():
         )
 
     for side, name, coarser in ((12, "first", True), (8, "last", False), (20, "last", False)):
-        chosen, followed = explain.fine_map(model := network(side))
+        chosen, followed = targets.fine_map(model := network(side))
         assert chosen is model.get_layer(name).output and followed is coarser
 
 
 @pytest.mark.parametrize("target", ["", "beagle", "dog?"])
 def test_the_stand_in_is_explained_as_one_tape_would(dog, target):
-    asked = explain.ask(dog, "pretrained", target)
+    asked = targets.ask(dog, "pretrained", target)
     model = pretrained.load_stand_in().model
     inputs = pretrained.preprocess_stand_in(asked.view)
 
@@ -253,7 +256,7 @@ def test_the_stand_in_is_explained_as_one_tape_would(dog, target):
         return logits[0, names.index(target or asked.verdict.classes[0].label)]
 
     expected = whole_model_grad_cam(model, inputs, "head_relu", score)
-    assert_same_map(explain.grad_cam(asked), expected)
+    assert_same_map(grad_cam(asked), expected)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +268,7 @@ def test_the_stand_in_is_explained_as_one_tape_would(dog, target):
     ],
 )
 def test_transfer_is_explained_as_one_tape_would(dog, head, target, sign):
-    asked = explain.ask(dog, "transfer", target, head=head)
+    asked = targets.ask(dog, "transfer", target, head=head)
     base, top = vgg16.base().model, transfer.load(head).model
     whole = keras.Model(base.input, top(base.output))
     last = keras.Model(top.inputs[0], top.layers[-1].input)
@@ -278,7 +281,7 @@ def test_transfer_is_explained_as_one_tape_would(dog, head, target, sign):
         score = sign * logit
     slopes = tape.gradient(score, maps).numpy()
     expected = np.maximum((slopes.mean(axis=(1, 2))[0] * maps.numpy()[0]).sum(axis=-1), 0)
-    found = explain.grad_cam(asked)
+    found = grad_cam(asked)
     assert found.shape == (14, 14)
     if expected.max() > 0:
         assert_same_map(found, expected)
@@ -294,7 +297,7 @@ def test_of_a_network_with_a_top_the_last_convolution_is_explained(noise):
     x = keras.layers.Flatten()(features)
     x = keras.layers.Dense(1000, activation="softmax")(x)
     network = ready(keras.Model(image, [features, x]))
-    about = explain._vgg16(network)
+    about = targets._vgg16(network)
     views = np.asarray(vgg16.view(noise))[None]
     assert about.to_map(views).shape == (1, 14, 14, 4)
     logits = about.logits(tf.constant(about.to_map(views)))
@@ -317,16 +320,16 @@ def test_of_a_network_with_a_top_the_last_convolution_is_explained(noise):
 )
 def test_a_question_that_makes_no_sense_is_refused(dog, approach, target, sentence):
     with pytest.raises(ModelError, match=sentence):
-        explain.ask(dog, approach, target)
+        targets.ask(dog, approach, target)
 
 
 def test_another_method_is_refused(dog):
     with pytest.raises(ModelError, match="no method 'guess'; choose one of grad-cam, occlusion"):
-        explain.explain(explain.ask(dog, "scratch"), "guess")
+        explain(targets.ask(dog, "scratch"), "guess")
 
 
 def test_of_two_classes_with_one_name_the_more_probable_is_meant(noise):
-    asked = explain.ask(noise, "pretrained", "crane")
+    asked = targets.ask(noise, "pretrained", "crane")
     names = [synset.title for synset in labels.imagenet()]
     probabilities = asked.subject.run(asked.view)[0]
     both = [p for name, p in zip(names, probabilities, strict=True) if name == "crane"]
@@ -335,11 +338,11 @@ def test_of_two_classes_with_one_name_the_more_probable_is_meant(noise):
 
 @pytest.mark.parametrize("approach", ["scratch", "pretrained", "transfer"])
 def test_what_is_explained_is_what_the_verdict_says(noise, approach):
-    asked = explain.ask(noise, approach)
+    asked = targets.ask(noise, approach)
     assert asked.probability == pytest.approx(asked.verdict.classes[0].probability, abs=1e-4)
-    dogs = explain.ask(noise, approach, "dog?")
+    dogs = targets.ask(noise, approach, "dog?")
     assert dogs.probability == pytest.approx(asked.verdict.dog, abs=1e-4)
-    explanation = explain.explain(asked)
+    explanation = explain(asked)
     assert explanation.seen == pytest.approx(
         {"scratch": 240 / 330}.get(approach, 240 / 330 * (224 / 256) ** 2), abs=0.01
     )
@@ -348,7 +351,7 @@ def test_what_is_explained_is_what_the_verdict_says(noise, approach):
 
 def test_a_network_is_cut_once(dog):
     network: Network = scratch.load("classic")
-    assert explain.cut(network.model) is explain.cut(network.model)
+    assert targets.cut(network.model) is targets.cut(network.model)
 
 
 # Geometry
@@ -365,7 +368,7 @@ def test_a_hot_place_lands_where_the_network_saw_it(width, height, places, data)
     heat[row, column] = 1
     for box_of in (scratch.box, vgg16.box):
         left, top, right, bottom = box = box_of((width, height))
-        over = explain.placed(heat, box, (width, height))
+        over = heatmaps.placed(heat, box, (width, height))
         assert over.shape == (height, width)
         rows, columns = np.arange(height) + 0.5, np.arange(width) + 0.5
         seen = ((rows >= top) & (rows <= bottom))[:, None] & (columns >= left) & (columns <= right)
@@ -392,13 +395,13 @@ def test_a_view_and_its_map_lie_over_the_same_part(size):
         pixels[top : top + side // 8, left : left + side // 8] = 255
         for see, box in ((scratch.view, scratch.box), (vgg16.view, vgg16.box)):
             view = np.asarray(see(Image.fromarray(pixels)).convert("L")) / 255
-            back = np.nan_to_num(explain.placed(view, box(size), size))
+            back = np.nan_to_num(heatmaps.placed(view, box(size), size))
             assert np.corrcoef(back.ravel(), pixels[..., 0].ravel() / 255)[0, 1] > 0.9
 
 
 def test_resizing_to_the_same_size_changes_nothing():
     heat = np.random.default_rng(0).random((7, 9))
-    np.testing.assert_allclose(explain.resized(heat, 7, 9), heat)
+    np.testing.assert_allclose(heatmaps.resized(heat, 7, 9), heat)
 
 
 # Words and figures
@@ -408,8 +411,8 @@ def test_resizing_to_the_same_size_changes_nothing():
 @settings(max_examples=40, deadline=None)
 def test_the_fifths_are_a_fifth_each_the_hottest_over_the_coldest(places, side, random):
     heat = np.array([[random.choice([0, 0, random.random()]) for _ in range(places)]] * places)
-    hottest, coldest = explain.fifths(heat, side)
-    fine = explain.resized(heat, side, side)
+    hottest, coldest = heatmaps.fifths(heat, side)
+    fine = heatmaps.resized(heat, side, side)
     assert hottest.sum() == coldest.sum() == round(side * side / 5)
     assert not (hottest & coldest).any()
     assert (
@@ -433,10 +436,10 @@ def test_the_deletion_check_says_how_far_to_trust(now, hottest, coldest, words):
 
 
 def test_the_hottest_tenth_of_an_even_map_holds_a_tenth():
-    assert explain.hottest_tenth(np.ones((13, 13))) == pytest.approx(0.1)
+    assert heatmaps.hottest_tenth(np.ones((13, 13))) == pytest.approx(0.1)
     one_hot = np.zeros((10, 10))
     one_hot[3, 4] = 1
-    assert explain.hottest_tenth(one_hot) == 1
+    assert heatmaps.hottest_tenth(one_hot) == 1
 
 
 def test_agreement_is_spearmans_rank_correlation():
@@ -446,13 +449,13 @@ def test_agreement_is_spearmans_rank_correlation():
     one = random.integers(0, 5, (8, 8)).astype(float)
     other = one + random.integers(0, 4, (8, 8))
     expected = pd.Series(one.ravel()).rank().corr(pd.Series(other.ravel()).rank())
-    assert explain.agreement(one, other) == pytest.approx(expected)
-    assert explain.agreement(one, one**3) == pytest.approx(1)
-    assert explain.agreement(one, -one) == pytest.approx(-1)
-    assert explain.agreement(one, np.zeros((7, 7))) is None
+    assert heatmaps.agreement(one, other) == pytest.approx(expected)
+    assert heatmaps.agreement(one, one**3) == pytest.approx(1)
+    assert heatmaps.agreement(one, -one) == pytest.approx(-1)
+    assert heatmaps.agreement(one, np.zeros((7, 7))) is None
 
 
 def test_an_explanation_stays_as_it_is(dog):
-    explanation = explain.explain(explain.ask(dog, "scratch"))
+    explanation = explain(targets.ask(dog, "scratch"))
     with pytest.raises(dataclasses.FrozenInstanceError):
         explanation.target = "cat"

@@ -10,6 +10,7 @@ from imgrec.data import cifar10 as cifar10_data
 from imgrec.data import cifar10_statistics
 from imgrec.data.cifar10_statistics import DataSet, Split
 from imgrec.errors import DataError, ModelError
+from imgrec.evaluation import cifar10_predictions
 from imgrec.metrics.classification import confusion
 
 # Of the training images, on the scale from 0 to 1, as they are published in many programs:
@@ -129,14 +130,14 @@ def test_the_images_of_a_cell_are_those_that_it_counts(split, seed):
     table = confusion(split.labels, found.argmax(axis=1), 10)
     assert table.sum(axis=1).tolist() == cifar10_statistics.counts(split).tolist()
     cells = {
-        (label, guess): cifar10_statistics.in_cell(found, split.labels, label, guess)
+        (label, guess): cifar10_predictions.in_cell(found, split.labels, label, guess)
         for label in range(10)
         for guess in range(10)
     }
     assert {cell: len(inside) for cell, inside in cells.items()} == dict(np.ndenumerate(table))
     for (_, guess), inside in cells.items():
         assert (np.diff(found[inside, guess]) <= 0).all()
-    wrong = cifar10_statistics.surest_mistakes(found, split.labels, 5)
+    wrong = cifar10_predictions.surest_mistakes(found, split.labels, 5)
     assert len(wrong) == min(5, table.sum() - table.trace())
     assert (found[wrong].argmax(axis=1) != split.labels[wrong]).all()
     others = np.setdiff1d(np.flatnonzero(found.argmax(axis=1) != split.labels), wrong)
@@ -145,7 +146,7 @@ def test_the_images_of_a_cell_are_those_that_it_counts(split, seed):
 
 def test_guesses_are_the_networks_own_and_made_once():
     data, seen = DataSet("sample", cifar10_statistics.named("sample").splits), []
-    found = cifar10_statistics.guesses(
+    found = cifar10_predictions.guesses(
         "classic", data, lambda done, total: seen.append((done, total))
     )
     images = data.splits["test"].images
@@ -153,16 +154,17 @@ def test_guesses_are_the_networks_own_and_made_once():
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert seen == [(0, 100)]
     assert (
-        cifar10_statistics.guesses("classic", data, lambda *progress: pytest.fail("again")) is found
+        cifar10_predictions.guesses("classic", data, lambda *progress: pytest.fail("again"))
+        is found
     )
     with pytest.raises(ModelError, match="no trained network"):
-        cifar10_statistics.guesses("../classic", data)
+        cifar10_predictions.guesses("../classic", data)
 
 
 def test_the_guesses_of_many_networks_are_not_all_kept(monkeypatch):
-    monkeypatch.setattr(cifar10_statistics, "KEPT", 2)
-    monkeypatch.setattr(cifar10_statistics, "_guesses", {})
+    monkeypatch.setattr(cifar10_predictions, "KEPT", 2)
+    monkeypatch.setattr(cifar10_predictions, "_guesses", {})
     sets = [DataSet("sample", cifar10_statistics.named("sample").splits) for _ in range(3)]
     for data in sets:
-        cifar10_statistics.guesses("classic", data)
-    assert [data for _, data in cifar10_statistics._guesses] == sets[1:]
+        cifar10_predictions.guesses("classic", data)
+    assert [data for _, data in cifar10_predictions._guesses] == sets[1:]

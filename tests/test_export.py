@@ -25,6 +25,7 @@ from imgrec.errors import CancelledError, TeachError
 from imgrec.images import decode
 from imgrec.teaching import classifier, export, export_templates, pictures
 from imgrec.teaching.project import Project
+from imgrec.teaching.train import teach_project
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def project() -> Project:
     for name, label in (("Kätzchen", 3), ("a <ship>", 8)):
         chosen = pixels[labels == label][:5]
         project.add(project.add_class(name), [(str(n), each) for n, each in enumerate(chosen)])
-    classifier.teach_project(project)
+    teach_project(project)
     honest = replace(project.head.honest, temperature=3.0)
     project.keep_head(replace(project.head, honest=honest))
     return project

@@ -7,7 +7,8 @@ import pytest
 from sklearn import metrics
 
 from imgrec.data import labels
-from imgrec.data.labelled_images import Item, Label, LabelledSet, of_imagenet
+from imgrec.data.label_names import Label, of_imagenet
+from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import ModelError
 from imgrec.evaluation import out_of_distribution
 from imgrec.metrics.calibration import Calibration

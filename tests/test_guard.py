@@ -19,10 +19,10 @@ from playwright.sync_api import expect
 
 from imgrec.errors import UploadError
 from imgrec.files.paths import IMAGES, ROOT
-from imgrec.teaching.project import projects
-from imgrec.ui.components.uploaded_files import NOT_UPLOADED, check_uploads, uploaded_file
-from imgrec.ui.components.visitors import COOKIE
-from imgrec.ui.guard import NO_LINKS
+from imgrec.teaching.store import projects
+from imgrec.ui.access.guard import NO_LINKS
+from imgrec.ui.access.uploaded_files import NOT_UPLOADED, check_uploads, uploaded_file
+from imgrec.ui.access.visitors import COOKIE
 from imgrec.ui.page import SESSIONS
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"

@@ -7,11 +7,13 @@ import pytest
 
 from imgrec.approaches import vgg16
 from imgrec.errors import DataError, ImgrecError, ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import runs_dir
-from imgrec.models import registry, store
+from imgrec.models import registry
 from imgrec.training import heads
 from imgrec.training.head_job import SHIPPED, HeadTrainer
-from imgrec.training.process import Limits, Permissions, trainer
+from imgrec.training.permissions import Limits, Permissions
+from imgrec.training.process import trainer
 from imgrec.training.recipes import HeadRecipe
 
 RECIPE = HeadRecipe("pooled", epochs=5, batch_size=64, learning_rate=0.3)
@@ -102,7 +104,7 @@ def test_a_full_disk_is_told_and_leaves_no_run(head_trainer, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "write", full)
+    monkeypatch.setattr(atomic, "write", full)
     head_trainer.start(RECIPE, name="full")
     assert "can't be written (No space left on device)" in ended(head_trainer)
     assert not (runs_dir() / "full").exists()

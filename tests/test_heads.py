@@ -11,14 +11,14 @@ from PIL import Image
 
 from imgrec.approaches import transfer, vgg16
 from imgrec.data import labels
-from imgrec.data.cifar10 import draw_dog_photos, is_dog, labelled_files
+from imgrec.data.photos import draw_dog_photos, is_dog, labelled_files
 from imgrec.errors import CancelledError, DataError, ImageError, ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS
-from imgrec.metrics import calibration
 from imgrec.metrics.classification import binary_metrics
-from imgrec.models import registry, store
-from imgrec.networks import cifar10 as networks
+from imgrec.models import calibration_file, registry, store
 from imgrec.networks.inference import BATCH
+from imgrec.networks.weights import get_weights
 from imgrec.training import heads
 from imgrec.training.heads import Photos
 from imgrec.training.recipes import HEAD_RECIPES, HeadRecipe
@@ -198,7 +198,7 @@ def wrong_byte(content: bytes) -> bytes:
 
 
 def other_arrays(content: bytes) -> bytes:
-    return store.pack({"other": np.zeros(3)})
+    return atomic.pack({"other": np.zeros(3)})
 
 
 def nothing(content: bytes) -> bytes:
@@ -218,13 +218,13 @@ def test_a_damaged_cache_entry_is_made_anew(folder, passes, cache, damage):
     passes.clear()
     assert heads.extract(files).sha256() == before.sha256()
     assert passes == [1]
-    assert store.unpack(entry.read_bytes())["features"].shape == (7, 7, 512)
+    assert atomic.unpack(entry.read_bytes())["features"].shape == (7, 7, 512)
 
 
 def test_the_cache_holds_one_entry_a_photo_and_nothing_temporary(folder, passes, cache):
     files = labelled_files(folder, "dog")
     heads.extract(files)
-    digests = {store.sha256(file.read_bytes()) for file, _ in files}
+    digests = {atomic.sha256(file.read_bytes()) for file, _ in files}
     assert {entry.name for entry in (cache / "features").iterdir()} == {
         f"{digest}.npz" for digest in digests
     }
@@ -271,8 +271,8 @@ def test_the_same_seed_gives_the_same_head(recipe):
     photos = separable()
     (one, first), (other, second) = (heads.train_head(recipe, photos) for _ in range(2))
     assert first == second
-    for path, array in networks.get_weights(one).items():
-        np.testing.assert_array_equal(array, networks.get_weights(other)[path])
+    for path, array in get_weights(one).items():
+        np.testing.assert_array_equal(array, get_weights(other)[path])
     _, third = heads.train_head(dataclasses.replace(recipe, seed=2), photos)
     assert third != first
 
@@ -344,8 +344,8 @@ def test_photos_kept_apart_judge_the_head_and_do_not_teach_it():
     features[apart] = 1
     other, changed = heads.train_head(recipe, dataclasses.replace(photos, features=features))
     assert changed["loss"] == history["loss"] and changed["val_loss"] != history["val_loss"]
-    for path, array in networks.get_weights(head).items():
-        np.testing.assert_array_equal(array, networks.get_weights(other)[path])
+    for path, array in get_weights(head).items():
+        np.testing.assert_array_equal(array, get_weights(other)[path])
 
 
 # Cross-validation
@@ -407,12 +407,12 @@ def test_a_saved_head_is_a_model_directory_with_its_features(tmp_path, monkeypat
     assert saved.report["seed"] == QUICK.seed and saved.report["seconds"] == 1.5
     assert {array.dtype for array in saved.weights.values()} == {np.dtype("float16")}
 
-    beside = store.unpack((run / "features.npz").read_bytes())
+    beside = atomic.unpack((run / "features.npz").read_bytes())
     np.testing.assert_array_equal(beside["features"], photos.features)
     np.testing.assert_array_equal(beside["labels"], photos.labels)
     assert tuple(beside["files"]) == photos.files
     assert len(list(run.iterdir())) == 6
-    measured = calibration.of(registry.at(run))
+    measured = calibration_file.of(registry.at(run))
     assert measured.n == 40 and measured.split.startswith("5-fold")
 
     monkeypatch.setenv("IMGREC_RUNS", str(tmp_path))
@@ -462,7 +462,7 @@ def test_the_photos_that_ship_are_those_of_the_shipped_head():
 )
 def test_training_again_on_the_shipped_features_decides_as_the_shipped_head(name):
     saved = store.load(MODELS / name)
-    photos = Photos(**store.unpack((MODELS / name / "features.npz").read_bytes()))
+    photos = Photos(**atomic.unpack((MODELS / name / "features.npz").read_bytes()))
     assert photos.sha256() == saved.report["features_sha256"]
     assert len(photos.labels) == saved.report["photos"] == len(set(photos.files.tolist()))
     head, history = heads.train_head(HeadRecipe(**saved.config["recipe"]), photos)
@@ -514,7 +514,7 @@ def test_the_draw_depends_on_its_seed_alone():
 
 
 def test_the_shipped_head_was_trained_on_the_draw_of_seed_1():
-    files = store.unpack((MODELS / transfer.DEFAULT / "features.npz").read_bytes())["files"]
+    files = atomic.unpack((MODELS / transfer.DEFAULT / "features.npz").read_bytes())["files"]
     drawn = draw_dog_photos(np.arange(1000), seed=1)
     wnids = {labels.imagenet()[i].wnid for i in np.flatnonzero(drawn)}
     assert {str(name)[:9] for name in files} == wnids

@@ -22,7 +22,9 @@ from PIL import ExifTags, Image, ImageFile
 
 from imgrec.errors import ImageError
 from imgrec.images import decode
-from imgrec.images.decode import MAX_BYTES, MAX_PIXELS, MAX_SIDE, centre_crop, open_image, square
+from imgrec.images.crops import centre_crop, square
+from imgrec.images.decode import MAX_BYTES, MAX_PIXELS, MAX_SIDE, open_image
+from imgrec.ui.components import html
 
 GRAY_MODES = ["1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"]
 MODES = [*GRAY_MODES, "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"]
@@ -827,7 +829,7 @@ def test_a_long_strip_is_cropped_before_it_is_enlarged(size, crop):
 @given(st.integers(1, 90), st.integers(1, 90), st.one_of(st.none(), st.integers(1, 60)))
 def test_a_data_uri_holds_the_picture_within_bounds(width, height, max_side):
     image = Image.fromarray(noise(height, width))
-    head, _, body = decode.to_png_data_uri(image, max_side).partition(",")
+    head, _, body = html.to_png_data_uri(image, max_side).partition(",")
     result = open_image(base64.b64decode(body, validate=True))
     assert head == "data:image/png;base64"
     if max_side is None or max(image.size) <= max_side:

@@ -17,16 +17,20 @@ from PIL import Image
 
 from imgrec.data import labels
 from imgrec.errors import ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import ROOT
-from imgrec.models import run_log, store
-from imgrec.models.run_log import EVENTS, Guess, Journal, Step, StopTrainingError
+from imgrec.models import run_control, run_log
+from imgrec.models.run_control import StopTrainingError
+from imgrec.models.run_log import EVENTS, Guess, Journal, Step
+from imgrec.training import recipes
 from imgrec.training.recipes import Recipe
+from imgrec.training.scratch import draw_strip
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from imgrec.models import run_log
-with run_log.hold(Path(sys.argv[1])):
+from imgrec.models import run_control
+with run_control.hold(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -82,39 +86,39 @@ def events(run: Path, *names: str) -> list[run_log.Event]:
 
 def test_a_fresh_run_gets_its_recipe(tmp_path):
     recipe = Recipe(epochs=3, augmentation=True)
-    run_log.open_run(tmp_path / "runs" / "new", recipe)
-    config = store.read_json(tmp_path / "runs" / "new" / "config.json")
+    recipes.open_run(tmp_path / "runs" / "new", recipe)
+    config = atomic.read_json(tmp_path / "runs" / "new" / "config.json")
     assert Recipe.of(config) == recipe
     assert config["network"] == "classic" and config["classes"] == list(labels.CIFAR10)
 
 
 def test_a_run_is_opened_again_with_its_own_recipe_only(run):
-    run_log.open_run(run, Recipe(epochs=3))
+    recipes.open_run(run, Recipe(epochs=3))
     before = files(run)
-    run_log.open_run(run, Recipe(epochs=3))
+    recipes.open_run(run, Recipe(epochs=3))
     with pytest.raises(ModelError, match="The run run was started with another recipe"):
-        run_log.open_run(run, Recipe(epochs=4))
+        recipes.open_run(run, Recipe(epochs=4))
     assert files(run) == before
 
 
 def test_a_finished_run_is_not_opened(run):
-    run_log.open_run(run, Recipe())
+    recipes.open_run(run, Recipe())
     (run / "report.json").touch()
     with pytest.raises(ModelError, match="The run run has already finished"):
-        run_log.open_run(run, Recipe())
+        recipes.open_run(run, Recipe())
 
 
 def test_a_run_that_cannot_be_made_is_told_with_the_reason(tmp_path):
     (tmp_path / "file").touch()
     for place in (tmp_path / "file", tmp_path / "file" / "run"):
         with pytest.raises(ModelError, match=r"can't be read or written \([A-Z]"):
-            run_log.open_run(place, Recipe())
+            recipes.open_run(place, Recipe())
 
 
 def test_a_damaged_configuration_is_told(run):
     (run / "config.json").write_bytes(b"{")
     with pytest.raises(ModelError, match="The run run can't be read or written"):
-        run_log.open_run(run, Recipe())
+        recipes.open_run(run, Recipe())
 
 
 # One process holds a run
@@ -134,33 +138,33 @@ def holder(run):
 
 
 def test_a_run_is_held_as_long_as_its_process_lives(run, holder):
-    assert run_log.is_held(run)
-    with pytest.raises(ModelError, match="run is being trained already"), run_log.hold(run):
+    assert run_control.is_held(run)
+    with pytest.raises(ModelError, match="run is being trained already"), run_control.hold(run):
         pass
     holder.kill()
     holder.wait()
-    assert not run_log.is_held(run)
-    with run_log.hold(run):
-        assert run_log.is_held(run)
+    assert not run_control.is_held(run)
+    with run_control.hold(run):
+        assert run_control.is_held(run)
 
 
 def test_a_run_is_free_after_an_error(run):
-    with pytest.raises(KeyError), run_log.hold(run):
+    with pytest.raises(KeyError), run_control.hold(run):
         raise KeyError
-    assert not run_log.is_held(run)
+    assert not run_control.is_held(run)
 
 
 def test_a_run_that_was_never_trained_is_not_held(run):
-    assert not run_log.is_held(run) and not run_log.is_held(run / "absent")
+    assert not run_control.is_held(run) and not run_control.is_held(run / "absent")
     assert list(run.iterdir()) == []
 
 
 def test_many_who_look_at_once_do_not_take_each_other_for_a_holder(run):
-    with run_log.hold(run):
+    with run_control.hold(run):
         pass
     seen = []
     lookers = [
-        threading.Thread(target=lambda: seen.extend(run_log.is_held(run) for _ in range(50)))
+        threading.Thread(target=lambda: seen.extend(run_control.is_held(run) for _ in range(50)))
         for _ in range(8)
     ]
     for looker in lookers:
@@ -173,7 +177,7 @@ def test_many_who_look_at_once_do_not_take_each_other_for_a_holder(run):
 def test_what_a_killed_process_left_half_written_is_removed(run):
     for name in (".checkpoint.npz.123.tmp", f".{run_log.STRIP}.tmp", "checkpoint.npz", ".hidden"):
         (run / name).touch()
-    with run_log.hold(run):
+    with run_control.hold(run):
         assert sorted(files(run)) == [".hidden", ".lock", "checkpoint.npz"]
 
 
@@ -182,29 +186,29 @@ def test_what_a_killed_process_left_half_written_is_removed(run):
 
 @pytest.mark.parametrize("wish", ["pause", "stop", "finish"])
 def test_a_wish_stands_until_it_is_taken_back(run, wish):
-    assert run_log.wish_of(run) is None
-    run_log.ask(run, wish)
-    assert run_log.wish_of(run) == wish
+    assert run_control.wish_of(run) is None
+    run_control.ask(run, wish)
+    assert run_control.wish_of(run) == wish
     for _ in range(2):
-        run_log.ask(run, None)
-        assert run_log.wish_of(run) is None
+        run_control.ask(run, None)
+        assert run_control.wish_of(run) is None
     assert files(run) == {}
 
 
 def test_nothing_can_be_wished_of_a_run_that_has_vanished(tmp_path):
     with pytest.raises(ModelError, match="run gone has vanished"):
-        run_log.ask(tmp_path / "gone", "pause")
-    assert run_log.wish_of(tmp_path / "gone") is None
+        run_control.ask(tmp_path / "gone", "pause")
+    assert run_control.wish_of(tmp_path / "gone") is None
     assert not (tmp_path / "gone").exists()
 
 
 def test_a_pause_waits_until_the_training_may_go_on(run, clock):
     def after_ten_seconds():
         if clock.now >= 1010:
-            run_log.ask(run, None)
+            run_control.ask(run, None)
 
     clock.on_sleep = after_ten_seconds
-    run_log.ask(run, "pause")
+    run_control.ask(run, "pause")
     Journal(run).obey()
     assert clock.now == pytest.approx(1010, abs=1)
     assert [event["event"] for event in events(run)] == ["paused", "went on"]
@@ -214,8 +218,8 @@ def test_paused_time_is_no_training_time(run, clock):
     book = Journal(run)
     book.epoch_starts()
     clock.now += 3
-    run_log.ask(run, "pause")
-    clock.on_sleep = lambda: clock.now > 1100 and run_log.ask(run, None)
+    run_control.ask(run, "pause")
+    clock.on_sleep = lambda: clock.now > 1100 and run_control.ask(run, None)
     book.obey()
     clock.now += 4
     assert book.epoch_ends(loss=1.0) == 7
@@ -227,16 +231,16 @@ def test_paused_time_is_no_training_time(run, clock):
 
 @pytest.mark.parametrize("paused_before", [False, True])
 def test_a_stop_ends_the_training(run, clock, paused_before):
-    clock.on_sleep = lambda: run_log.ask(run, "stop")
-    run_log.ask(run, "pause" if paused_before else "stop")
+    clock.on_sleep = lambda: run_control.ask(run, "stop")
+    run_control.ask(run, "pause" if paused_before else "stop")
     with pytest.raises(StopTrainingError, match="stopped; it can be resumed"):
         Journal(run).obey()
 
 
 def test_a_finish_neither_stops_nor_pauses_the_epoch(run):
-    run_log.ask(run, "finish")
+    run_control.ask(run, "finish")
     Journal(run).obey()
-    assert run_log.wish_of(run) == "finish" and not (run / EVENTS).exists()
+    assert run_control.wish_of(run) == "finish" and not (run / EVENTS).exists()
 
 
 def test_the_training_ends_when_its_time_is_over(run, clock):
@@ -250,7 +254,7 @@ def test_the_training_ends_when_its_time_is_over(run, clock):
 
 def test_a_pause_does_not_outlive_its_run(run, clock):
     clock.on_sleep = lambda: shutil.rmtree(run, ignore_errors=True)
-    run_log.ask(run, "pause")
+    run_control.ask(run, "pause")
     with pytest.raises(FileNotFoundError):
         Journal(run).obey()
     assert not run.exists()
@@ -258,7 +262,7 @@ def test_a_pause_does_not_outlive_its_run(run, clock):
 
 def test_a_pause_does_not_outlast_the_time(run, clock):
     clock.on_sleep = lambda: None
-    run_log.ask(run, "pause")
+    run_control.ask(run, "pause")
     with pytest.raises(StopTrainingError, match="time for this training is over"):
         Journal(run, seconds=60).obey()
     assert clock.now <= 1061
@@ -430,7 +434,7 @@ def test_what_follows_a_line_cut_short_is_read(run):
     tell(run, started(), point(1, 1, 1.0))
     with (run / EVENTS).open("ab") as file:
         file.write(b'{"event": "st')
-    with run_log.hold(run):
+    with run_control.hold(run):
         Journal(run).write("stopped", message="The training was stopped.")
     assert run_log.state_of(run) == "stopped"
 
@@ -496,9 +500,9 @@ LIVING = [  # what happened last, what is wished, the state
 @pytest.mark.parametrize(("told", "wish", "state"), LIVING)
 def test_the_state_of_a_run_that_is_held(run, told, wish, state):
     tell(run, *told)
-    with run_log.hold(run):
+    with run_control.hold(run):
         if wish:
-            run_log.ask(run, wish)
+            run_control.ask(run, wish)
         assert run_log.state_of(run) == run_log.watch(run).state == state
 
 
@@ -524,7 +528,7 @@ def test_a_run_with_a_report_has_finished(run):
     (run / "report.json").touch()
     with contextlib.ExitStack() as stack:
         assert run_log.state_of(run) == "finished"
-        stack.enter_context(run_log.hold(run))
+        stack.enter_context(run_control.hold(run))
         assert run_log.state_of(run) == "finished"
 
 
@@ -537,7 +541,7 @@ def test_the_strip_shows_two_images_of_each_class_that_there_is(tmp_path_factory
     run = tmp_path_factory.mktemp("run")
     y = np.array(classes, np.uint8)
     x = np.arange(len(y), dtype=np.uint8).reshape(-1, 1, 1, 1).repeat(32, 1).repeat(32, 2)
-    chosen = run_log.draw_strip(run, x.repeat(3, 3), y)
+    chosen = draw_strip(run, x.repeat(3, 3), y)
     firsts = [classes.index(c) for c in range(10) if c in classes]
     seconds = [classes.index(c, classes.index(c) + 1) for c in range(10) if classes.count(c) > 1]
     assert chosen.tolist() == firsts + seconds

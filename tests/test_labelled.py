@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from imgrec.data import cifar10, labelled_images, labels
-from imgrec.data.labelled_images import Item, Label, LabelledSet, of_cifar10, of_imagenet
+from imgrec.data import cifar10, label_names, labelled_images, labels
+from imgrec.data.label_names import Label, of_cifar10, of_imagenet
+from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import DataError, ImageError
 from imgrec.files import zips
 from imgrec.images import decode
@@ -47,7 +48,7 @@ def zip_of(file: Path, *names: str, packing: int = zipfile.ZIP_DEFLATED) -> Path
     return file
 
 
-def found(names: list[str], scheme: labelled_images.Scheme | None = None) -> dict[str, Label]:
+def found(names: list[str], scheme: label_names.Scheme | None = None) -> dict[str, Label]:
     """What the names of uploads say, by name."""
     return known(labelled_images.of_uploads([(name, "/nowhere") for name in names], scheme))
 
@@ -270,7 +271,7 @@ def test_the_only_folder_says_what_is_in_it():
 @pytest.mark.parametrize("scheme", ["cifar10", "imagenet", "dogs", None])
 def test_without_pictures_there_is_advice(names, scheme):
     assert "There are no pictures in the folder" in refusal(found, names, scheme)
-    assert labelled_images.HOW_TO_LABEL[scheme] in refusal(found, names, scheme)
+    assert label_names.HOW_TO_LABEL[scheme] in refusal(found, names, scheme)
 
 
 @settings(max_examples=200, deadline=None)

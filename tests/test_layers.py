@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
-from imgrec.networks import cifar10 as networks
-from imgrec.networks import layer_table
+from imgrec.networks import cifar10, imagenet, layer_table
 
 # Torchvision tells 15.47 G multiply–accumulates for VGG16 at 224×224 (weights' `_ops`).
 VGG16_MULTIPLY_ACCUMULATES = 15_470_264_320
@@ -44,15 +43,15 @@ def test_the_formulas_give_each_layers_parameters_and_sum_to_the_models(architec
 
 
 def test_formulas_are_written_as_in_the_books():
-    by_name = {row.name: row for row in layer_table.table(networks.classic())}
+    by_name = {row.name: row for row in layer_table.table(cifar10.classic())}
     assert by_name["conv2"].formula == "3·3·32·32 + 32 = 9,248"
     assert by_name["dense1"].formula == "2304·512 + 512 = 1,180,160"
     assert by_name["pool1"].formula == ""
-    fast = {row.name: row for row in layer_table.table(networks.fast())}
+    fast = {row.name: row for row in layer_table.table(cifar10.fast())}
     norm = fast["block1_norm1"]
     maps = norm.output_shape[-1]
     assert (norm.kind, norm.formula) == ("BatchNormalization", f"3·{maps} = {3 * maps}")
-    lite = {row.name: row for row in layer_table.table(networks.efficientnet_lite0())}
+    lite = {row.name: row for row in layer_table.table(imagenet.efficientnet_lite0())}
     assert lite["stem"].formula == "3·3·3·32 = 864"
     assert lite["stem_norm"].formula == "4·32 = 128"
     assert lite["block1a_depthwise"].formula == "3·3·32·1 = 288"
@@ -68,7 +67,7 @@ def test_vgg16_multiplies_as_often_as_is_known():
 
 
 def test_classic_multiplies_as_often_as_by_hand():
-    work = {row.name: row.multiply_accumulates for row in layer_table.table(networks.classic())}
+    work = {row.name: row.multiply_accumulates for row in layer_table.table(cifar10.classic())}
     assert {name: done for name, done in work.items() if done} == {
         "conv1": 32 * 32 * 3 * 3 * 3 * 32,
         "conv2": 30 * 30 * 3 * 3 * 32 * 32,

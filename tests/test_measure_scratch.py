@@ -9,8 +9,8 @@ from conftest import script_module
 
 from imgrec.data.cifar10 import Cifar10
 from imgrec.errors import ModelError
-from imgrec.models import store
-from imgrec.training import scratch as training
+from imgrec.files import atomic
+from imgrec.training import scratch
 from imgrec.training.recipes import USUAL, Recipe
 
 TINY = dataclasses.replace(USUAL["fast"], epochs=1, batch_size=25, limit=50, validation_images=50)
@@ -46,11 +46,11 @@ def instant(monkeypatch):
             "data_sha256": {},
         }
         run.mkdir(parents=True)
-        store.write_json(run / "config.json", {"recipe": dataclasses.asdict(recipe)})
-        store.write_json(run / "report.json", report)
+        atomic.write_json(run / "config.json", {"recipe": dataclasses.asdict(recipe)})
+        atomic.write_json(run / "report.json", report)
         return report
 
-    monkeypatch.setattr(training, "train_scratch", train)
+    monkeypatch.setattr(scratch, "train_scratch", train)
     return recipes
 
 
@@ -91,7 +91,7 @@ def test_every_ingredient_is_in_the_recipe(measure):
 
 def test_a_run_is_trained_and_its_report_read(measure, tmp_path):
     report = measure.trained(TINY, "one", tmp_path)
-    assert report == store.read_json(tmp_path / "one" / "report.json")
+    assert report == atomic.read_json(tmp_path / "one" / "report.json")
     assert report == measure.trained(TINY, "two", tmp_path)
     with pytest.raises(ModelError):  # the name is another recipe's
         measure.trained(dataclasses.replace(TINY, seed=9), "one", tmp_path)

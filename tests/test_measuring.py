@@ -13,7 +13,8 @@ import pytest
 from imgrec import approaches
 from imgrec.approaches.verdict import ClassProbability, Verdict
 from imgrec.data import labelled_images
-from imgrec.data.labelled_images import Item, Label, LabelledSet
+from imgrec.data.label_names import Label
+from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import CancelledError, DataError, ImageError
 from imgrec.evaluation import evaluate
 

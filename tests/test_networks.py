@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from imgrec.errors import ModelError
-from imgrec.networks import cifar10 as networks
-from imgrec.networks import layer_table
+from imgrec.networks import imagenet, layer_table
+from imgrec.networks.cifar10 import (
+    CIFAR10_DEVIATION,
+    CIFAR10_MEAN,
+    SCRATCH,
+    FusedBatchNormalization,
+    classic,
+)
+from imgrec.networks.heads import HEADS, PowerPooling, pooled_head
+from imgrec.networks.weights import get_weights, set_weights
 
 
 def conv(kernel: int, inputs: int, filters: int) -> int:
@@ -48,10 +56,10 @@ FAST_CONVOLUTIONS = [  # the block, its inputs, its filters, and the side before
 VGG16_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 NETWORKS = {
-    **networks.SCRATCH,
-    **networks.HEADS,
-    "efficientnet_lite0": networks.efficientnet_lite0,
-    "vgg16_base": networks.vgg16_base,
+    **SCRATCH,
+    **HEADS,
+    "efficientnet_lite0": imagenet.efficientnet_lite0,
+    "vgg16_base": imagenet.vgg16_base,
 }
 PARAMETERS = {
     "classic": 1_250_858,
@@ -70,14 +78,14 @@ def built():
 
 
 def weights_of(model):
-    return {path: array.copy() for path, array in networks.get_weights(model).items()}
+    return {path: array.copy() for path, array in get_weights(model).items()}
 
 
 def random_weights(model, dtype="float32"):
     random = np.random.default_rng(0)
     return {
         path: random.normal(size=array.shape).astype(dtype)
-        for path, array in networks.get_weights(model).items()
+        for path, array in get_weights(model).items()
     }
 
 
@@ -121,7 +129,7 @@ def test_fast_takes_pixels_and_normalises_them_itself(built):
     white = np.asarray(built["fast"].layers[0](np.ones((1, 32, 32, 3), "float32")))
     np.testing.assert_allclose(
         white[0, 0, 0],
-        (1 - np.array(networks.CIFAR10_MEAN)) / networks.CIFAR10_DEVIATION,
+        (1 - np.array(CIFAR10_MEAN)) / CIFAR10_DEVIATION,
         rtol=1e-5,
     )
 
@@ -132,7 +140,7 @@ def test_fused_normalisation_does_what_keras_does(policy):
     random = np.random.default_rng(0)
     inputs = tf.constant(3 + 2 * random.normal(size=(64, 5, 5, 8)), "float32")
     weights = tf.constant(random.normal(size=inputs.shape), "float32")
-    fused = networks.FusedBatchNormalization(dtype=policy)
+    fused = FusedBatchNormalization(dtype=policy)
     plain = keras.layers.BatchNormalization(
         momentum=fused.momentum, epsilon=fused.epsilon, scale=False, dtype=policy
     )
@@ -157,7 +165,7 @@ def test_fused_normalisation_does_what_keras_does(policy):
 
 @pytest.mark.parametrize("dropout", [0, 0.3, 0.9])
 def test_classic_drops_out_half_as_much_after_its_convolutions(dropout):
-    model = networks.classic(dropout=dropout)
+    model = classic(dropout=dropout)
     rates = [layer.rate for layer in model.layers if "drop" in layer.name]
     assert rates == [dropout / 2, dropout / 2, dropout]
     assert model.count_params() == PARAMETERS["classic"]
@@ -191,7 +199,7 @@ def test_the_heads_have_each_layers_shape_and_parameters(built):
 @pytest.mark.parametrize(("name", "inputs"), [("pooled", 512), ("flatten", 25088)])
 def test_a_head_has_as_many_hidden_neurons_as_it_is_told(name, inputs):
     for hidden, parameters in ((0, dense(inputs, 1)), (7, dense(inputs, 7) + dense(7, 1))):
-        head = networks.HEADS[name](hidden=hidden, l2=0.01)
+        head = HEADS[name](hidden=hidden, l2=0.01)
         assert head.count_params() == parameters and head.output_shape == (None, 1)
         kernels = [layer for layer in head.layers if layer.weights]
         assert all(float(layer.kernel_regularizer.l2) == 0.01 for layer in kernels)
@@ -205,8 +213,8 @@ def test_the_layer_tables_total_is_the_models(built, name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_weight_names_are_the_same_in_every_instance(built, name):
-    again = networks.get_weights(NETWORKS[name]())
-    assert list(again) == list(networks.get_weights(built[name]))
+    again = get_weights(NETWORKS[name]())
+    assert list(again) == list(get_weights(built[name]))
     assert {array.dtype for array in again.values()} == {np.dtype("float32")}
 
 
@@ -216,8 +224,8 @@ def test_weight_names_are_the_same_in_every_instance(built, name):
 def test_weights_come_out_as_they_were_put_in(name, dtype):
     model = NETWORKS[name]()
     given_weights = random_weights(model, dtype)
-    networks.set_weights(model, given_weights)
-    assert_same_weights(networks.get_weights(model), given_weights)
+    set_weights(model, given_weights)
+    assert_same_weights(get_weights(model), given_weights)
 
 
 def missing(weights):
@@ -246,13 +254,13 @@ def emptied(weights):
 
 @pytest.mark.parametrize("spoil", [missing, extra, reshaped, renamed, shortened, emptied])
 def test_weights_that_do_not_fit_are_refused_and_the_model_is_untouched(spoil):
-    model = networks.classic()
+    model = classic()
     before = weights_of(model)
     spoiled = random_weights(model)
     spoil(spoiled)
     with pytest.raises(ModelError, match="do not fit the network classic"):
-        networks.set_weights(model, spoiled)
-    assert_same_weights(networks.get_weights(model), before)
+        set_weights(model, spoiled)
+    assert_same_weights(get_weights(model), before)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +270,7 @@ def test_the_refusal_names_the_weight(built, spoil, name):
     spoiled = random_weights(built["classic"])
     spoil(spoiled)
     with pytest.raises(ModelError, match=name):
-        networks.set_weights(built["classic"], spoiled)
+        set_weights(built["classic"], spoiled)
 
 
 def power_pooling(features: np.ndarray) -> np.ndarray:
@@ -280,7 +288,7 @@ def power_pooling(features: np.ndarray) -> np.ndarray:
 def test_power_pooling_equals_its_formula(seed, shape, scale):
     random = np.random.default_rng(seed)
     features = (scale * random.normal(size=shape).clip(0)).astype("float32")  # ReLU: many zeros
-    pooled = np.asarray(networks.PowerPooling()(features))
+    pooled = np.asarray(PowerPooling()(features))
     assert pooled.shape == (shape[0], shape[3])
     np.testing.assert_allclose(pooled, power_pooling(features), rtol=1e-4, atol=1e-6)
 
@@ -288,7 +296,7 @@ def test_power_pooling_equals_its_formula(seed, shape, scale):
 def test_power_pooling_of_nothing_is_zero():
     features = np.zeros((2, 7, 7, 512), "float32")
     features[1, 3, 3, 7] = 5  # one picture with a single active channel beside one without any
-    pooled = np.asarray(networks.PowerPooling()(features))
+    pooled = np.asarray(PowerPooling()(features))
     assert (pooled[0] == 0).all()
     assert pooled[1, 7] == pytest.approx(1) and np.count_nonzero(pooled[1]) == 1
 
@@ -299,5 +307,5 @@ def test_a_silent_channel_gives_no_endless_slope():
     features = tf.Variable(np.random.default_rng(0).random((1, 7, 7, 512)).astype("float32"))
     features[..., 0].assign(tf.zeros((1, 7, 7)))
     with tf.GradientTape() as tape:
-        answer = networks.pooled_head()(features)
+        answer = pooled_head()(features)
     assert np.isfinite(tape.gradient(answer, features).numpy()).all()

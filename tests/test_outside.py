@@ -5,7 +5,8 @@ import pytest
 
 from imgrec.approaches import scratch
 from imgrec.data import labels
-from imgrec.data.labelled_images import Item, Label, LabelledSet, of_sample
+from imgrec.data.label_names import Label
+from imgrec.data.labelled_images import Item, LabelledSet, of_sample
 from imgrec.errors import DataError
 from imgrec.evaluation import distribution_shift
 from imgrec.images.decode import open_image

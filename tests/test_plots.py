@@ -22,8 +22,10 @@ from PIL import Image
 
 from imgrec.data import labels
 from imgrec.errors import ImgrecError, ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS, ROOT
-from imgrec.models import registry, store
+from imgrec.models import registry
+from imgrec.models.curves import training_curve
 from imgrec.training import history_plot
 
 SCRIPT = ROOT / "scripts" / "plot_history.py"
@@ -52,8 +54,8 @@ HOSTILE = ["$x^2$", "$\\frac{$", "<b>", "_x", "a & {b}", "%s ä ß", "\\", "100%
 def make_run(folder: Path, history: dict = HISTORY) -> registry.Entry:
     folder.mkdir(parents=True, exist_ok=True)
     config = {"network": "classic", "classes": list(labels.CIFAR10), "recipe": {}}
-    store.write_json(folder / "config.json", config)
-    store.write_json(folder / "history.json", history)
+    atomic.write_json(folder / "config.json", config)
+    atomic.write_json(folder / "history.json", history)
     return registry.at(folder)
 
 
@@ -101,7 +103,7 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("quantity", [0, 1], ids=["accuracy", "loss"])
 def test_the_lines_are_the_history(quantity):
-    history = store.read_json(CLASSIC / "history.json")
+    history = atomic.read_json(CLASSIC / "history.json")
     axes = history_plot.curves([registry.find("classic")]).axes[quantity]
     name = ("accuracy", "loss")[quantity]
     (training,), (validation,) = lines(axes, "--"), lines(axes, "-")
@@ -150,7 +152,7 @@ def watched_run(folder: Path, steps: int, noise: np.ndarray) -> registry.Entry:
 def test_few_points_an_epoch_are_drawn_as_they_are(tmp_path):
     entry = watched_run(tmp_path / "watched", 15, np.array([0.1, -0.1, 0.0]))
     (line,) = lines(history_plot.curves([entry]).axes[0], "--")
-    curve = registry.training_curve(entry)
+    curve = training_curve(entry)
     assert len(curve) == 60
     assert line.get_xydata().tolist() == [[point.epochs, point.accuracy] for point in curve]
 
@@ -234,7 +236,7 @@ def test_the_first_epoch_with_the_best_validation_accuracy_has_a_star_and_its_va
 
 
 def test_the_star_of_the_shipped_network_is_where_its_history_says():
-    history = store.read_json(CLASSIC / "history.json")["val_accuracy"]
+    history = atomic.read_json(CLASSIC / "history.json")["val_accuracy"]
     axes = history_plot.curves([registry.find("classic")]).axes[0]
     assert stars(axes) == [[history.index(max(history)) + 1, max(history)]]
 
@@ -331,7 +333,7 @@ def test_a_damaged_history_is_refused(tmp_path, history):
 
 def test_a_damaged_time_is_refused(tmp_path):
     folder = make_run(tmp_path / "mine", {"loss": [1.0], "accuracy": [0.5]}).folder
-    store.write_json(folder / "report.json", {"seconds": "long"})
+    atomic.write_json(folder / "report.json", {"seconds": "long"})
     with pytest.raises(ModelError, match=r"^The history of mine is damaged; choose another run\.$"):
         history_plot.curves([registry.at(folder)])
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import expect
 
-from imgrec.models import store
+from imgrec.files import atomic
 from imgrec.ui.approaches import training_race
 from imgrec.ui.theme import STYLES, THEME
 
@@ -151,7 +151,7 @@ def test_what_was_not_measured_is_left_out(tmp_path, monkeypatch, there, compone
     monkeypatch.setattr(training_race, "REPORTS", tmp_path)
     reports = {"training": TRAINING, "ablation": ABLATION, "seeds": SEEDS}
     for name in there:
-        store.write_json(tmp_path / f"{name}.json", reports[name])
+        atomic.write_json(tmp_path / f"{name}.json", reports[name])
     with gr.Blocks() as page:
         training_race.build_race()
     assert len(page.blocks) == components
@@ -160,7 +160,7 @@ def test_what_was_not_measured_is_left_out(tmp_path, monkeypatch, there, compone
 def test_on_the_page(browser, tmp_path, monkeypatch):
     monkeypatch.setattr(training_race, "REPORTS", tmp_path)
     for name, report in (("training", TRAINING), ("ablation", ABLATION), ("seeds", SEEDS)):
-        store.write_json(tmp_path / f"{name}.json", report)
+        atomic.write_json(tmp_path / f"{name}.json", report)
     with gr.Blocks() as blocks:
         training_race.build_race()
     _, url, _ = blocks.launch(

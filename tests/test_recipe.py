@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgrec.errors import ImgrecError, ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS
-from imgrec.models import store
 from imgrec.training.recipes import HEAD_RECIPES, NETWORKS, RECIPES, HeadRecipe, Recipe, differences
 from imgrec.training.recipes import USUAL as USUAL_OF
 
@@ -127,7 +127,7 @@ def test_what_an_older_run_does_not_name_has_its_default():
 
 
 def test_the_classic_run_we_ship_is_of_the_usual_recipe():
-    assert Recipe.of(store.read_json(MODELS / "classic" / "config.json")) == Recipe()
+    assert Recipe.of(atomic.read_json(MODELS / "classic" / "config.json")) == Recipe()
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,13 @@ from imgrec import approaches
 from imgrec.approaches import MODULES, vgg16
 from imgrec.approaches.scratch import DEFAULT
 from imgrec.data import labelled_images
-from imgrec.data.labelled_images import Item, Label, LabelledSet
+from imgrec.data.label_names import Label
+from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import DataError, ImageError
-from imgrec.evaluation import comparison, reports
-from imgrec.evaluation.comparison import Disputed
+from imgrec.evaluation import comparison, disagreements, reports
+from imgrec.evaluation.disagreements import Disputed
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS
-from imgrec.models import store
 
 GREY = np.full((8, 8, 3), 128, "uint8")
 chances = st.floats(0, 1)
@@ -57,8 +58,8 @@ def test_a_report_that_ships_tells_how_to_measure_it_again(name):
 def test_the_facts_are_those_of_the_models_that_ship():
     scratch, pretrained, transfer = comparison.facts()
     folder = MODELS / DEFAULT
-    report, config = (store.read_json(folder / f"{name}.json") for name in ("report", "config"))
-    head = store.read_json(MODELS / "dog_pooled_64" / "report.json")
+    report, config = (atomic.read_json(folder / f"{name}.json") for name in ("report", "config"))
+    head = atomic.read_json(MODELS / "dog_pooled_64" / "report.json")
     assert scratch.images == 50_000 - config["recipe"]["validation_images"]
     assert scratch.parameters == scratch.learnt == report["parameters"]
     assert scratch.seconds == report["seconds"]
@@ -109,12 +110,14 @@ def test_timing_takes_turns_and_leaves_the_first_round_out(monkeypatch):
 def test_disagreements_are_found_again_in_the_order_of_the_set():
     chosen = of(item("a", True), item("b", False), item("c"), item("b", True))
     told = [row("c", 0.9, 0.1, 0.2), row("gone", 1, 0, 0), row("b", 0.6, 0.4, 0.7)]
-    found = comparison.disputed(chosen, {"disagreements": told}, 3)
+    found = disagreements.disputed(chosen, {"disagreements": told}, 3)
     assert [(each.number, each.name, each.label.dog) for each in found] == [
         (1, "b", False),
         (2, "c", None),
     ]
-    assert [each.name for each in comparison.disputed(chosen, {"disagreements": told}, 1)] == ["c"]
+    assert [each.name for each in disagreements.disputed(chosen, {"disagreements": told}, 1)] == [
+        "c"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +141,7 @@ def test_every_disagreement_is_in_exactly_one_group(answers):
         for number, (*dogs, is_dog) in enumerate(answers)
         if len({dog >= 0.5 for dog in dogs}) == 2
     ]
-    grouped = list(comparison.groups(found))
+    grouped = list(disagreements.groups(found))
     assert sorted(each.number for _, _, group in grouped for each in group) == [
         each.number for each in found
     ]
@@ -152,24 +155,28 @@ def test_every_disagreement_is_in_exactly_one_group(answers):
 
 def test_an_item_is_the_one_at_its_place():
     chosen = of(item("a"), item("b"))
-    assert comparison.item(chosen, 1).name == "b"
-    np.testing.assert_array_equal(np.asarray(comparison.opened(comparison.item(chosen, 1))), GREY)
+    assert disagreements.item(chosen, 1).name == "b"
+    np.testing.assert_array_equal(
+        np.asarray(disagreements.opened(disagreements.item(chosen, 1))), GREY
+    )
     with pytest.raises(DataError, match="There is no such picture; press one"):
-        comparison.item(chosen, 2)
+        disagreements.item(chosen, 2)
     broken = Item("holiday.jpg", Label(), lambda: b"text")
     with pytest.raises(ImageError, match=r"^holiday\.jpg "):
-        comparison.opened(broken)
+        disagreements.opened(broken)
 
 
 def test_the_sample_that_ships_is_found_again():
     report = reports.measured("sample")
     sample = labelled_images.of_sample()
-    found = comparison.disputed(sample, report, 100)
+    found = disagreements.disputed(sample, report, 100)
     assert len(found) == min(report["disagreement_count"], len(report["disagreements"]))
     told = {row["file"]: row for row in report["disagreements"]}
     for each in found:
         assert told[each.name]["is_dog"] == each.label.dog
-        (verdicts,) = approaches.compare([comparison.opened(comparison.item(sample, each.number))])
+        (verdicts,) = approaches.compare(
+            [disagreements.opened(disagreements.item(sample, each.number))]
+        )
         for verdict in verdicts:
             if verdict.model == report["approaches"][verdict.approach]["model"]:
                 assert verdict.dog == pytest.approx(each.dog[verdict.approach], abs=0.01)
@@ -180,7 +187,7 @@ def test_the_sample_that_ships_is_found_again():
 
 def test_the_figures_are_found_in_a_report_and_in_what_was_measured():
     flat = {"approaches": {"scratch": {"model": "a", "accuracy": 0.5}}}
-    assert comparison.dog_answers(flat) == {"scratch": {"model": "a", "accuracy": 0.5}}
+    assert reports.dog_answers(flat) == {"scratch": {"model": "a", "accuracy": 0.5}}
     nested = {
         "n": 5,
         "approaches": {
@@ -189,14 +196,14 @@ def test_the_figures_are_found_in_a_report_and_in_what_was_measured():
             "transfer": {"dog": {"accuracy": 1.0, "reliability": bins(1, 0, 3)}, "own": None},
         },
     }
-    assert list(comparison.dog_answers(nested)) == ["pretrained", "transfer"]
-    own = comparison.own_tasks(nested)
+    assert list(reports.dog_answers(nested)) == ["pretrained", "transfer"]
+    own = reports.own_tasks(nested)
     assert own["scratch"] == {"n": 5, "accuracy": 0.2} and own["pretrained"] is None
     assert (own["transfer"]["n"], own["transfer"]["accuracy"]) == (4, 1.0)
 
 
 def test_the_tasks_that_were_reported_are_of_the_reports():
-    tasks = comparison.reported_tasks()
+    tasks = reports.reported_tasks()
     assert list(tasks) == list(MODULES)
     assert tasks["scratch"] == reports.measured("cifar10")
     dogs = reports.measured("dogs")
@@ -205,4 +212,4 @@ def test_the_tasks_that_were_reported_are_of_the_reports():
 
 
 def test_pictures_without_a_label_were_not_judged():
-    assert comparison.judged({"reliability": bins(2, 0, 5)}) == 7
+    assert reports.judged({"reliability": bins(2, 0, 5)}) == 7

@@ -21,15 +21,24 @@ from test_cards import HOSTILE, Page, text, three
 from imgrec.approaches import MODULES, scratch
 from imgrec.background_job import Background, Status
 from imgrec.data import cifar10 as cifar10_data
-from imgrec.data import labelled_images
-from imgrec.data.labelled_images import Item, Label, LabelledSet
+from imgrec.data import labelled_images, labels
+from imgrec.data.label_names import Label
+from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import CancelledError, DataError, UploadError
 from imgrec.evaluation import comparison, evaluate, reports
-from imgrec.evaluation.comparison import Disputed, Timing
+from imgrec.evaluation.comparison import Timing
+from imgrec.evaluation.disagreements import Disputed
 from imgrec.metrics.classification import Reliability, YesNo
 from imgrec.models import registry
 from imgrec.ui.components import upload_zone
-from imgrec.ui.results import custom_test_set, disagreements, reliability_diagram, tab
+from imgrec.ui.components.formatting import share
+from imgrec.ui.results import (
+    custom_test_set,
+    disagreements,
+    disagreements_html,
+    reliability_diagram,
+    tab,
+)
 from imgrec.ui.results import html as results_html
 
 NAMES = tuple(MODULES)
@@ -49,7 +58,7 @@ def answers(*said: tuple[float, bool]) -> dict:
 
 
 def measured(*dogs: list[tuple[float, bool]], **changes) -> dict:
-    """What `measuring.measure` gives for an approach's answers each."""
+    """What `evaluate.measure` gives for an approach's answers each."""
     found = {
         name: {"model": f"net {name}", "stand_in": False, "dog": answers(*said), "own": None}
         for name, said in zip(NAMES, dogs, strict=True)
@@ -151,10 +160,10 @@ def test_the_sheet_shows_the_figures_of_the_reports():
     html = tab.sheet(dogs, {})
     said = text(html)
     for entry in dogs["approaches"].values():
-        assert results_html.share(entry["accuracy"]) in said
+        assert share(entry["accuracy"]) in said
         low, high = 100 * entry["low"], 100 * entry["high"]
         assert f"{low:.1f} to {high:.1f} %" in said
-        assert results_html.share(entry["recall"]) in said
+        assert share(entry["recall"]) in said
     low, high = 100 * cifar10["low"], 100 * cifar10["high"]
     right = f"{100 * cifar10['accuracy']:.1f} % {low:.1f} to {high:.1f} %"
     assert f"{right} the right one of ten kinds, of {cifar10['n']:,} pictures" in said
@@ -253,7 +262,7 @@ def test_tiles_are_grouped_and_enlarged_and_escaped():
     assert "From scratch alone is right: 1 picture" in text(html)
     assert "On 2 of 9 pictures they disagree" in text(html)
 
-    large = results_html.enlarged(items[0], Image.new("RGB", (8, 8)), three(0.9, 0.2, 0.5))
+    large = disagreements_html.enlarged(items[0], Image.new("RGB", (8, 8)), three(0.9, 0.2, 0.5))
     said = text(large)
     assert "From scratch says yes ✓ right" in said and "Pre-trained says no ✗ wrong" in said
     assert "Transfer says yes ✓ right" in said
@@ -278,7 +287,7 @@ def test_where_they_agree_that_is_said():
     ],
 )
 def test_what_is_known_of_a_picture_is_said(label, expected):
-    assert results_html.known(label) == expected
+    assert disagreements_html.known(label) == expected
 
 
 @given(st.one_of(st.text(), st.none(), st.integers(), st.from_regex(r"\A\d{1,9}\Z")))
@@ -294,7 +303,7 @@ def test_a_forged_place_is_refused(place):
 def test_a_tile_has_a_group_and_an_alternative_text():
     dispute = Disputed(3, "photo.jpg", Label(dog=False, cifar10=8), {})
     (image,) = [
-        a for tag, a in Page(results_html.tile(dispute, Image.new("RGB", (8, 8)))).tags
+        a for tag, a in Page(disagreements_html.tile(dispute, Image.new("RGB", (8, 8)))).tags
         if tag == "img"
     ]  # fmt: skip
     assert image["alt"] == "ship, photo.jpg"
@@ -483,7 +492,7 @@ def zipped(path, *wanted: int):
     with ZipFile(path, "w") as archive:
         for number in np.flatnonzero(np.isin(classes, wanted)):
             if number % 10 < 2:
-                name = f"mine/{labelled_images.labels.CIFAR10[classes[number]]}/{number}.png"
+                name = f"mine/{labels.CIFAR10[classes[number]]}/{number}.png"
                 with archive.open(name, "w") as file:
                     Image.fromarray(images[number]).save(file, "PNG")
         archive.writestr("mine/dog/broken.png", b"no picture")

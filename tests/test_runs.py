@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from imgrec.errors import ModelError
+from imgrec.files import atomic
 from imgrec.models import store
 
 CONFIG = {"network": "classic", "classes": ["dog", "Spürhund"], "recipe": {"limit": None}}
@@ -163,9 +164,9 @@ class Bomb:
 def test_pickled_objects_are_not_loaded_even_with_the_right_hash(tmp_path):
     save(tmp_path)
     np.savez(tmp_path / "weights.npz", kernel=np.array([Bomb()], dtype=object), allow_pickle=True)
-    report = store.read_json(tmp_path / "report.json")
-    report["weights_sha256"] = store.sha256((tmp_path / "weights.npz").read_bytes())
-    store.write_json(tmp_path / "report.json", report)
+    report = atomic.read_json(tmp_path / "report.json")
+    report["weights_sha256"] = atomic.sha256((tmp_path / "weights.npz").read_bytes())
+    atomic.write_json(tmp_path / "report.json", report)
     with pytest.raises(ModelError, match="not a finished model"):
         store.load(tmp_path)
 
@@ -191,11 +192,11 @@ def failing(monkeypatch, method: str, calls_before: int = 0) -> None:
 @pytest.mark.parametrize("method", ["write_bytes", "replace"])
 def test_an_interrupted_write_leaves_the_earlier_file_whole(tmp_path, monkeypatch, method):
     file = tmp_path / "report.json"
-    store.write(file, b"earlier")
+    atomic.write(file, b"earlier")
     with monkeypatch.context() as patch:
         failing(patch, method)
         with pytest.raises(OSError, match="No space left"):
-            store.write(file, b"later")
+            atomic.write(file, b"later")
     assert file.read_bytes() == b"earlier"
     assert list(tmp_path.iterdir()) == [file]
 
@@ -204,7 +205,7 @@ def test_an_interrupted_write_leaves_the_earlier_file_whole(tmp_path, monkeypatc
 def test_an_interrupted_write_of_a_new_file_leaves_nothing(tmp_path, monkeypatch, method):
     failing(monkeypatch, method)
     with pytest.raises(OSError, match="No space left"):
-        store.write(tmp_path / "new", b"content")
+        atomic.write(tmp_path / "new", b"content")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -229,7 +230,7 @@ def test_a_write_replaces_the_file_in_one_step(tmp_path):
     file = tmp_path / "file"
     file.write_bytes(b"earlier")
     with file.open("rb") as reader:  # one who reads while it is replaced sees the earlier one
-        store.write(file, b"later")
+        atomic.write(file, b"later")
         assert reader.read() == b"earlier"
     assert file.read_bytes() == b"later"
 
@@ -239,16 +240,16 @@ def test_a_write_replaces_the_file_in_one_step(tmp_path):
 
 @given(st.dictionaries(names, arrays, max_size=4))
 def test_packed_arrays_unpack_to_the_same(weights):
-    assert_equal_arrays(store.unpack(store.pack(weights)), weights)
+    assert_equal_arrays(atomic.unpack(atomic.pack(weights)), weights)
 
 
 @settings(max_examples=200)
 @given(st.data())
 def test_damaged_bytes_never_unpack_to_other_values(data):
-    packed = bytearray(store.pack(WEIGHTS))
+    packed = bytearray(atomic.pack(WEIGHTS))
     packed[data.draw(st.integers(0, len(packed) - 1))] ^= data.draw(st.integers(1, 255))
     try:
-        arrays = store.unpack(bytes(packed))
+        arrays = atomic.unpack(bytes(packed))
     except (ValueError, RuntimeError):
         return
     for name, array in arrays.items():
@@ -257,7 +258,7 @@ def test_damaged_bytes_never_unpack_to_other_values(data):
 
 def with_flag(offset: int, value: int) -> bytes:
     """The archive with one byte of its directory's first entry set."""
-    packed = bytearray(store.pack(WEIGHTS))
+    packed = bytearray(atomic.pack(WEIGHTS))
     packed[packed.index(b"PK\x01\x02") + offset] = value
     return bytes(packed)
 
@@ -267,7 +268,7 @@ def with_flag(offset: int, value: int) -> bytes:
     [
         b"",
         b"no archive",
-        store.pack(WEIGHTS)[:-1],
+        atomic.pack(WEIGHTS)[:-1],
         with_flag(10, 99),  # a compression method that there is none of
         with_flag(8, 1),  # encrypted, it says
     ],
@@ -275,11 +276,11 @@ def with_flag(offset: int, value: int) -> bytes:
 )
 def test_what_is_no_whole_archive_is_told_as_one_kind_of_error(packed):
     with pytest.raises(ValueError):
-        store.unpack(packed)
+        atomic.unpack(packed)
 
 
 def test_json_is_kept_with_its_types(tmp_path):
     content = {"text": "Ä <b>", "number": 0.1, "none": None, "list": [1, 2.5, True]}
-    store.write_json(tmp_path / "a.json", content)
-    assert store.read_json(tmp_path / "a.json") == content
+    atomic.write_json(tmp_path / "a.json", content)
+    assert atomic.read_json(tmp_path / "a.json") == content
     assert json.loads((tmp_path / "a.json").read_text()) == content

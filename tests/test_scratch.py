@@ -17,10 +17,11 @@ from imgrec.files.paths import MODELS
 from imgrec.images.decode import open_image
 from imgrec.metrics.calibration import softmax
 from imgrec.models import store
-from imgrec.networks import cifar10 as networks
+from imgrec.models.loading import load_trained
 from imgrec.networks import layer_table
 from imgrec.networks import test_time_augmentation as tta
-from imgrec.networks.inference import load_trained
+from imgrec.networks.cifar10 import SCRATCH
+from imgrec.networks.weights import get_weights
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +140,7 @@ def test_the_choice_is_of_scratch_networks_only(runs_dir):
     names = scratch.trained()
     assert {scratch.DEFAULT, scratch.CLASSIC} <= set(names) and len(names) == len(set(names))
     for name in names:
-        assert store.load(MODELS / name).config["network"] in networks.SCRATCH
+        assert store.load(MODELS / name).config["network"] in SCRATCH
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_a_run_that_was_trained_anew_is_loaded_anew(runs_dir):
     first = scratch.load("mine")
     assert scratch.load("mine") is first
     save(runs_dir / "mine", weights={"classic/predictions/bias": np.full(10, 5, "float32")})
-    bias = networks.get_weights(scratch.load("mine").model)["classic/predictions/bias"]
+    bias = get_weights(scratch.load("mine").model)["classic/predictions/bias"]
     assert (bias == 5).all()
 
 

@@ -19,10 +19,12 @@ from PIL import Image
 
 from imgrec.approaches import transfer
 from imgrec.data.cifar10 import SAMPLE_FILE
+from imgrec.files import atomic
 from imgrec.files.paths import IMAGES, ROOT
 from imgrec.models import run_log, store
 from imgrec.teaching import classifier, project_file
-from imgrec.teaching.project import Settings
+from imgrec.teaching.project_parts import Settings
+from imgrec.training import recipes
 from imgrec.training.recipes import USUAL, Recipe
 
 VERDICT_KEYS = [
@@ -148,7 +150,7 @@ def test_train_transfer_leaves_a_model_that_loads(cache, photos, tmp_path):
     assert len(saved.history["loss"]) == saved.config["recipe"]["epochs"] == 30
     assert saved.report["photos"] == 8 and saved.report["positive"] == 4
     assert saved.report["test"]["accuracy"] == 1 and saved.report["parameters"] == 513
-    features = store.unpack((tmp_path / "dog_pooled_mine" / "features.npz").read_bytes())
+    features = atomic.unpack((tmp_path / "dog_pooled_mine" / "features.npz").read_bytes())
     assert features["features"].shape == (8, 7, 7, 512)
     assert len(list((cache / "features").iterdir())) == 8
 
@@ -195,7 +197,7 @@ def mean_colours(monkeypatch):
         features[:, :3] = [np.asarray(view).mean((0, 1)) for view in views]
         return features / np.linalg.norm(features, axis=1, keepdims=True)
 
-    for module in ("pictures", "project"):
+    for module in ("pictures", "features"):
         monkeypatch.setattr(f"imgrec.teaching.{module}.pooled", pooled)
 
 
@@ -228,7 +230,7 @@ def test_train_transfer_of_several_classes_teaches_as_the_page_does(
     told = [line for line in printed.err.splitlines() if line.startswith("left out: ")]
     assert "left out: twin.png is the same picture as 0.png." in told
     assert sum("broken.png is not a picture" in line for line in told) == 2
-    project = project_file.opened(tmp_path / "mine.zip")
+    project = project_file.read_project(tmp_path / "mine.zip")
     assert project.class_names == ("dog", "grass", "sky")
     assert project.settings == Settings(augment=True, seed=5)
     sky = Image.new("RGB", (300, 300), (60, 120, 220))
@@ -315,7 +317,7 @@ def as_flags(settings: dict[str, object]) -> list[str]:
 def test_train_scratch_takes_the_networks_own_recipe_and_changes_what_is_told(
     monkeypatch, tmp_path, flags, gains, recipe
 ):
-    monkeypatch.setattr("imgrec.training.scratch.gains_by_bfloat16", lambda: gains)
+    monkeypatch.setattr("imgrec.training.time_estimate.gains_by_bfloat16", lambda: gains)
     monkeypatch.setattr(sys, "argv", ["train_scratch.py", *flags])
     train_scratch = script_module("train_scratch")
     _, settings = train_scratch.parse_arguments()
@@ -336,7 +338,7 @@ def test_train_scratch_takes_the_networks_own_recipe_and_changes_what_is_told(
 )
 def test_train_scratch_refuses_in_one_sentence(tmp_path, options, complaint):
     for name in ("old", "done"):
-        run_log.open_run(tmp_path / name, Recipe(epochs=3))
+        recipes.open_run(tmp_path / name, Recipe(epochs=3))
     (tmp_path / "done" / "report.json").touch()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     arguments = ("scripts/train_scratch.py", "--runs-dir", tmp_path, *options)
@@ -379,7 +381,7 @@ def test_a_disk_without_room_fails_the_run_which_can_be_resumed(interrupted, tmp
     import resource  # there is none on Windows
 
     run = Path(shutil.copytree(interrupted[0] / "mine", tmp_path / "mine"))
-    run_log.open_run(tmp_path / "other", Recipe())
+    recipes.open_run(tmp_path / "other", Recipe())
     process = start_training(tmp_path, "--resume")
     megabyte = 2**20  # a checkpoint has 15
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (megabyte, megabyte))

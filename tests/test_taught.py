@@ -11,13 +11,30 @@ from PIL import Image
 
 from imgrec.approaches import vgg16
 from imgrec.errors import ModelError, TeachError
-from imgrec.explaining import explanation as explain
+from imgrec.explaining import targets
+from imgrec.explaining.explanation import explain
+from imgrec.explaining.grad_cam import grad_cam
+from imgrec.explaining.occlusion import PATCHES_AT_ONCE, occlusion
 from imgrec.metrics.calibration import softmax
 from imgrec.metrics.classification import wilson
-from imgrec.networks import cifar10 as networks
+from imgrec.networks.heads import pooled_head
 from imgrec.teaching import batched_heads, classifier, pictures
-from imgrec.teaching import project as teaching
-from imgrec.teaching.classifier import Examples
+from imgrec.teaching import features as teaching_features
+from imgrec.teaching import project as teaching_project
+from imgrec.teaching.built_in_pictures import add_built_in
+from imgrec.teaching.cross_validation import (
+    FOLDS,
+    REPEATS,
+    TINY,
+    TURNED_AWAY,
+    Examples,
+    _masks,
+    dealt,
+    similarities,
+    teach,
+)
+from imgrec.teaching.project_parts import Settings
+from imgrec.teaching.train import of_project, teach_project
 
 NAMES = ("cat", "dog", "owl", "fox")
 
@@ -56,7 +73,7 @@ def test_the_head_is_what_keras_trains():
     kernels, biases = batched_heads.train(given.features, given.labels, learns, 3)
     for mask, kernel, bias in zip(learns, kernels, biases, strict=True):
         recipe = batched_heads.RECIPE
-        dense = networks.pooled_head(l2=recipe.l2, classes=3).layers[-1]
+        dense = pooled_head(l2=recipe.l2, classes=3).layers[-1]
         model = keras.Sequential([keras.Input((classifier.FEATURES,)), dense])
         dense.set_weights([np.zeros_like(weight) for weight in dense.get_weights()])
         model.compile(
@@ -78,8 +95,8 @@ def test_the_head_is_what_keras_trains():
 def test_the_same_seed_teaches_the_same_and_tells_how_far_it_is():
     given = examples([20, 20], spread=4)
     told = []
-    one = classifier.teach(given, NAMES[:2], 3, lambda done, total: told.append((done, total)))
-    same, other = (classifier.teach(given, NAMES[:2], seed) for seed in (3, 4))
+    one = teach(given, NAMES[:2], 3, lambda done, total: told.append((done, total)))
+    same, other = (teach(given, NAMES[:2], seed) for seed in (3, 4))
     epochs = batched_heads.RECIPE.epochs
     assert told == [(done, epochs) for done in range(10, epochs + 1, 10)]
     assert (one.kernel == same.kernel).all() and (one.bias == same.bias).all()
@@ -96,11 +113,11 @@ def test_the_same_seed_teaches_the_same_and_tells_how_far_it_is():
 )
 def test_what_cannot_be_taught_is_said(counts, sentence):
     with pytest.raises(TeachError, match=sentence):
-        classifier.teach(examples(counts, copies=3), NAMES[: len(counts)])
+        teach(examples(counts, copies=3), NAMES[: len(counts)])
 
 
 def test_a_hundred_pictures_take_about_a_second():
-    head = classifier.teach(examples([25] * 4, spread=3), NAMES)
+    head = teach(examples([25] * 4, spread=3), NAMES)
     assert head.honest.folds * head.honest.repeats == 15
     assert head.seconds < 3  # a fraction of that, if the machine has nothing else to do
 
@@ -112,18 +129,18 @@ def test_a_hundred_pictures_take_about_a_second():
 @given(st.lists(st.integers(2, 40), min_size=2, max_size=5), st.integers(0, 3), st.integers(0, 999))
 def test_folds_are_stratified_and_part_no_copies(counts, copies, seed):
     given = examples(counts, copies=copies)
-    folds = classifier.dealt(given, seed)
-    learns = classifier._masks(given, folds)
+    folds = dealt(given, seed)
+    learns = _masks(given, folds)
     repeats, groups = folds.shape
     number = folds.max() + 1
     assert groups == sum(counts) and learns.shape == (1 + repeats * number, len(given.labels))
     assert learns[0].all()
     for mask in learns[1:]:
         assert not set(given.group[mask]) & set(given.group[~mask])
-    if groups <= classifier.TINY:
+    if groups <= TINY:
         assert (repeats, number) == (1, groups)
         return
-    assert (repeats, number) == (classifier.REPEATS, classifier.FOLDS)
+    assert (repeats, number) == (REPEATS, FOLDS)
     label = np.repeat(np.arange(len(counts)), counts)
     for fold in folds:
         for members in (fold, *(fold[label == each] for each in range(len(counts)))):
@@ -132,7 +149,7 @@ def test_folds_are_stratified_and_part_no_copies(counts, copies, seed):
 
 def test_a_head_that_learnt_by_heart_is_found_out():
     given = examples([30, 30], spread=30, seed=2, copies=5, shuffled=True)
-    head = classifier.teach(given, NAMES[:2])
+    head = teach(given, NAMES[:2])
     own = ~given.copies
     by_heart = classifier.logits(head, given.features[own]).argmax(axis=1) == given.labels[own]
     assert by_heart.all()
@@ -145,22 +162,22 @@ def test_a_picture_in_two_classes_is_judged_by_heads_that_saw_neither():
     features = given.features.copy()
     features[20:] = features[:20]  # each picture is in both classes
     group = np.tile(np.arange(20), 2)
-    honest = classifier.teach(given._replace(features=features, group=group), NAMES[:2]).honest
+    honest = teach(given._replace(features=features, group=group), NAMES[:2]).honest
     assert honest.pictures == 40
     assert honest.accuracy == 0.5  # whatever is said of a picture, it is right once of two times
 
 
 def test_honest_accuracy_is_that_of_heads_trained_one_by_one():
     given = examples([14, 9, 10], spread=9, seed=5)
-    honest = classifier.teach(given, NAMES[:3], seed=7).honest
+    honest = teach(given, NAMES[:3], seed=7).honest
     counts = np.zeros((3, 3))
-    for fold in classifier.dealt(given, 7):
-        for number in range(classifier.FOLDS):
+    for fold in dealt(given, 7):
+        for number in range(FOLDS):
             learns = (fold != number)[None]
             kernel, bias = batched_heads.train(given.features, given.labels, learns, 3)
             apart = fold == number
             guessed = (given.features[apart] @ kernel[0] + bias[0]).argmax(axis=1)
-            np.add.at(counts, (given.labels[apart], guessed), 1 / classifier.REPEATS)
+            np.add.at(counts, (given.labels[apart], guessed), 1 / REPEATS)
     np.testing.assert_allclose(honest.confusion, counts, atol=1e-9)
     assert 0.4 < honest.accuracy < 1
     assert honest.accuracy == pytest.approx(counts.trace() / 33)
@@ -171,7 +188,7 @@ def test_honest_accuracy_is_that_of_heads_trained_one_by_one():
 
 
 def test_of_few_pictures_each_is_judged_by_a_head_of_all_others():
-    honest = classifier.teach(examples([4, 3], spread=1), NAMES[:2]).honest
+    honest = teach(examples([4, 3], spread=1), NAMES[:2]).honest
     assert (honest.folds, honest.repeats, honest.pictures) == (7, 1, 7)
     assert honest.accuracy == 1 and honest.temperature == 1
     assert honest.low < 0.7 and honest.high == pytest.approx(1)
@@ -181,7 +198,7 @@ def test_a_picture_in_the_wrong_class_is_pointed_out():
     given = examples([20, 20], spread=1)
     labels = given.labels.copy()
     labels[3] = 1  # a cat among the dogs
-    honest = classifier.teach(given._replace(labels=labels), NAMES[:2]).honest
+    honest = teach(given._replace(labels=labels), NAMES[:2]).honest
     (wrong,) = honest.wrong
     assert (wrong.picture, wrong.right, wrong.guessed) == ("id3", 1, 0)
     assert wrong.probability > 0.5
@@ -192,16 +209,16 @@ def test_a_picture_in_the_wrong_class_is_pointed_out():
 
 def test_pictures_that_are_nearly_the_same_are_a_reason_for_caution():
     given = examples([20, 20], spread=2)
-    honest = classifier.teach(given, NAMES[:2]).honest
+    honest = teach(given, NAMES[:2]).honest
     assert honest.alike == 0 and honest.caution == ""
     features = given.features.copy()
     features[1:20] = features[0] + 0.01 * features[1:20]  # a webcam before a cat that sleeps
     features /= np.linalg.norm(features, axis=1, keepdims=True)
-    honest = classifier.teach(given._replace(features=features), NAMES[:2]).honest
+    honest = teach(given._replace(features=features), NAMES[:2]).honest
     assert honest.alike == 20
     assert honest.caution.startswith("20 of the 40 pictures are nearly the same as another one")
     copied = examples([20, 20], spread=2, copies=5)
-    assert classifier.teach(copied, NAMES[:2]).honest.alike == 0
+    assert teach(copied, NAMES[:2]).honest.alike == 0
 
 
 # Use
@@ -209,14 +226,14 @@ def test_pictures_that_are_nearly_the_same_are_a_reason_for_caution():
 
 def test_what_is_unlike_anything_taught_is_none_of_these():
     given = examples([30, 30], spread=1)
-    head = classifier.teach(given, NAMES[:2])
+    head = teach(given, NAMES[:2])
     stranger = np.eye(classifier.FEATURES, dtype="float32")[300:301]
     said = classifier.answer(head, np.concatenate([given.features, stranger]))
     assert said.none.tolist() == [False] * 60 + [True]
     assert said.similarity[:60] == pytest.approx(1, abs=1e-5)
     fresh = examples([100, 100], spread=1, seed=9)
     turned_away = classifier.answer(head, fresh.features).none.mean()
-    assert 0 < head.turned_away <= classifier.TURNED_AWAY and turned_away < 0.15
+    assert 0 < head.turned_away <= TURNED_AWAY and turned_away < 0.15
 
 
 def test_how_familiar_a_picture_is_no_twin_and_no_neighbour_in_time_decides():
@@ -224,10 +241,8 @@ def test_how_familiar_a_picture_is_no_twin_and_no_neighbour_in_time_decides():
     features = np.repeat(given.features, 2, axis=0)  # a webcam that takes everything twice
     labels, group = np.repeat(given.labels, 2), np.arange(44)
     group[-1] = group[0]
-    found = classifier.similarities(features, labels, group)
-    stretches = [
-        np.array_split(np.flatnonzero(labels == label), classifier.FOLDS) for label in (0, 1)
-    ]
+    found = similarities(features, labels, group)
+    stretches = [np.array_split(np.flatnonzero(labels == label), FOLDS) for label in (0, 1)]
     for fold in zip(*stretches, strict=True):
         members = np.concatenate(fold)
         for place in members:
@@ -238,7 +253,7 @@ def test_how_familiar_a_picture_is_no_twin_and_no_neighbour_in_time_decides():
 
 @pytest.mark.parametrize("count", [2, 5, 30])
 def test_probabilities_add_up_and_calibration_keeps_their_order(count):
-    head = classifier.teach(examples([count] * 3, spread=9), NAMES[:3])
+    head = teach(examples([count] * 3, spread=9), NAMES[:3])
     fresh = examples([20] * 3, spread=9, seed=8).features
     said = classifier.answer(head, fresh)
     np.testing.assert_allclose(said.probabilities.sum(axis=1), 1, rtol=1e-6)
@@ -253,18 +268,18 @@ def test_probabilities_add_up_and_calibration_keeps_their_order(count):
 
 @pytest.fixture(scope="module")
 def head():
-    return classifier.teach(examples([12, 12], spread=6), NAMES[:2])
+    return teach(examples([12, 12], spread=6), NAMES[:2])
 
 
 def reopened(head, change=lambda arrays, figures: None):
     """The head as it comes out of files, after a change to what they hold."""
-    arrays, figures = classifier.packed(head)
+    arrays, figures = classifier.head_to_arrays(head)
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     arrays = dict(np.load(io.BytesIO(buffer.getvalue())))
     figures = json.loads(json.dumps(figures))
     change(arrays, figures)
-    return classifier.restored(arrays, figures)
+    return classifier.head_from_arrays(arrays, figures)
 
 
 def test_a_head_comes_back_from_a_file_as_it_was(head):
@@ -298,7 +313,7 @@ def test_a_head_that_makes_no_sense_is_refused(head, data):
         assert "teach it again" in str(error)
     else:  # what was changed has such a value, or is cut short
         assert len(again.class_names) == len(again.honest.recall) == 2
-        assert json.dumps(classifier.packed(again)[1], allow_nan=False)
+        assert json.dumps(classifier.head_to_arrays(again)[1], allow_nan=False)
 
 
 @pytest.mark.parametrize(
@@ -327,16 +342,16 @@ def test_a_head_that_does_not_fit_together_is_refused(head, change):
 @pytest.fixture(scope="module")
 def project():
     """Two classes of pictures that ship, taught."""
-    project = teaching.Project()
+    project = teaching_project.Project()
     for name in ("automobile", "horse"):
-        teaching.add_built_in(project, project.add_class(name), name)
-    classifier.teach_project(project)
+        add_built_in(project, project.add_class(name), name)
+    teach_project(project)
     yield project
     project.close()
 
 
 def test_a_project_keeps_its_head_until_its_pictures_change(project):
-    given = classifier.of_project(project)
+    given = of_project(project)
     assert given.labels.tolist() == [0] * 10 + [1] * 10
     assert given.group.tolist() == list(range(20)) and not given.copies.any()
     assert given.ids == project.classes[0].ids() + project.classes[1].ids()
@@ -353,16 +368,18 @@ def test_a_project_keeps_its_head_until_its_pictures_change(project):
 
 def test_copies_of_a_picture_are_one_group(project, monkeypatch):
     monkeypatch.setattr(
-        teaching, "pooled", lambda views: np.ones((len(views), classifier.FEATURES), "float32")
+        teaching_features,
+        "pooled",
+        lambda views: np.ones((len(views), classifier.FEATURES), "float32"),
     )
-    augmented = teaching.Project()
+    augmented = teaching_project.Project()
     for name in ("cat", "dog"):
-        teaching.add_built_in(augmented, augmented.add_class(name), name)
+        add_built_in(augmented, augmented.add_class(name), name)
     shared = augmented.classes[0].pictures[0]
     augmented.add(1, [("again.png", augmented.path(shared.id).read_bytes())])
-    augmented.configure(teaching.Settings(augment=True))
+    augmented.configure(Settings(augment=True))
     augmented.extract()
-    given = classifier.of_project(augmented)
+    given = of_project(augmented)
     assert len(given.labels) == 21 * pictures.VIEWS and (~given.copies).sum() == 21
     assert len(given.ids) == 20
     assert set(given.labels[given.group == 0]) == {0, 1}
@@ -370,7 +387,7 @@ def test_copies_of_a_picture_are_one_group(project, monkeypatch):
 
 
 def test_a_verdict_is_that_of_the_pictures_features(project):
-    head = classifier.teach_project(project)
+    head = teach_project(project)
     image = Image.effect_mandelbrot((300, 260), (-2, -1.2, 1, 1.2), 60).convert("RGB")
     verdict = classifier.answer_picture(head, image)
     said = classifier.answer(head, pictures.pooled([vgg16.view(image)]))
@@ -388,28 +405,28 @@ def test_a_verdict_is_that_of_the_pictures_features(project):
 
 
 def test_why_explains_every_class_with_the_answers_own_probability(project):
-    head = classifier.teach_project(project)
+    head = teach_project(project)
     own = project.image(project.classes[1].pictures[4].id)
     verdict = classifier.answer_picture(head, own)
     maps = {}
     for entry in verdict.classes:
-        question = explain.ask_taught(own, head, entry.label)
+        question = targets.ask_taught(own, head, entry.label)
         assert question.probability == pytest.approx(entry.probability, abs=1e-4)
         logits = question.subject.logits(question.subject.to_map(question.view))
         believed = softmax(np.asarray(logits) / head.honest.temperature)[0, entry.index]
         assert believed == pytest.approx(entry.probability, abs=1e-3)
-        maps[entry.label] = explain.explain(question)
+        maps[entry.label] = explain(question)
         expected = grad_cam_of_one_tape(head, question.view, entry.index)
-        found = explain.grad_cam(question)
+        found = grad_cam(question)
         np.testing.assert_allclose(found, expected, atol=1e-3 * expected.max())
-    assert explain.ask_taught(own, head).target.label == verdict.classes[0].label
+    assert targets.ask_taught(own, head).target.label == verdict.classes[0].label
     assert {one.map.shape for one in maps.values()} == {(14, 14)}
     assert maps["horse"].approach == "taught" and maps["horse"].map.max() == 1
     assert not np.allclose(maps["horse"].map, maps["automobile"].map)
-    first = next(explain.occlusion(explain.ask_taught(own, head)))
-    assert np.isfinite(first).sum() == explain.PATCHES_AT_ONCE
+    first = next(occlusion(targets.ask_taught(own, head)))
+    assert np.isfinite(first).sum() == PATCHES_AT_ONCE
     with pytest.raises(ModelError, match=r"no class 'dog\?'; .* one of its 2 classes"):
-        explain.ask_taught(own, head, explain.DOG_QUESTION)
+        targets.ask_taught(own, head, targets.DOG_QUESTION)
 
 
 def grad_cam_of_one_tape(head, view, index):
@@ -417,7 +434,7 @@ def grad_cam_of_one_tape(head, view, index):
     import keras
     import tensorflow as tf
 
-    base, top = vgg16.base().model, networks.pooled_head(classes=len(head.class_names))
+    base, top = vgg16.base().model, pooled_head(classes=len(head.class_names))
     top.layers[-1].set_weights([head.kernel, head.bias])
     before = keras.Model(top.inputs[0], top.layers[-1].input)
     both = keras.Model(base.input, [base.get_layer("block5_conv3").output, base.output])

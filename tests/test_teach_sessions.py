@@ -16,7 +16,8 @@ from PIL import Image
 from imgrec.approaches import vgg16
 from imgrec.data import cifar10
 from imgrec.teaching import classifier, pictures
-from imgrec.teaching.project import projects
+from imgrec.teaching.cross_validation import Examples, teach
+from imgrec.teaching.store import projects
 
 KINDS, TAUGHT = 5, 2  # classes of pictures that ship; how many of each are taught, one is asked
 PAIRS = list(itertools.permutations(range(KINDS), 2))  # one for each visitor: no two the same
@@ -94,8 +95,8 @@ def alone(pair, features):
     rows = np.concatenate([features[kind, :TAUGHT] for kind in pair])
     labels = np.repeat([0, 1], TAUGHT)
     groups = np.arange(2 * TAUGHT)
-    examples = classifier.Examples(rows, labels, groups, np.zeros(len(rows), bool))
-    return classifier.teach(examples, [name(pair, kind) for kind in pair])
+    examples = Examples(rows, labels, groups, np.zeros(len(rows), bool))
+    return teach(examples, [name(pair, kind) for kind in pair])
 
 
 def assert_all_goes(tokens):

@@ -23,13 +23,15 @@ from PIL import Image
 from test_cards import Page, text
 
 from imgrec.approaches.verdict import ClassProbability
-from imgrec.data import cifar10, labelled_images, labels
+from imgrec.data import cifar10, label_names, labels
 from imgrec.errors import DataError, ImageError, TeachError
 from imgrec.teaching import classifier
+from imgrec.teaching.checks import problems
 from imgrec.teaching.classifier import Honest, Judged, TaughtHead, TaughtVerdict
-from imgrec.teaching.project import MOST_PICTURES, Project, problems, projects
+from imgrec.teaching.project import MOST_PICTURES, Project
+from imgrec.teaching.store import projects
 from imgrec.ui.components import webcam
-from imgrec.ui.teach import handlers, save_and_export, sessions
+from imgrec.ui.teach import handlers, report_html, save_and_export, sessions
 from imgrec.ui.teach import html as teach_html
 from imgrec.ui.teach import uploads as teach_uploads
 from imgrec.ui.teach.handlers import View
@@ -111,7 +113,7 @@ part = st.text(st.characters(exclude_characters="/\\", codec="utf-8"), max_size=
 @given(st.lists(st.lists(part, min_size=1, max_size=4).map("/".join), min_size=1, max_size=8))
 def test_each_file_comes_to_exactly_one_class(names):
     wanted = [name for name in names if not re.search(r"(^|/)\.", name) and name.strip("/")]
-    junk = any(each.casefold() in labelled_images.JUNK for n in names for each in n.split("/"))
+    junk = any(each.casefold() in label_names.JUNK for n in names for each in n.split("/"))
     if not wanted or junk or any(name.lower().endswith(".zip") for name in names):
         return
     found, _ = teach_uploads.batches([(name, f"/{number}") for number, name in enumerate(names)])
@@ -311,18 +313,18 @@ def test_the_report_shows_what_was_measured_and_leads_to_the_pictures(token):
     project = projects.get(token)
     head = head_of(project)
     project.keep_head(head)
-    said = text(teach_html.honest(head))
+    said = text(report_html.honest(head))
     assert "between 30 % and 95 %, from 4 pictures" in said
     assert "Guessing would be right on 50 %" in said and "not surely better" in said
     assert "nearly the same" not in said
     alike = replace(head, honest=replace(head.honest, alike=4))
-    assert "4 of the 4 pictures are nearly the same" in text(teach_html.honest(alike))
-    report = teach_html.report(project)
+    assert "4 of the 4 pictures are nearly the same" in text(report_html.honest(alike))
+    report = report_html.report(project)
     assert "dog, taken for cat: 80 %" in text(report) and "cat: 55 %" in text(report)
     places = [a["data-picture"] for tag, a in Page(report).tags if "data-picture" in a]
     assert places == [project.classes[1].pictures[0].id, project.classes[0].pictures[0].id]
     project.remove(0, project.classes[0].pictures[0].id)
-    assert project.stale and teach_html.report(project) == ""
+    assert project.stale and report_html.report(project) == ""
     assert "Something has changed since" in text(teach_html.state(project))
     assert teach_html.before_asking(project) == teach_html.STALE
 
@@ -343,8 +345,8 @@ def test_names_from_visitors_are_text_not_html(token):
         teach_html.tiles(project, each),
         teach_html.told({HOSTILE: told}),
         teach_html.state(project),
-        teach_html.honest(project.head),
-        teach_html.report(project),
+        report_html.honest(project.head),
+        report_html.report(project),
         teach_html.verdict(said, project.head),
         teach_html.opened(HOSTILE, project, [HOSTILE]),
     ]

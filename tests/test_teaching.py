@@ -20,12 +20,19 @@ from PIL import Image
 from imgrec.approaches import vgg16
 from imgrec.data import cifar10, labels
 from imgrec.errors import CancelledError, ImageError, TeachError
+from imgrec.files.display_names import NAME_LENGTH, shown_name
 from imgrec.files.paths import ROOT
 from imgrec.images import decode
-from imgrec.networks import cifar10 as networks
+from imgrec.networks.heads import PowerPooling
+from imgrec.teaching import features as teaching_features
 from imgrec.teaching import pictures
-from imgrec.teaching import project as teaching
-from imgrec.teaching.project import Project, Projects, Settings
+from imgrec.teaching import project as teaching_project
+from imgrec.teaching import store as teaching_store
+from imgrec.teaching.built_in_pictures import add_built_in
+from imgrec.teaching.checks import problems
+from imgrec.teaching.project import Project
+from imgrec.teaching.project_parts import Settings, class_name
+from imgrec.teaching.store import FORGOTTEN_SECONDS, IDLE_SECONDS, Projects
 
 
 @pytest.fixture
@@ -45,7 +52,7 @@ def passes(monkeypatch):
         means = [np.asarray(view, "float32").mean() for view in views]
         return np.repeat(np.array(means, "float32")[:, None], 512, axis=1)
 
-    monkeypatch.setattr(teaching, "pooled", pooled)
+    monkeypatch.setattr(teaching_features, "pooled", pooled)
     return sizes
 
 
@@ -103,28 +110,28 @@ def test_what_is_no_name_is_refused(project, name):
 @given(st.text())
 def test_a_name_stays_itself_once_it_is_taken(text):
     try:
-        name = teaching.class_name(text)
+        name = class_name(text)
     except TeachError:
         return
-    assert teaching.class_name(name) == name
-    assert 0 < len(name) <= teaching.NAME_LENGTH
+    assert class_name(name) == name
+    assert 0 < len(name) <= NAME_LENGTH
     assert name == name.strip()
     assert all(each.isprintable() or each in "\u200c\u200d" for each in name)
 
 
 @given(st.text())
 def test_the_name_of_a_file_is_fit_to_be_shown(text):
-    name = teaching.shown_name(text)
-    assert 0 < len(name) <= teaching.NAME_LENGTH
+    name = shown_name(text)
+    assert 0 < len(name) <= NAME_LENGTH
     assert not set(name) & set("/\\\n\r\x00\u202e")
 
 
 def test_joiners_within_emoji_stay():
-    assert teaching.class_name("👩‍🔬 work") == "👩‍🔬 work"
+    assert class_name("👩‍🔬 work") == "👩‍🔬 work"
 
 
 def test_there_are_so_many_classes_at_most(project):
-    for _ in range(teaching.MOST_CLASSES):
+    for _ in range(teaching_project.MOST_CLASSES):
         project.add_class()
     with pytest.raises(TeachError, match="20 classes"):
         project.add_class()
@@ -266,7 +273,7 @@ def test_what_is_no_picture_is_refused_and_the_others_are_added(project):
 
 
 def test_pictures_are_limited_in_number(project, monkeypatch):
-    monkeypatch.setattr(teaching, "MOST_PICTURES", 3)
+    monkeypatch.setattr(teaching_project, "MOST_PICTURES", 3)
     project.add_class("one")
     added = project.add(0, some(5))
     assert len(added.added) == project.count == 3
@@ -279,19 +286,19 @@ def test_pictures_are_limited_in_number(project, monkeypatch):
 
 def test_pictures_are_limited_in_bytes(project, monkeypatch):
     content = encoded(picture(), "PNG")
-    monkeypatch.setattr(teaching, "MOST_BYTES", 2 * len(content) + 100)
+    monkeypatch.setattr(teaching_project, "MOST_BYTES", 2 * len(content) + 100)
     project.add_class("one")
     added = project.add(0, [(f"{n}.png", encoded(picture(n), "PNG")) for n in range(3)])
     assert len(added.added) == 2
     assert "that is the limit" in added.refused[0][1]
-    assert project.size().disk <= teaching.MOST_BYTES
+    assert project.size().disk <= teaching_project.MOST_BYTES
     assert len(list((project.folder / "pictures").iterdir())) == 2
     project.remove(0, added.added[1].id)
     assert len(project.add(0, [("2.png", encoded(picture(2), "PNG"))]).added) == 1
 
 
 def test_limits_and_duplicates_hold_where_many_add_at_once(project, monkeypatch):
-    monkeypatch.setattr(teaching, "MOST_PICTURES", 25)
+    monkeypatch.setattr(teaching_project, "MOST_PICTURES", 25)
     project.add_class("one")
     with ThreadPoolExecutor(6) as pool:
         told = list(pool.map(lambda _: project.add(0, some(20)), range(6)))
@@ -371,13 +378,13 @@ def test_a_picture_that_is_not_there_is_said(project, id):
 
 def test_built_in_pictures_are_those_that_ship(project):
     project.add_class("my frogs")
-    added = teaching.add_built_in(project, 0, "frog")
+    added = add_built_in(project, 0, "frog")
     assert [each.name for each in added.added] == [f"frog {n}" for n in range(1, 11)]
     pixels, classes = cifar10.cifar10_sample()
     kept = np.stack([np.asarray(project.image(each.id)) for each in added.added])
     assert np.array_equal(kept, pixels[classes == labels.CIFAR10.index("frog")])
     with pytest.raises(TeachError, match="airplane"):
-        teaching.add_built_in(project, 0, "unicorn")
+        add_built_in(project, 0, "unicorn")
 
 
 # Features
@@ -410,10 +417,10 @@ def test_features_are_what_a_head_sees(project, keras_vgg16):
     maps = base.predict(keras.applications.vgg16.preprocess_input(np.stack(views)), verbose=0)
     pooled = (maps**2).mean(axis=(1, 2)) ** 0.75
     expected = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
-    assert rows.shape == (teaching.VIEWS, 512)
+    assert rows.shape == (teaching_project.VIEWS, 512)
     assert rows.dtype == np.float32
     assert (rows * expected).sum(axis=1) == pytest.approx(1, abs=2e-3)
-    alone = networks.PowerPooling()(vgg16.base_features([image]))
+    alone = PowerPooling()(vgg16.base_features([image]))
     assert rows[0] == pytest.approx(np.asarray(alone)[0], abs=1e-5)
 
 
@@ -477,7 +484,7 @@ def test_nobody_waits_for_a_pass(project, monkeypatch):
         assert go_on.wait(20)
         return np.zeros((len(views), 512), "float32")
 
-    monkeypatch.setattr(teaching, "pooled", pooled)
+    monkeypatch.setattr(teaching_features, "pooled", pooled)
     project.add_class("one")
     kept = project.add(0, some(8)).added
     thread = threading.Thread(target=project.extract)
@@ -508,14 +515,14 @@ def test_a_pass_that_fails_is_not_waited_for(project, monkeypatch):
 
     project.add_class("one")
     project.add(0, some(2))
-    monkeypatch.setattr(teaching, "pooled", broken)
+    monkeypatch.setattr(teaching_features, "pooled", broken)
     for _ in range(2):
         with pytest.raises(ImageError, match="broken"):
             project.extract()
 
 
 def test_features_of_removed_pictures_are_bounded(project, passes, monkeypatch):
-    monkeypatch.setattr(teaching, "MOST_PICTURES", 10)
+    monkeypatch.setattr(teaching_project, "MOST_PICTURES", 10)
     project.add_class("one")
     for start in range(0, 50, 10):
         for each in project.classes[0].pictures:
@@ -608,7 +615,7 @@ def test_forged_settings_are_refused(project, wrong):
 
 
 def told(project):
-    return [(problem.blocks, problem.sentence) for problem in teaching.problems(project)]
+    return [(problem.blocks, problem.sentence) for problem in problems(project)]
 
 
 def test_problems_say_what_to_do(project):
@@ -652,7 +659,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(teaching, "time", clock)
+    monkeypatch.setattr(teaching_store, "time", clock)
     return clock
 
 
@@ -688,12 +695,12 @@ def test_a_reload_finds_the_project_and_a_visitor_who_stays_away_does_not(store,
     folder = store.get(token).folder
     for _ in range(3):
         store.leave(token)
-        clock.now += teaching.IDLE_SECONDS - 1
+        clock.now += IDLE_SECONDS - 1
         assert store.get(token).folder == folder
-    clock.now += teaching.IDLE_SECONDS + 1  # an open page
+    clock.now += IDLE_SECONDS + 1  # an open page
     store.get(token)
     store.leave(token)
-    clock.now += teaching.IDLE_SECONDS + 1
+    clock.now += IDLE_SECONDS + 1
     with pytest.raises(TeachError):
         store.get(token)
     assert not folder.exists()
@@ -701,7 +708,7 @@ def test_a_reload_finds_the_project_and_a_visitor_who_stays_away_does_not(store,
 
 def test_a_project_that_nobody_closed_goes_in_the_end(store, clock):
     token = store.create()
-    clock.now += teaching.FORGOTTEN_SECONDS + 1
+    clock.now += FORGOTTEN_SECONDS + 1
     store.sweep()
     assert len(store) == 0
     with pytest.raises(TeachError):
@@ -709,7 +716,7 @@ def test_a_project_that_nobody_closed_goes_in_the_end(store, clock):
 
 
 def test_what_was_left_goes_even_if_nobody_comes(store, monkeypatch):
-    monkeypatch.setattr(teaching, "IDLE_SECONDS", -0.9)  # at once; the sweep is after 0.1 s
+    monkeypatch.setattr(teaching_store, "IDLE_SECONDS", -0.9)  # at once; the sweep is after 0.1 s
     first, second = store.create(), store.create()
     folder = store.get(first).folder
     store.leave(first)
@@ -721,7 +728,7 @@ def test_what_was_left_goes_even_if_nobody_comes(store, monkeypatch):
 
 
 def test_where_it_is_full_the_empty_one_gives_way(store, clock, monkeypatch):
-    monkeypatch.setattr(teaching, "MOST_PROJECTS", 3)
+    monkeypatch.setattr(teaching_store, "MOST_PROJECTS", 3)
     tokens = []
     for _ in range(3):
         clock.now += 1
@@ -761,9 +768,10 @@ def test_whoever_works_on_a_project_that_goes_is_told(project, passes):
 
 def test_projects_go_when_the_process_ends():
     code = (
-        "import sys; from imgrec.teaching import project as teaching;"
-        "token = teaching.projects.create(); project = teaching.projects.get(token);"
-        "project.add_class('one'); teaching.add_built_in(project, 0, 'cat');"
+        "import sys; from imgrec.teaching.built_in_pictures import add_built_in;"
+        "from imgrec.teaching.store import projects;"
+        "token = projects.create(); project = projects.get(token);"
+        "project.add_class('one'); add_built_in(project, 0, 'cat');"
         "assert 'tensorflow' not in sys.modules and 'gradio' not in sys.modules;"
         "print(project.folder)"
     )
@@ -801,7 +809,7 @@ def test_whatever_is_done_the_files_are_those_of_the_classes(steps):
                 chosen = next(i for i, each in enumerate(project.classes) if each.pictures)
                 project.remove(chosen, project.classes[chosen].pictures[0].id)
     names = [name.casefold() for name in project.class_names]
-    assert len(names) == len(set(names)) <= teaching.MOST_CLASSES
+    assert len(names) == len(set(names)) <= teaching_project.MOST_CLASSES
     ids = {id for each in project.classes for id in each.ids()}
     for each in project.classes:
         assert len(set(each.ids())) == len(each.ids())

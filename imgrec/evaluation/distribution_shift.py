@@ -30,7 +30,7 @@ def measure(
 
     `photos` have ImageNet's classes; of them those are taken whose class is clearly one of the ten.
     Returns `Taken.figures` and `"networks": {name: {"one" | "several": as of evaluation.Classes}}`.
-    Callbacks, and what is raised, are as in `measuring.measure`.
+    Callbacks, and what is raised, are as in `evaluate.measure`.
     """
     taken = Taken()
     tallies = {name: {looks: Classes(labels.CIFAR10) for looks in LOOKS} for name in NETWORKS}

@@ -15,11 +15,12 @@ from imgrec import approaches
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
 from imgrec.approaches.verdict import Verdict
 from imgrec.data import labels
-from imgrec.data.labelled_images import Item, Label, LabelledSet
+from imgrec.data.label_names import Label
+from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import CancelledError, DataError, ImageError
+from imgrec.files import atomic
 from imgrec.images.decode import open_image
 from imgrec.metrics.classification import Classes, Greatest, Reliability, TopFive, YesNo
-from imgrec.models import store
 from imgrec.networks.inference import BATCH
 
 TOP = 5  # classes of each verdict
@@ -185,7 +186,7 @@ def _read(items: Iterator[Item], cancelled: Callable[[], bool]) -> Batch:
             continue
         pixels += image.width * image.height
         encoded = content if isinstance(content, bytes) else np.ascontiguousarray(content).data
-        batch.pictures.append(Picture(item.name, item.label, image, store.sha256(encoded)))
+        batch.pictures.append(Picture(item.name, item.label, image, atomic.sha256(encoded)))
     return batch
 
 

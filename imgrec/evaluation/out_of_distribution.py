@@ -15,12 +15,13 @@ from PIL import Image
 
 from imgrec.approaches import scratch
 from imgrec.data import labels
-from imgrec.data.labelled_images import Label, LabelledSet
+from imgrec.data.label_names import Label
+from imgrec.data.labelled_images import LabelledSet
 from imgrec.errors import ModelError
 from imgrec.evaluation.evaluate import Row, Taken, judge_all
 from imgrec.metrics.calibration import SCORES
 from imgrec.metrics.classification import roc_auc, wilson, without_nan
-from imgrec.networks.inference import load_trained
+from imgrec.models.loading import load_trained
 
 
 def group(label: Label) -> str:
@@ -46,7 +47,7 @@ def measure(
     `familiar` are CIFAR-10 images that the network has not seen, `photos` have ImageNet's classes:
     of CIFAR-10's ten kinds, of what is near them, or of other things. The ROC AUC is the chance
     that a familiar one scores above a photo of another thing. Callbacks are as in
-    `measuring.measure`. Raises ModelError if the network has no such sign, DataError.
+    `evaluate.measure`. Raises ModelError if the network has no such sign, DataError.
     """
     loaded = load_trained(weights, "scratch")
     threshold = loaded.calibration.threshold if loaded.calibration else None

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS, REPORTS
-from imgrec.models import store
 from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, Recipe
 
 # What `scripts/evaluate.py` measured: each approach on its own task, all on the dog question with
@@ -13,11 +13,13 @@ from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, Recipe
 # the scratch networks on photos from elsewhere.
 MEASURED = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar", "outside")
 
+Figures = dict[str, Any]  # what `imgrec.metrics.classification` says of an approach
+
 
 @cache
 def measured(name: str) -> dict[str, Any]:
     """The report of `MEASURED` of that name as it was written."""
-    return store.read_json(REPORTS / f"{name}.json")
+    return atomic.read_json(REPORTS / f"{name}.json")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class ScratchReport:
 def scratch(name: str) -> ScratchReport:
     """The report of a shipped scratch network."""
     config, report, history = (
-        store.read_json(MODELS / name / f"{file}.json") for file in ("config", "report", "history")
+        atomic.read_json(MODELS / name / f"{file}.json") for file in ("config", "report", "history")
     )
     right, minutes = report["test_accuracy"], report["seconds"] / 60
     recipe = Recipe.of(config)
@@ -97,7 +99,7 @@ class HeadReport:
 
 def head(name: str) -> HeadReport:
     """The report of a shipped head."""
-    report = store.read_json(MODELS / name / "report.json")
+    report = atomic.read_json(MODELS / name / "report.json")
     test = report["test"]
     return HeadReport(
         title=f"{name.split('_')[1].capitalize()}, {report['photos']} photos",
@@ -109,3 +111,44 @@ def head(name: str) -> HeadReport:
         low=test["low"],
         high=test["high"],
     )
+
+
+# How well
+
+
+def dog_answers(measured: dict[str, Any]) -> dict[str, Figures]:
+    """How each approach answered the dog question; empty where no label tells.
+
+    `measured` is a report of `scripts/evaluate.py dogs`, which has the figures beside the model's
+    name, or what `imgrec.evaluation.evaluate` gives, which has them under `dog`.
+    """
+    found = {name: entry.get("dog", entry) for name, entry in measured["approaches"].items()}
+    return {name: figures for name, figures in found.items() if figures}
+
+
+def own_tasks(measured: dict[str, Any]) -> dict[str, Figures | None]:
+    """How each approach did what it was made for, of what `imgrec.evaluation.evaluate` gives.
+
+    The head was made for the dog question. None where no label tells.
+    """
+    tasks = {name: entry["own"] for name, entry in measured["approaches"].items()}
+    return {**tasks, "transfer": _counted(dog_answers(measured).get("transfer"))}
+
+
+def reported_tasks() -> dict[str, Figures | None]:
+    """The same, of the reports that ship."""
+    dogs = measured("dogs")
+    return {
+        "scratch": measured("cifar10"),
+        "pretrained": measured("imagenet"),
+        "transfer": _counted(dogs["approaches"]["transfer"]),
+    }
+
+
+def _counted(figures: Figures | None) -> Figures | None:
+    return figures and {**figures, "n": judged(figures)}
+
+
+def judged(figures: Figures) -> int:
+    """How many pictures were judged: those with a label that tells."""
+    return sum(each["count"] for each in figures["reliability"])

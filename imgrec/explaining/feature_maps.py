@@ -8,10 +8,11 @@ from PIL import Image
 
 from imgrec.approaches import scratch, vgg16
 from imgrec.approaches.verdict import ClassProbability, top_classes
+from imgrec.caching import loaded_once
 from imgrec.data import labels
 from imgrec.errors import ModelError
 from imgrec.networks import layer_table
-from imgrec.networks.inference import Forward, Network, loaded_once, ready
+from imgrec.networks.inference import Forward, Network, ready
 
 TITLES = {"scratch": "From scratch", "vgg16": "VGG16"}  # the networks that can be walked through
 
@@ -22,7 +23,7 @@ class Walk(NamedTuple):
     network: Literal["scratch", "vgg16"]
     rows: list[layer_table.Layer]
     rectified: frozenset[str]  # the layers that are ReLU or end in it
-    run: Forward  # as in `serving.Network`, with an output for each row
+    run: Forward  # as in `inference.Network`, with an output for each row
 
 
 class Activation(NamedTuple):

@@ -2,11 +2,14 @@
 
 import contextlib
 import io
+import math
 import struct
 import weakref
 import zlib
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+import numpy as np
 
 from imgrec.errors import DataError, ImageError
 
@@ -14,6 +17,7 @@ MAX_DIRECTORY = 8 * 2**20  # bytes of the list of files, which is read whole
 
 # What zipfile raises for archives that are damaged or made to do harm.
 FAULTS = (BadZipFile, OSError, ValueError, RuntimeError, EOFError, struct.error, zlib.error)
+NPY_HEADER = 128  # bytes, of a small array in NumPy's format
 
 
 class _Frugal(io.FileIO):
@@ -72,3 +76,17 @@ def read(archive: ZipFile, info: ZipInfo, name: str, most: int) -> bytes:
             return member.read(most + 1)
     except FAULTS as error:
         raise ImageError(f"{name} is damaged in the archive; make it again.") from error
+
+
+def read_array(inner: ZipFile, member: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A float32 array of that shape, and nothing is read that would be larger.
+
+    Raises ValueError if it is another, ImageError if it is damaged.
+    """
+    most = NPY_HEADER + 4 * math.prod(shape)
+    stream = io.BytesIO(read(inner, inner.getinfo(member), f"“{member}”", most))
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("another version of NumPy's format")
+    if np.lib.format.read_array_header_1_0(stream) != (shape, False, np.dtype("float32")):
+        raise ValueError("another array")
+    return np.frombuffer(stream.read(), "float32").reshape(shape).copy()

@@ -1,6 +1,5 @@
 """The only door for pictures: whatever a user hands over becomes upright, RGB and bounded."""
 
-import base64
 import io
 import math
 import os
@@ -24,7 +23,6 @@ MAX_PIXELS = 50_000_000  # refused above, before decoding: four bytes a pixel, a
 MAX_SIDE = 2048  # pixels; a larger picture is reduced, since no network here looks that closely
 
 Source = str | os.PathLike[Any] | bytes | np.ndarray | Image.Image
-Box = tuple[float, float, float, float]  # left, top, right, bottom, in a picture's pixels
 
 # Formats that people have pictures in, with decoders that are widely exposed. The rest of Pillow's
 # are not tried: EPS runs Ghostscript, PPM is read a byte at a time, and others recognise a file by
@@ -98,53 +96,6 @@ def read_file(path: str | os.PathLike[Any], name: str | None = None) -> bytes:
     Raises ImageError, which calls it `name` or by the file's own name, and nothing else.
     """
     return _read(path, _called(path, name))
-
-
-def centre_crop(
-    image: Image.Image, size: int, shorter: int, resample: Image.Resampling
-) -> Image.Image:
-    """The central size×size pixels of the picture resized so that its shorter side is `shorter`.
-
-    Geometry of torchvision's `Resize(shorter)` and `CenterCrop(size)`; size <= shorter. Only the
-    pixels that are kept are computed, so that a long strip does not become a huge picture.
-    """
-    return image.resize((size, size), resample, box=centre_crop_box(image.size, size, shorter))
-
-
-def centre_crop_box(of: tuple[int, int], size: int, shorter: int) -> Box:
-    """What `centre_crop` keeps of a picture of that width and height."""
-    if size > shorter:
-        raise ValueError(f"a {size}-pixel crop does not fit into {shorter} pixels")
-    short = min(of)
-    box = [0.0] * 4
-    for axis, side in enumerate(of):
-        resized = shorter * side // short
-        start = round((resized - size) / 2)
-        box[axis], box[axis + 2] = start * side / resized, (start + size) * side / resized
-    return box[0], box[1], box[2], box[3]
-
-
-def square(image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
-    """The largest central square of the picture, resized to size×size.
-
-    A size×size picture keeps its exact pixels.
-    """
-    return image.crop(square_box(image.size)).resize((size, size), resample)
-
-
-def square_box(of: tuple[int, int]) -> tuple[int, int, int, int]:
-    """What `square` keeps of a picture of that width and height: a `Box` of whole pixels."""
-    width, height = of
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return left, top, left + side, top + side
-
-
-def to_png_data_uri(image: Image.Image, max_side: int | None = None) -> str:
-    """The picture as `data:image/png;base64,…`, reduced so that no side is over `max_side`."""
-    buffer = io.BytesIO()
-    (_within(image, max_side) if max_side else image).save(buffer, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _called(source: Source, name: str | None) -> str:
@@ -239,7 +190,7 @@ def _normalised(image: Image.Image, name: str) -> Image.Image:
         rgb = _rgb(image, name)
         # After loading: a PNG may say it at its end, and Pillow has by then turned a TIFF itself.
         turn = UPRIGHT.get(_orientation(image))
-    picture = _within(rgb, MAX_SIDE)
+    picture = within(rgb, MAX_SIDE)
     picture = picture.copy() if turn is None else picture.transpose(turn)
     picture.info.clear()
     return picture
@@ -330,7 +281,7 @@ def _from_16_bits(values: np.ndarray, name: str) -> np.ndarray:
     return SIXTEEN_TO_EIGHT_BITS[values]
 
 
-def _within(image: Image.Image, max_side: int) -> Image.Image:
+def within(image: Image.Image, max_side: int) -> Image.Image:
     """The picture reduced so that its longer side is `max_side`; itself if that is no less."""
     scale = max_side / max(image.size)
     if scale >= 1:

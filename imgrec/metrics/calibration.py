@@ -4,21 +4,13 @@ Both are measured on images that the network was not trained on, and stand in a 
 weights. A network without the file says what it says.
 """
 
-import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from imgrec.metrics.classification import Reliability
-from imgrec.models import store
-from imgrec.models.registry import Entry
 
-FILE = "calibration.json"
-RENAMED = {"energy_threshold": "threshold"}  # from older files, which have no other score
 FEWEST = 20  # images that tell anything
 TEMPERATURES = (0.05, 1000.0)
 HALVINGS = 60  # of the interval of inverse temperatures: more than a float can tell apart
@@ -149,53 +141,3 @@ def of_question(logits: np.ndarray, yes: np.ndarray, split: str) -> Calibration 
 def yes_or_no(logits: np.ndarray) -> np.ndarray:
     """The logits (n,) of yes beside 0 for no, (n, 2): their softmax is the sigmoid and the rest."""
     return np.stack([logits, np.zeros_like(logits)], axis=1)
-
-
-# On disk
-
-
-def write(folder: Path, calibration: Calibration) -> None:
-    """Writes the calibration of a finished model directory's weights into it. Raises OSError."""
-    store.write_json(
-        folder / FILE,
-        {
-            "weights_sha256": store.read_json(folder / "report.json")["weights_sha256"],
-            **dataclasses.asdict(calibration),
-            "environment": store.environment(),
-        },
-    )
-
-
-def of(entry: Entry) -> Calibration | None:
-    """A trained network's calibration; None if there is none, or it is damaged or of other weights.
-
-    Older runs have none: what they say is shown as they say it.
-    """
-    try:
-        content = store.read_json(entry.folder / FILE)
-        if content["weights_sha256"] != entry.report["weights_sha256"]:
-            return None
-        fields = {field.name for field in dataclasses.fields(Calibration)}
-        known = {RENAMED.get(name, name): value for name, value in content.items()}
-        calibration = Calibration(**{name: known[name] for name in fields & set(known)})
-        return calibration if _makes_sense(calibration) else None
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
-        return None
-
-
-def _makes_sense(calibration: Calibration) -> bool:
-    """Whether the values are of the right types, finite, and in their ranges.
-
-    Raises TypeError or OverflowError for some that are not.
-    """
-    values: list[Any] = [calibration.ece_before, calibration.ece_after]
-    threshold = calibration.threshold
-    return (
-        TEMPERATURES[0] <= calibration.temperature <= TEMPERATURES[1]
-        and all(0 <= value <= 1 for value in values)
-        and isinstance(calibration.n, int)
-        and calibration.n > 0
-        and isinstance(calibration.split, str)
-        and (threshold is None or math.isfinite(threshold))
-        and calibration.score in SCORES
-    )

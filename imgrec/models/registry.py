@@ -1,25 +1,21 @@
 """Every trained network that can be seen or used: those that ship, and the runs of the user."""
 
-import io
 import os
 import re
-import shutil
-import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from imgrec.data import labels
 from imgrec.errors import ModelError
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS, runs_dir
 from imgrec.models import run_log, store
-from imgrec.models.run_log import Point, State
+from imgrec.models.run_log import State
 
 Kind = Literal["scratch", "transfer"]
 
 NAME = re.compile(r"[\w][\w .+-]{0,59}")  # also a folder's name, on any system
-RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # on Windows
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ class Entry:
 
     @property
     def network(self) -> str:
-        """The network's or the head's name in `imgrec.networks`."""
+        """The network's or the head's name in `networks.cifar10` or `networks.heads`."""
         return self.config["network"]
 
     @property
@@ -66,9 +62,9 @@ class Entry:
 
 def entries() -> list[Entry]:
     """The runs, the latest first, then what ships; directories that hold no model are left out."""
-    found = [entry for folder in _folders(runs_dir()) if (entry := _entry(folder, shipped=False))]
+    found = [entry for folder in folders(runs_dir()) if (entry := _entry(folder, shipped=False))]
     found.sort(key=lambda entry: entry.started or 0, reverse=True)
-    return found + [e for folder in _folders(MODELS) if (e := _entry(folder, shipped=True))]
+    return found + [e for folder in folders(MODELS) if (e := _entry(folder, shipped=True))]
 
 
 def find(name: str, kind: Kind | None = None) -> Entry:
@@ -103,7 +99,7 @@ def answers(entry: Entry) -> bool:
     return entry.config["classes"] == wanted
 
 
-def _folders(parent: Path) -> list[Path]:
+def folders(parent: Path) -> list[Path]:
     try:
         return sorted(path for path in parent.iterdir() if path.is_dir())
     except OSError:
@@ -137,121 +133,7 @@ def _kind(config: dict[str, Any]) -> Kind | None:
 
 def _read(file: Path) -> dict[str, Any]:
     """What a JSON file holds, nothing if there is none. Raises ValueError if it is no object."""
-    content = store.read_json(file) if file.exists() else {}
+    content = atomic.read_json(file) if file.exists() else {}
     if not isinstance(content, dict):
         raise ValueError(f"{file.name} holds no object")
     return content
-
-
-# What a person does with a run
-
-
-def fresh_name(wanted: str) -> str:
-    """`wanted`, or with a number behind it where there is such an entry already."""
-    names = {folder.name for parent in (runs_dir(), MODELS) for folder in _folders(parent)}
-    numbered = (f"{wanted}-{number}" for number in range(2, len(names) + 3))
-    return wanted if wanted not in names else next(n for n in numbered if n not in names)
-
-
-def valid_name(name: str) -> str:
-    """The name without spaces around it. Raises ModelError if it can't be a run's."""
-    name = name.strip()
-    if not NAME.fullmatch(name) or RESERVED.fullmatch(name) or name.endswith("."):
-        raise ModelError(
-            "A run's name has up to 60 letters, digits, spaces and - _ + . and begins with a "
-            "letter or digit; choose another one."
-        )
-    return name
-
-
-def check_name(name: str) -> str:
-    """The valid name. Raises ModelError also if it is taken."""
-    name = valid_name(name)
-    taken = {folder.name.lower() for parent in (runs_dir(), MODELS) for folder in _folders(parent)}
-    if name.lower() in taken:
-        raise ModelError(f"There is a {name} already; choose another name.")
-    return name
-
-
-def rename(name: str, new: str) -> str:
-    """Gives a run another name and returns it, without spaces around it. Raises ModelError."""
-    folder, new = _idle(name), check_name(new)
-    try:
-        folder.rename(folder.with_name(new))
-    except OSError as error:
-        raise run_log.unusable(folder, error) from error
-    return new
-
-
-def delete(name: str) -> None:
-    """Deletes a run for good. Raises ModelError."""
-    folder = _idle(name)
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise run_log.unusable(folder, error) from error
-
-
-def _idle(name: str) -> Path:
-    """The folder of a run that may be changed: it doesn't ship and isn't being trained."""
-    entry = find(name)
-    if entry.shipped:
-        raise ModelError(f"{name} ships with the project and stays as it is; choose a run.")
-    if run_log.is_held(entry.folder):
-        raise ModelError(f"{name} is being trained; stop it first.")
-    return entry.folder
-
-
-def zipped(name: str, folder: Path) -> Path:
-    """Writes a run's files as a zip into the folder and returns its path. Raises ModelError."""
-    entry = find(name)
-    archive = folder / f"{entry.name}.zip"
-    content = io.BytesIO()
-    try:
-        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as bundle:
-            for file in sorted(entry.folder.rglob("*")):
-                if file.is_file() and not file.name.startswith("."):
-                    bundle.write(file, Path(entry.name) / file.relative_to(entry.folder))
-        folder.mkdir(parents=True, exist_ok=True)
-        store.write(archive, content.getvalue())
-    except OSError as error:
-        raise run_log.unusable(entry.folder, error) from error
-    return archive
-
-
-# Curves
-
-
-def training_curve(entry: Entry) -> list[Point]:
-    """Loss and accuracy while it was trained: many points where they were kept, or one an epoch."""
-    watched = () if entry.shipped else run_log.watch(entry.folder).points
-    return list(watched) or _epoch_curve(entry, "loss", "accuracy")
-
-
-def validation_curve(entry: Entry) -> list[Point]:
-    """Loss and accuracy on the images kept apart, a point an epoch; empty if there were none."""
-    return _epoch_curve(entry, "val_loss", "val_accuracy")
-
-
-def _epoch_curve(entry: Entry, loss: str, accuracy: str) -> list[Point]:
-    losses, accuracies = entry.history.get(loss, []), entry.history.get(accuracy, [])
-    total = entry.seconds or 0.0
-    each = entry.history.get("seconds") or [total / max(1, entry.epochs)] * entry.epochs
-    return [
-        Point(number + 1, sum(each[: number + 1]), *pair)
-        for number, pair in enumerate(zip(losses, accuracies, strict=False))
-    ]
-
-
-def thinned(points: Sequence[Point], most: int) -> list[Point]:
-    """At most so many points: each the mean of as many neighbours, at the last one's place."""
-    size = max(1, -(-len(points) // most))
-    groups = [points[start : start + size] for start in range(0, len(points), size)]
-    return [
-        replace(
-            group[-1],
-            loss=sum(point.loss for point in group) / len(group),
-            accuracy=sum(point.accuracy for point in group) / len(group),
-        )
-        for group in groups
-    ]

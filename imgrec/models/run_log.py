@@ -1,7 +1,5 @@
-"""A run while it is made: who holds it, what happens in it, what is wished of it.
+"""The log of a training run: what happens in it, written by the training, read by the page.
 
-    .lock           held by the process that trains; the system frees it however the process ends
-    wish            what a person wants of the training: pause, stop or finish
     events.jsonl    what happened, one JSON object a line, for everyone who watches
     strip.png       the validation images whose guesses are told, side by side
 
@@ -11,24 +9,16 @@ Nothing here loads TensorFlow: the page reads what the training process writes.
 import contextlib
 import dataclasses
 import json
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from filelock import FileLock, Timeout
-from PIL import Image
 
-from imgrec.data import labels
-from imgrec.errors import CancelledError, ModelError
-from imgrec.models import store
-from imgrec.training.recipes import Recipe
+from imgrec.models.run_control import LOOK, StopTrainingError, is_held, wish_of
 
-Wish = Literal["pause", "stop", "finish"]
 State = Literal[
     "starting",
     "training",
@@ -45,11 +35,8 @@ Event = dict[str, Any]
 EVENTS = "events.jsonl"
 STRIP = "strip.png"
 STRIP_TURNS = 2  # validation images of each class
-LOOK = 0.2  # seconds between looks at the wish while paused
 # A point a second for the first ten minutes, then ever fewer: a run of hours has 2,000 or so.
 POINT_SECONDS, POINTS_AT_FULL_RATE = 1.0, 600
-
-_looking = threading.Lock()  # a look holds the run for a moment: two at once would see each other
 
 
 @dataclass(frozen=True)
@@ -62,100 +49,6 @@ class Step:
     steps: int
     loss: float
     accuracy: float
-
-
-class StopTrainingError(CancelledError):
-    """A person wishes that the training stops."""
-
-
-def open_run(run: Path, recipe: Recipe) -> None:
-    """Starts a run's directory, or checks that what is there is this recipe, unfinished.
-
-    Raises ModelError if it holds a finished run, one of another recipe, or can't be written.
-    """
-    config = {
-        "network": recipe.network,
-        "classes": list(labels.CIFAR10),
-        "recipe": dataclasses.asdict(recipe),
-    }
-    if (run / "report.json").exists():
-        raise ModelError(f"The run {run.name} has already finished; choose another name.")
-    try:
-        if (run / "config.json").exists():
-            if Recipe.of(store.read_json(run / "config.json")) != recipe:
-                raise ModelError(
-                    f"The run {run.name} was started with another recipe; resume it with the same "
-                    "one or choose another name."
-                )
-            return
-        run.mkdir(parents=True, exist_ok=True)
-        store.write_json(run / "config.json", config)
-    except (OSError, ValueError) as error:
-        raise unusable(run, error) from error
-
-
-def unusable(run: Path, error: OSError | ValueError) -> ModelError:
-    """The error of a run whose files can't be read or written, as a sentence."""
-    if isinstance(error, FileNotFoundError) and not run.is_dir():
-        return ModelError(f"The folder of the run {run.name} has vanished; start a new run.")
-    reason = getattr(error, "strerror", None) or type(error).__name__
-    return ModelError(
-        f"The run {run.name} can't be read or written ({reason}): see that its disk has room, "
-        "then resume it."
-    )
-
-
-@contextlib.contextmanager
-def hold(run: Path) -> Iterator[None]:
-    """Makes this process the one that trains the run. Raises ModelError if another one does."""
-    lock = FileLock(run / ".lock")
-    try:
-        lock.acquire(timeout=1)  # a look at `is_held` may hold it for a moment
-    except Timeout:
-        raise ModelError(f"The run {run.name} is being trained already.") from None
-    except OSError as error:
-        raise unusable(run, error) from error
-    try:
-        for left_over in run.glob(".*.tmp"):  # of a process that was killed while it wrote
-            left_over.unlink(missing_ok=True)
-        yield
-    finally:
-        lock.release()
-
-
-def is_held(run: Path) -> bool:
-    """Whether a process trains the run now."""
-    if not (run / ".lock").exists():
-        return False
-    lock = FileLock(run / ".lock")
-    with _looking:
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return True
-        except OSError:
-            return False  # the run has just vanished
-        lock.release()
-    return False
-
-
-def ask(run: Path, wish: Wish | None) -> None:
-    """Wishes something of the training; None: that it goes on. Raises ModelError."""
-    try:
-        if wish is None:
-            (run / "wish").unlink(missing_ok=True)
-        else:
-            store.write(run / "wish", wish.encode())
-    except OSError as error:
-        raise unusable(run, error) from error
-
-
-def wish_of(run: Path) -> str | None:
-    """What is wished of the training now."""
-    try:
-        return (run / "wish").read_text(encoding="utf-8")
-    except OSError:
-        return None
 
 
 class Journal:
@@ -245,20 +138,6 @@ class Journal:
 
     def _interval(self) -> float:
         return POINT_SECONDS * max(1.0, self._points / POINTS_AT_FULL_RATE)
-
-
-def draw_strip(run: Path, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Writes the first images of each class of uint8 (n, 32, 32, 3), side by side, as a PNG.
-
-    First the first one of each class, then the second ones. Returns their indices.
-    """
-    of_class = [np.flatnonzero(y == number) for number in range(len(labels.CIFAR10))]
-    chosen = np.array([m[turn] for turn in range(STRIP_TURNS) for m in of_class if turn < len(m)])
-    picture = Image.fromarray(np.concatenate(x[chosen], axis=1))  # (32, 32 × n, 3)
-    temporary = run / f".{STRIP}.tmp"
-    picture.save(temporary, "PNG")
-    temporary.replace(run / STRIP)
-    return chosen
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,16 @@
-"""Trained networks in use: loaded once, compiled, run in batches from many threads."""
+"""Networks in use: their forward pass, compiled once and run in batches from many threads."""
 
-import functools
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-
-from imgrec.errors import ModelError
-from imgrec.metrics import calibration
-from imgrec.metrics.calibration import Calibration
-from imgrec.models import registry, store
 
 if TYPE_CHECKING:
     import keras
 
-BATCH = 32  # pictures in one forward pass: bounds the memory that activations need
-KEPT = 12  # networks that one loader keeps in memory
 
-T = TypeVar("T")
+BATCH = 32  # pictures in one forward pass: bounds the memory that activations need
 Forward = Callable[[np.ndarray], list[np.ndarray]]
 Logits = Callable[[np.ndarray], np.ndarray]
 
@@ -30,27 +20,6 @@ class Network(NamedTuple):
 
     model: "keras.Model"
     run: Forward
-
-
-class Trained(NamedTuple):
-    """A trained network of the catalogue, in use."""
-
-    entry: registry.Entry
-    network: Network
-    logits: Logits  # as by `ready_with_logits`
-    calibration: Calibration | None  # where it was measured
-
-
-def loaded_once(load: Callable[..., T]) -> Callable[..., T]:
-    """`functools.lru_cache` with a lock: two visitors never load the same model twice."""
-    cached, lock = functools.lru_cache(KEPT)(load), threading.Lock()
-
-    @functools.wraps(load)
-    def locked(*arguments: Any) -> T:
-        with lock:
-            return cached(*arguments)
-
-    return locked
 
 
 def ready(model: "keras.Model") -> Network:
@@ -93,32 +62,6 @@ def ready_with_logits(model: "keras.Model") -> tuple[Network, Logits]:
         Network(model, lambda inputs: both(inputs)[:1]),
         lambda inputs: both(inputs)[1].astype("float32") @ kernel + bias,
     )
-
-
-def load_trained(name: str, kind: registry.Kind) -> Trained:
-    """A trained network of the catalogue. Raises ModelError if there is none, or it is damaged."""
-    entry = registry.find(name, kind)
-    if not registry.answers(entry):
-        raise ModelError(f"{name} was not taught the classes of this tab; choose another one.")
-    network, logits = _loaded(kind, entry.folder, entry.report.get("weights_sha256", ""))
-    return Trained(entry, network, logits, calibration.of(entry))
-
-
-@loaded_once
-def _loaded(kind: registry.Kind, folder: Path, digest: str) -> tuple[Network, Logits]:
-    """The network in a model directory; `digest` makes other weights in it another network."""
-    from imgrec.networks import cifar10 as networks
-
-    saved = store.load(folder)
-    build = {"scratch": networks.SCRATCH, "transfer": networks.HEADS}[kind]
-    try:
-        model = build[saved.config["network"]](**saved.config.get("options", {}))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(
-            f"{folder.name} has a network that is not known here; choose another one."
-        ) from error
-    networks.set_weights(model, saved.weights)
-    return ready_with_logits(model)
 
 
 def milliseconds_each(started: float, pictures: int) -> float:

@@ -160,21 +160,21 @@ def network(head: TaughtHead) -> "keras.Model":
     import keras
     from keras import layers
 
-    from imgrec.networks import cifar10 as networks
+    from imgrec.networks.weights import set_weights
 
     image = keras.Input((vgg16.SIZE, vgg16.SIZE, 3), name="image")
     # A convolution that turns RGB into BGR and subtracts the means, as `vgg16.preprocess` does.
     x = layers.Conv2D(3, 1, name="preprocess")(image)
     base = keras.applications.VGG16(include_top=False, weights=None, input_tensor=x)
     x = base.output  # (n, 7, 7, 512)
-    # `networks.PowerPooling`, piece by piece.
+    # `networks.heads.PowerPooling`, piece by piece.
     x = layers.Multiply(name="squares")([x, x])
     x = layers.GlobalAveragePooling2D(name="means")(x)  # (n, 512)
     x = layers.UnitNormalization(name="unit_length")(keras.ops.power(x, 0.75))
     x = layers.Dense(len(head.class_names), activation="softmax", name="probabilities")(x)
     model = keras.Model(image, x, name="taught")
     temperature = head.honest.temperature
-    networks.set_weights(
+    set_weights(
         model,
         {
             **store.load(MODELS / "vgg16_base").weights,

@@ -2,7 +2,7 @@
 
 from string import Template
 
-from imgrec.models import store
+from imgrec.environment import environment
 from imgrec.teaching.classifier import TaughtHead
 
 INTO = {
@@ -116,7 +116,7 @@ def example(kind: str) -> str:
 
 def readme(kind: str, file: str, head: TaughtHead, compared: int, difference: float) -> str:
     """How to use an export, and how far to believe it, for a person."""
-    made = store.environment()
+    made = environment()
     return README.substitute(
         names=", ".join(head.class_names),
         file=file,

@@ -13,6 +13,7 @@ from PIL import Image
 
 from imgrec.approaches import vgg16
 from imgrec.images import decode
+from imgrec.images.crops import square_box
 
 KEPT_SIDE = 1024  # pixels; a larger picture is kept reduced, for the network sees 224 of 256
 KEPT_QUALITY = 90  # of the JPEG that it becomes
@@ -97,7 +98,7 @@ def views_of(image: Image.Image, count: int = VIEWS) -> list[Image.Image]:
     if count == 1:
         return [own]
     mirrored = own.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    left, top, right, bottom = decode.square_box(image.size)
+    left, top, right, bottom = square_box(image.size)
     side = (right - left) * CORNER
     corners = itertools.product((top, bottom - side), (left, right - side))
     boxes = [(x, y, x + side, y + side) for y, x in corners]
@@ -111,9 +112,9 @@ def pooled(views: Sequence[Image.Image]) -> np.ndarray:
 
     Waits where PASSES are under way.
     """
-    from imgrec.networks import cifar10 as networks
+    from imgrec.networks.heads import PowerPooling
 
     inputs = vgg16.preprocess(np.stack([np.asarray(view) for view in views]))
     with _passing:
         features = vgg16.base().run(inputs)[0]
-    return np.asarray(networks.PowerPooling()(features))
+    return np.asarray(PowerPooling()(features))

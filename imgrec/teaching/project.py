@@ -1,117 +1,49 @@
 """What a visitor teaches: classes of their own pictures, kept apart from everybody else's.
 
 A `Project` holds one visitor's classes, with the pictures in a temporary folder of its own, and
-their features as soon as VGG16 has seen them. `projects` is where the projects of a server are.
+their features as soon as VGG16 has seen them. `store.projects` are the projects of a server.
 Everything here may be called from many threads at once. A lock is only held for a look or a small
 change, never while a picture is decoded or a network runs.
 """
 
 import base64
-import contextlib
 import itertools
-import os
-import re
-import secrets
-import tempfile
 import threading
-import time
-import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from imgrec.data import cifar10, labels
 from imgrec.errors import CancelledError, ImageError, TeachError
+from imgrec.files.display_names import shown_name
+from imgrec.files.folders import bytes_below, temporary_folder
 from imgrec.images import decode
-from imgrec.teaching.pictures import BATCH, VIEWS, Prepared, pooled, prepared, views_of
-
-if TYPE_CHECKING:
-    from imgrec.teaching.classifier import TaughtHead
+from imgrec.teaching.classifier import TaughtHead
+from imgrec.teaching.features import Features
+from imgrec.teaching.pictures import VIEWS, Prepared, prepared
+from imgrec.teaching.project_parts import (
+    Added,
+    Picture,
+    Settings,
+    Size,
+    Snapshot,
+    TaughtClass,
+    class_name,
+)
 
 MOST_CLASSES = 20
 FEWEST_CLASSES = 2
 MOST_PICTURES = 600  # of a project
 MOST_BYTES = 150 * 2**20  # of a project's pictures on disk
-MOST_PROJECTS = 60  # of a server
-IDLE_SECONDS = 30 * 60  # a project whose visitor has left is kept so long: for a reload, or a break
-FORGOTTEN_SECONDS = 12 * 3600  # and so long where nobody said that they leave, but nobody came
-NAME_LENGTH = 40  # characters of a class's name
 
 FEWEST_PICTURES = 2  # of a class: one to learn from while the other is judged
-FEW_PICTURES = 5  # of a class: with fewer, it can be taught, but hardly well
-GOOD_PICTURES = 20  # of a class: what is advised
-UNBALANCED = 5  # times as many pictures in one class as in another
 
-BUILT_IN = labels.CIFAR10  # the classes of pictures that ship, ten of each
-
-NO_FEATURES = np.empty((0, 512), "float32")
 GONE = "These pictures are not here any more; open the project that you downloaded, or begin anew."
 
 Given = decode.Source | Callable[[], bytes | np.ndarray]  # a picture, or what reads one
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of a project: `id` by its pixels, so that it is known again in another file."""
-
-    id: str
-    name: str  # of the file that it came from, fit to be shown
-
-
-@dataclass(frozen=True)
-class TaughtClass:
-    """A class to be taught."""
-
-    name: str
-    pictures: tuple[Picture, ...] = ()
-    key: int = 0  # stays when the class is renamed or others go; never used twice in a project
-
-    def ids(self) -> tuple[str, ...]:
-        """The ids of its pictures."""
-        return tuple(picture.id for picture in self.pictures)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a project is taught."""
-
-    augment: bool = False  # whether mirrored and cropped copies of each picture are taught too
-    seed: int = 1
-
-
-class Snapshot(NamedTuple):
-    """What a head is trained on; names don't count."""
-
-    pictures: tuple[tuple[int, tuple[str, ...]], ...]  # key and ids of each class
-    settings: Settings
-
-
-@dataclass(frozen=True)
-class Added:
-    """What became of pictures that were given to a class."""
-
-    added: list[Picture] = field(default_factory=list)
-    duplicates: list[tuple[str, str]] = field(default_factory=list)  # name; what it is here already
-    elsewhere: list[tuple[str, str]] = field(default_factory=list)  # added too; also in that class
-    refused: list[tuple[str, str]] = field(default_factory=list)  # name; why, in a sentence
-
-
-class Problem(NamedTuple):
-    """What keeps a project from being taught, or from being taught well."""
-
-    sentence: str  # what is wrong, and what to do
-    blocks: bool
-
-
-class Size(NamedTuple):
-    """What a project takes, in bytes."""
-
-    memory: int  # of features, thumbnails and the head
-    disk: int  # of everything in its folder
 
 
 class _Stored(NamedTuple):
@@ -126,7 +58,7 @@ class Project:
     """One visitor's classes, pictures and head. May be used from several threads at once."""
 
     def __init__(self) -> None:
-        self._temporary = _temporary_folder()
+        self._temporary = temporary_folder()
         self.folder = Path(self._temporary.name)  # the visitor's own, for exports too
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)  # what is being extracted, or closed
@@ -134,9 +66,7 @@ class Project:
         self._settings = Settings()
         self._next_key = 1
         self._stored: dict[str, _Stored] = {}
-        # float32 (1 or VIEWS, 512) by picture, also of some that were removed.
-        self._features: dict[str, np.ndarray] = {}
-        self._extracting: set[str] = set()
+        self._features = Features(self.image, self._changed)
         self._head: TaughtHead | None = None
         self._taught: Snapshot | None = None  # what the head was trained on
         self._closed = False
@@ -172,7 +102,7 @@ class Project:
             return Snapshot(pictures, self._settings)
 
     @property
-    def head(self) -> "TaughtHead | None":
+    def head(self) -> TaughtHead | None:
         """The head that was trained on exactly what is here now; None if there is none.
 
         It answers by the names that the classes have now.
@@ -190,7 +120,7 @@ class Project:
         with self.lock:
             return self._head is not None and self._taught != self.snapshot()
 
-    def keep_head(self, head: "TaughtHead", trained_on: Snapshot | None = None) -> None:
+    def keep_head(self, head: TaughtHead, trained_on: Snapshot | None = None) -> None:
         """Keeps a head that was trained on that snapshot; None means on what is here now."""
         with self.lock:
             self._head, self._taught = head, trained_on or self.snapshot()
@@ -241,7 +171,7 @@ class Project:
     ) -> Added:
         """Adds pictures, each under the name of its file, to a class.
 
-        A picture is what `images.open_image` takes, or a function that reads one (and may raise
+        A picture is what `decode.open_image` takes, or a function that reads one (and may raise
         ImageError). One that the class has already is left out; one that another class has is
         added, and told. Raises TeachError if there is no such class (any more), CancelledError if
         `cancelled()` became true; what was added till then stays.
@@ -325,15 +255,15 @@ class Project:
         while True:
             with self.lock:
                 self.path(id)
-                if self._rows(id) >= self._views():
-                    return self._features[id][: self._views()]
+                if len(self._features.of(id)) >= self._views():
+                    return self._features.of(id)[: self._views()]
             self._extract([id], lambda: False)
 
     def lacking(self) -> list[str]:
         """The ids of the pictures whose features are yet to be extracted, in their order."""
         with self.lock:
             ids = dict.fromkeys(id for each in self._classes for id in each.ids())
-            return [id for id in ids if self._rows(id) < self._views()]
+            return [id for id in ids if len(self._features.of(id)) < self._views()]
 
     def extract(
         self,
@@ -362,51 +292,22 @@ class Project:
         """One pass for the first of these that nobody is at; or waits for those who are."""
         with self.lock:
             self._check_open()
-            views, free = self._views(), [id for id in ids if id not in self._extracting]
-            mine = free[: max(1, BATCH // views)]
-            if not mine:
-                self._changed.wait(0.5)
-                return
-            self._extracting.update(mine)
-            before = {id: self._features.get(id, NO_FEATURES) for id in mine}
-        found: dict[str, np.ndarray] = {}
-        try:
-            found = self._looked_at(before, views, cancelled)
-        finally:
-            with self.lock:
-                for id, rows in found.items():
-                    self._features[id] = np.concatenate([before[id], rows])
-                self._extracting.difference_update(mine)
-                self._changed.notify_all()
-
-    def _looked_at(
-        self, before: dict[str, np.ndarray], views: int, cancelled: Callable[[], bool]
-    ) -> dict[str, np.ndarray]:
-        """The features that lack of these pictures, in one pass; without those removed meanwhile.
-
-        `before` are the features that each has.
-        """
-        seen: dict[str, list[Image.Image]] = {}
-        for id, rows in before.items():
-            with contextlib.suppress(TeachError):
-                seen[id] = views_of(self.image(id), views)[len(rows) :]
-        if not seen or cancelled():
-            return {}
-        rows = pooled([view for each in seen.values() for view in each])
-        ends = np.cumsum([len(each) for each in seen.values()])
-        return dict(zip(seen, np.split(rows, ends[:-1]), strict=True))
+            views = self._views()
+            claimed = self._features.claim(ids, views)
+        if claimed:
+            self._features.fill(claimed, views, cancelled)
 
     # The whole
 
     def size(self) -> Size:
         """What it takes in memory and on disk."""
         with self.lock:
-            arrays = list(self._features.values())
+            memory = self._features.bytes()
             if self._head is not None:
-                arrays += [self._head.kernel, self._head.bias, self._head.known]
-            memory = sum(array.nbytes for array in arrays)
+                arrays = (self._head.kernel, self._head.bias, self._head.known)
+                memory += sum(array.nbytes for array in arrays)
             memory += sum(len(stored.thumbnail) for stored in self._stored.values())
-        return Size(memory, _bytes_below(self.folder))
+        return Size(memory, bytes_below(self.folder))
 
     def close(self) -> None:
         """Deletes everything of it; whoever still works on it gets a TeachError."""
@@ -482,251 +383,11 @@ class Project:
         used = {id for each in self._classes for id in each.ids()}
         for id in [id for id in self._stored if id not in used]:
             self._stored.pop(id).path.unlink(missing_ok=True)
-        unused = [id for id in self._features if id not in used]
-        for id in unused[: max(0, len(self._features) - MOST_PICTURES)]:
-            del self._features[id]
+        self._features.drop_unused(used, MOST_PICTURES)
 
     def _views(self) -> int:
         return VIEWS if self._settings.augment else 1
 
-    def _rows(self, id: str) -> int:
-        return len(self._features.get(id, NO_FEATURES))
-
-
-def _bytes_below(folder: Path) -> int:
-    """The bytes of the files in a folder, of which some may go meanwhile."""
-    total = 0
-    for inside, _, names in os.walk(folder):  # passes over what it cannot list
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                total += (Path(inside) / name).stat().st_size
-    return total
-
-
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder that goes with the object, or when the process ends. Raises TeachError."""
-    try:
-        return tempfile.TemporaryDirectory(prefix="imgrec-teach-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise TeachError(f"There is no room for pictures here ({error.strerror}).") from error
-
 
 class _NoRoomError(TeachError):
     """A picture does not fit; others may, and what is there stays."""
-
-
-def problems(project: Project) -> list[Problem]:
-    """What keeps the project from being taught, or taught well; what blocks comes first."""
-    classes = project.classes
-    found = []
-    if len(classes) < FEWEST_CLASSES:
-        how_many = "is only one class" if classes else "are no classes yet"
-        found.append(
-            Problem(f"There {how_many}: add one for each thing to tell apart, two at least.", True)
-        )
-    for name in (each.name for each in classes if not each.pictures):
-        found.append(Problem(f"{name} has no pictures yet: add some, or remove the class.", True))
-    return found + _few(classes) + _unbalanced(classes) + _in_two(classes)
-
-
-def _few(classes: Sequence[TaughtClass]) -> list[Problem]:
-    """A problem for each class that has pictures, but few; those that block come first."""
-    few = [each for each in classes if 0 < len(each.pictures) < FEW_PICTURES]
-    found = [
-        Problem(
-            f"{each.name} has only {_pictures(len(each.pictures))}: add some until there are "
-            f"{FEW_PICTURES}, better {GOOD_PICTURES}, as different as what it will meet.",
-            len(each.pictures) < FEWEST_PICTURES,
-        )
-        for each in few
-    ]
-    return sorted(found, key=lambda problem: not problem.blocks)
-
-
-def _unbalanced(classes: Sequence[TaughtClass]) -> list[Problem]:
-    filled = sorted(
-        (each for each in classes if each.pictures), key=lambda each: len(each.pictures)
-    )
-    if not filled or len(filled[-1].pictures) <= UNBALANCED * len(filled[0].pictures):
-        return []
-    least, most = filled[0], filled[-1]
-    return [
-        Problem(
-            f"{most.name} has {_pictures(len(most.pictures))} and {least.name} only "
-            f"{len(least.pictures)}: bring them closer together, or the rare one is taught badly.",
-            False,
-        )
-    ]
-
-
-def _in_two(classes: Sequence[TaughtClass]) -> list[Problem]:
-    """One problem for each pair of classes that share pictures."""
-    found = []
-    for first, second in itertools.combinations(classes, 2):
-        shared = [each.name for each in first.pictures if each.id in set(second.ids())]
-        if shared:
-            what = shared[0] if len(shared) == 1 else f"{len(shared)} pictures ({shared[0]}, …)"
-            are = "is" if len(shared) == 1 else "are"
-            sentence = f"{what} {are} in {first.name} and in {second.name}: remove one of the two."
-            found.append(Problem(sentence, False))
-    return found
-
-
-def _pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count} pictures"
-
-
-def add_built_in(project: Project, index: int, name: str) -> Added:
-    """Adds to a class the ten pictures of a class of BUILT_IN. Raises TeachError."""
-    if name not in BUILT_IN:
-        raise TeachError(
-            f"There are no built-in pictures of that; choose from {', '.join(BUILT_IN)}."
-        )
-    pixels, classes = cifar10.cifar10_sample()
-    chosen = pixels[classes == BUILT_IN.index(name)]
-    return project.add(index, [(f"{name} {n}", each) for n, each in enumerate(chosen, start=1)])
-
-
-# Names
-
-
-def class_name(name: str) -> str:
-    """A class's name fit to be shown: on one line, no more spaces than it needs.
-
-    Raises TeachError if nothing is left, or it is longer than NAME_LENGTH.
-    """
-    if not isinstance(name, str):
-        raise TeachError("A class’s name must be a text.")
-    name = _one_line(name[: 4 * NAME_LENGTH])
-    if not name:
-        raise TeachError("A class needs a name; write one.")
-    if len(name) > NAME_LENGTH:
-        raise TeachError(f"A class’s name has {NAME_LENGTH} characters at most; shorten it.")
-    return name
-
-
-def shown_name(name: str) -> str:
-    """A file's name fit to be shown: without its folders, on one line, not endless."""
-    name = _one_line(re.split(r"[/\\]", str(name))[-1][: 4 * NAME_LENGTH]) or "a picture"
-    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"
-
-
-def _one_line(text: str) -> str:
-    """Without characters that don't show or turn the text around; joiners within emoji stay."""
-    text = unicodedata.normalize("NFC", text)
-    shown = (each if each.isprintable() or each in "\u200c\u200d" else " " for each in text)
-    return " ".join("".join(shown).split()).strip(" \u200c\u200d")
-
-
-# The projects of a server
-
-
-class Projects:
-    """The projects of a server, by tokens that nobody can guess; there is one of it."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
-        self._lock = threading.Lock()
-        self._timer: threading.Timer | None = None
-
-    def create(self, project: Project | None = None, owner: str = "") -> str:
-        """Keeps a project, a new one by default, and returns its token.
-
-        `owner` is the visitor of the page who began it; without one it is a program's.
-        Where there is no room, the one without pictures that was looked at least recently gives
-        way. Raises TeachError if there is none.
-        """
-        self.sweep()
-        token = secrets.token_urlsafe(24)
-        with self._lock:
-            given_up = self._make_room()
-            self._kept[token] = _Kept(project or Project(), time.monotonic(), owner)
-        _close(given_up)
-        return token
-
-    def get(self, token: str) -> Project:
-        """The project of that token, which its visitor is looking at. Raises TeachError."""
-        self.sweep()
-        with self._lock:
-            kept = self._kept.get(token) if isinstance(token, str) else None
-            if kept is None:
-                raise TeachError(GONE)
-            kept.seen, kept.left = time.monotonic(), False
-            return kept.project
-
-    def belongs_to(self, token: str, visitor: str) -> bool:
-        """Whether there is a project of that token, and that visitor of the page began it."""
-        with self._lock:
-            kept = self._kept.get(token) if isinstance(token, str) else None
-            return kept is not None and kept.owner != "" and kept.owner == visitor
-
-    def leave(self, token: str) -> None:
-        """Notes that the project's visitor has left the page; without effect if there is none."""
-        with self._lock:
-            kept = self._kept.get(token) if isinstance(token, str) else None
-            if kept is not None:
-                kept.seen, kept.left = time.monotonic(), True
-                self._sweep_later()
-
-    def remove(self, token: str) -> None:
-        """Deletes a project at once; without effect if there is none."""
-        with self._lock:
-            kept = self._kept.pop(token, None) if isinstance(token, str) else None
-        _close([kept] if kept else [])
-
-    def sweep(self) -> None:
-        """Deletes the projects that nobody has looked at for too long."""
-        now = time.monotonic()
-        with self._lock:
-            over = [token for token, kept in self._kept.items() if kept.over(now)]
-            gone = [self._kept.pop(token) for token in over]
-        _close(gone)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def _make_room(self) -> "list[_Kept]":
-        """What has to go so that one more can be kept."""
-        if len(self._kept) < MOST_PROJECTS:
-            return []
-        empty = [token for token, kept in self._kept.items() if not kept.project.count]
-        if not empty:
-            raise TeachError("Too many people are teaching here at the moment; try again later.")
-        return [self._kept.pop(min(empty, key=lambda token: self._kept[token].seen))]
-
-    def _sweep_later(self) -> None:
-        """Sees to it that what is left goes, even if nobody ever comes again."""
-        if self._timer is None:
-            self._timer = threading.Timer(IDLE_SECONDS + 1, self._swept_later)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _swept_later(self) -> None:
-        self.sweep()
-        with self._lock:
-            self._timer = None
-            if any(kept.left for kept in self._kept.values()):
-                self._sweep_later()
-
-
-@dataclass
-class _Kept:
-    """A project, when it was last looked at (`time.monotonic()`), and whether its visitor left."""
-
-    project: Project
-    seen: float
-    owner: str
-    left: bool = False
-
-    def over(self, now: float) -> bool:
-        """Whether it may go."""
-        return now - self.seen > (IDLE_SECONDS if self.left else FORGOTTEN_SECONDS)
-
-
-def _close(gone: Sequence[_Kept]) -> None:
-    """Deletes what projects held: outside the store's lock, for it takes a moment."""
-    for kept in gone:
-        kept.project.close()
-
-
-projects = Projects()

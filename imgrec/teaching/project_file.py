@@ -10,7 +10,6 @@ is refused.
 
 import io
 import json
-import math
 import re
 import stat
 import threading
@@ -24,13 +23,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from imgrec.errors import DataError, ImageError, ModelError, TeachError
-from imgrec.files import zips
-from imgrec.models import store
+from imgrec.files import atomic, zips
+from imgrec.files.display_names import shown_name
 from imgrec.teaching import classifier
-from imgrec.teaching import project as teaching
+from imgrec.teaching import project as teaching_project
 from imgrec.teaching.classifier import TaughtHead
 from imgrec.teaching.pictures import KEPT_AS_THEY_ARE
-from imgrec.teaching.project import Picture, Project, Settings, TaughtClass
+from imgrec.teaching.project import Project
+from imgrec.teaching.project_parts import Picture, Settings, TaughtClass, class_name
 
 PROGRAM, VERSION = "imgrec", 1
 PROJECT, HEAD, PICTURES = "project.json", "head.npz", "pictures/"
@@ -38,12 +38,11 @@ PROJECT, HEAD, PICTURES = "project.json", "head.npz", "pictures/"
 MOST_JSON = 2 * 2**20  # bytes; 600 pictures take about 100 kB
 MOST_HEAD = 4 * 2**20  # bytes; of 600 pictures and 20 classes it has 1.3 MB
 MOST_PICTURE = 4 * 2**20  # bytes; without compression, one of KEPT_SIDE has 3.1 MB
-MOST_FILES = teaching.MOST_PICTURES + 2
+MOST_FILES = teaching_project.MOST_PICTURES + 2
 STARTS = {extension: start for start, extension in KEPT_AS_THEY_ARE}
 SAYS = ("program", "version", "classes", "settings", "head")
 HEAD_SAYS = {"sha256", *(field.name for field in fields(TaughtHead))} - set(classifier.ARRAYS)
 PICTURE_FILE = re.compile(r"pictures/[0-9a-f]{64}\.(jpg|png|webp)", re.ASCII)
-NPY_HEADER = 128  # bytes, of a small array in NumPy's format
 
 Progress = Callable[[int, int], None]  # is told how many pictures are done, and how many there are
 
@@ -77,7 +76,7 @@ LEFT_OUT = "The classifier in this project was left out, because {}; teach it ag
 # Writing
 
 
-def packed(project: Project, to: Path) -> Path:
+def write_project(project: Project, to: Path) -> Path:
     """Writes the project into the zip `to`, under a temporary name first, and returns the path.
 
     Raises TeachError if it was closed or changed meanwhile, or there is no room.
@@ -91,10 +90,10 @@ def packed(project: Project, to: Path) -> Path:
             digests = {id: _put_picture(archive, file) for id, file in files.items()}
             written = None
             if head is not None:
-                arrays, figures = classifier.packed(head)
-                content = store.pack(arrays)
+                arrays, figures = classifier.head_to_arrays(head)
+                content = atomic.pack(arrays)
                 _put(archive, HEAD, content)
-                written = {"sha256": store.sha256(content), **figures}
+                written = {"sha256": atomic.sha256(content), **figures}
             described = _described(classes, settings, files, digests, written)
             text = json.dumps(described, indent=1, ensure_ascii=False).encode()
             _put(archive, PROJECT, text, zipfile.ZIP_DEFLATED)
@@ -113,7 +112,7 @@ def _put_picture(archive: zipfile.ZipFile, file: Path) -> str:
     """Puts a picture into the zip and returns its hash."""
     content = file.read_bytes()
     _put(archive, PICTURES + file.name, content)
-    return store.sha256(content)
+    return atomic.sha256(content)
 
 
 def _put(archive: zipfile.ZipFile, name: str, content: bytes, packing: int = 0) -> None:
@@ -149,7 +148,7 @@ def _described(
 # Reading
 
 
-def opened(
+def read_project(
     file: Path,
     on_note: Callable[[str], None] = lambda sentence: None,
     on_progress: Progress = lambda done, total: None,
@@ -161,7 +160,7 @@ def opened(
     fit or is damaged is left out, which `on_note` is told in a sentence. Raises TeachError if the
     zip is no project, CancelledError if `cancelled()` became true; nothing is left on disk then.
     """
-    name = teaching.shown_name(Path(file).name)
+    name = shown_name(Path(file).name)
     project = None
     try:
         archive = zips.opened(Path(file), name, MOST_FILES)
@@ -193,7 +192,7 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
         if info.filename == PICTURES:
             continue  # its folder, where somebody packed it anew
         if info.filename not in (PROJECT, HEAD) and not PICTURE_FILE.fullmatch(info.filename):
-            shown = teaching.shown_name(info.filename)
+            shown = shown_name(info.filename)
             raise _refused(name, f"“{shown}” in it is no part of a project")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
             raise _refused(name, "it holds a link, or something else that is no file")
@@ -202,7 +201,7 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
         members[info.filename] = info
     if PROJECT not in members:
         raise _refused(name, f"it has no {PROJECT}, so it is no project")
-    most = teaching.MOST_BYTES + MOST_JSON + MOST_HEAD
+    most = teaching_project.MOST_BYTES + MOST_JSON + MOST_HEAD
     if sum(info.file_size for info in members.values()) > most:
         raise _refused(name, f"unpacked, it has more than {most // 2**20} MB")
     return members
@@ -210,7 +209,7 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
 
 def _read(source: _Zip, member: str, most: int) -> bytes:
     """A member's bytes. Raises TeachError if they are more than `most`, ImageError if damaged."""
-    called = f"“{teaching.shown_name(member)}” in {source.name}"
+    called = f"“{shown_name(member)}” in {source.name}"
     content = zips.read(source.archive, source.members[member], called, most)
     if len(content) > most:
         raise TeachError(f"{called} is too large; open a project that was downloaded here.")
@@ -228,7 +227,7 @@ def _content_of(source: _Zip) -> _Content:
             raise _refused(source.name, "a newer version of this program made it")
         classes = [
             (
-                teaching.class_name(_object(each, ("name", "pictures"))["name"]),
+                class_name(_object(each, ("name", "pictures"))["name"]),
                 [_listed(picture) for picture in _list(each["pictures"])],
             )
             for each in _list(said["classes"])
@@ -266,16 +265,16 @@ def _no_number(constant: str) -> Any:
 
 def _check_listed(content: _Content, source: _Zip) -> None:
     """Raises TeachError unless exactly the listed files are there, within a project's limits."""
-    if len(content.classes) > teaching.MOST_CLASSES:
-        raise _refused(source.name, f"it has more than {teaching.MOST_CLASSES} classes")
+    if len(content.classes) > teaching_project.MOST_CLASSES:
+        raise _refused(source.name, f"it has more than {teaching_project.MOST_CLASSES} classes")
     listed = [picture.file for _, pictures in content.classes for picture in pictures]
-    if len(listed) > teaching.MOST_PICTURES:
-        raise _refused(source.name, f"it has more than {teaching.MOST_PICTURES} pictures")
+    if len(listed) > teaching_project.MOST_PICTURES:
+        raise _refused(source.name, f"it has more than {teaching_project.MOST_PICTURES} pictures")
     if not all(map(PICTURE_FILE.fullmatch, listed)):
         raise _refused(source.name, f"its {PROJECT} names something else than pictures")
     wanted = {PROJECT, *listed, *([HEAD] if content.head is not None else [])}
     for odd in sorted(wanted ^ source.members.keys()):
-        shown = teaching.shown_name(odd)
+        shown = shown_name(odd)
         how = "is missing" if odd in wanted else f"isn’t named in {PROJECT}"
         raise _refused(source.name, f"“{shown}” {how}")
 
@@ -295,8 +294,8 @@ def _fill(
     project.configure(content.settings)
     total = sum(len(pictures) for _, pictures in content.classes)
     ids: dict[str, str] = {}
-    for class_name, pictures in content.classes:
-        index = project.add_class(class_name)
+    for name, pictures in content.classes:
+        index = project.add_class(name)
         for listed in pictures:
             ids[Path(listed.file).stem] = _add(project, index, source, listed, cancelled)
             on_progress(project.count, total)
@@ -313,7 +312,7 @@ def _add(
     told = project.add(
         index, [(listed.name, partial(_picture, source, listed))], cancelled=cancelled
     )
-    shown = teaching.shown_name(listed.name)
+    shown = shown_name(listed.name)
     if told.refused:
         raise _refused(source.name, told.refused[0][1].rstrip("."))
     if told.duplicates:
@@ -328,8 +327,8 @@ def _picture(source: _Zip, listed: _Listed) -> bytes:
     """A listed picture's bytes. Raises TeachError or ImageError if it isn't what is listed."""
     content = _read(source, listed.file, MOST_PICTURE)
     start = STARTS[listed.file.rsplit(".", 1)[1]]
-    if not content.startswith(start) or store.sha256(content) != listed.sha256:
-        shown = teaching.shown_name(listed.name)
+    if not content.startswith(start) or atomic.sha256(content) != listed.sha256:
+        shown = shown_name(listed.name)
         raise _refused(source.name, f"the picture “{shown}” was damaged or changed")
     return content
 
@@ -347,7 +346,7 @@ def _head_arrays(
     if content.head is None:
         return None
     written = _read(source, HEAD, MOST_HEAD)
-    if store.sha256(written) != content.head.get("sha256"):
+    if atomic.sha256(written) != content.head.get("sha256"):
         on_note(LEFT_OUT.format("it was damaged or changed"))
         return None
     classes, pictures = len(content.classes), sum(len(listed) for _, listed in content.classes)
@@ -363,24 +362,10 @@ def _head_arrays(
     if sorted(inner.namelist()) != sorted(f"{key}.npy" for key in shapes):
         raise _refused(source.name, f"its {HEAD} holds something else than a classifier")
     try:
-        return {key: _array(inner, f"{key}.npy", shape) for key, shape in shapes.items()}
+        return {key: zips.read_array(inner, f"{key}.npy", shape) for key, shape in shapes.items()}
     except ValueError:
         on_note(LEFT_OUT.format("it doesn’t fit the classes and pictures"))
         return None
-
-
-def _array(inner: zipfile.ZipFile, member: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A float32 array of that shape, and nothing is read that would be larger.
-
-    Raises ValueError if it is another, ImageError if it is damaged.
-    """
-    most = NPY_HEADER + 4 * math.prod(shape)
-    stream = io.BytesIO(zips.read(inner, inner.getinfo(member), f"“{member}”", most))
-    if np.lib.format.read_magic(stream) != (1, 0):
-        raise ValueError("another version of NumPy's format")
-    if np.lib.format.read_array_header_1_0(stream) != (shape, False, np.dtype("float32")):
-        raise ValueError("another array")
-    return np.frombuffer(stream.read(), "float32").reshape(shape).copy()
 
 
 def _restore_head(
@@ -392,7 +377,7 @@ def _restore_head(
 ) -> None:
     """Gives the project its head back; or leaves it out, which is told."""
     try:
-        head = classifier.restored(arrays, figures)
+        head = classifier.head_from_arrays(arrays, figures)
     except ModelError as error:
         on_note(str(error))
         return

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgrec.background_job import Background, Report
-from imgrec.data.cifar10 import labelled_files
+from imgrec.data.photos import labelled_files
 from imgrec.errors import DataError, ImgrecError
 from imgrec.files.paths import runs_dir
-from imgrec.models import registry
-from imgrec.training.process import room_for_one_more, trainer
+from imgrec.models import manage_runs
+from imgrec.training.permissions import room_for_one_more
+from imgrec.training.process import trainer
 from imgrec.training.recipes import HeadRecipe
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class HeadTrainer:
             raise DataError(f"There are no photos {source!r}; choose {self.sources()[0]}.")
         room_for_one_more(trainer.permissions.limits)
         moment = time.strftime("%Y%m%d-%H%M%S")
-        name = registry.check_name(name or registry.fresh_name(f"{recipe.head}-{moment}"))
+        name = manage_runs.check_name(name or manage_runs.fresh_name(f"{recipe.head}-{moment}"))
 
         def work(report: Report, cancelled: Callable[[], bool]) -> None:
             _train(recipe, None if source == SHIPPED else self.folder, name, report, cancelled)

@@ -13,14 +13,16 @@ from PIL import Image
 
 from imgrec.approaches import vgg16
 from imgrec.errors import CancelledError, DataError, ImageError
+from imgrec.files import atomic
 from imgrec.files.paths import MODELS, cache_dir
 from imgrec.images.decode import open_image
 from imgrec.metrics import calibration
 from imgrec.metrics.calibration import Calibration
 from imgrec.metrics.classification import binary_metrics
-from imgrec.models import store
-from imgrec.networks import cifar10 as networks
+from imgrec.models import calibration_file, store
+from imgrec.networks.heads import HEADS
 from imgrec.networks.inference import BATCH
+from imgrec.networks.weights import get_weights
 from imgrec.training.recipes import HeadRecipe
 
 SHIPPED = "dog_pooled_64"  # the head whose photos' features ship
@@ -42,7 +44,7 @@ class Photos:
 
     def sha256(self) -> str:
         """The hash of features and labels together."""
-        return store.sha256(self.features.tobytes() + self.labels.tobytes())
+        return atomic.sha256(self.features.tobytes() + self.labels.tobytes())
 
 
 def shipped_photos() -> Photos:
@@ -55,7 +57,7 @@ def photos_of(folder: Path) -> Photos:
 
     Raises OSError if they weren't, ValueError or KeyError if the file is damaged.
     """
-    arrays = store.unpack((folder / "features.npz").read_bytes())
+    arrays = atomic.unpack((folder / "features.npz").read_bytes())
     return Photos(tuple(arrays["files"].tolist()), arrays["features"], arrays["labels"])
 
 
@@ -106,7 +108,7 @@ def _features(
         extracted = vgg16.base_features(list(unknown.values())).astype("float16")
         for file, feature in zip(unknown, extracted, strict=True):
             _cache_file(file).parent.mkdir(parents=True, exist_ok=True)
-            store.write(_cache_file(file), store.pack({"features": feature}))
+            atomic.write(_cache_file(file), atomic.pack({"features": feature}))
             known[file] = feature
     return known
 
@@ -117,12 +119,12 @@ def _cache_file(photo: Path) -> Path:
         content = photo.read_bytes()
     except OSError as error:
         raise ImageError(f"{photo.name} cannot be read ({error.strerror}).") from error
-    return cache_dir() / "features" / f"{store.sha256(content)}.npz"
+    return cache_dir() / "features" / f"{atomic.sha256(content)}.npz"
 
 
 def _cached(file: Path) -> np.ndarray | None:
     try:
-        return store.unpack(file.read_bytes())["features"]
+        return atomic.unpack(file.read_bytes())["features"]
     except (OSError, ValueError, KeyError):
         return None  # not there, or damaged: it will be made anew
 
@@ -135,7 +137,7 @@ def train_head(recipe: HeadRecipe, photos: Photos) -> tuple[keras.Model, store.H
     DataError if too few photos of a class remain.
     """
     keras.utils.set_random_seed(recipe.seed)
-    head = networks.HEADS[recipe.head](**recipe.options)
+    head = HEADS[recipe.head](**recipe.options)
     first = next(i for i, layer in enumerate(head.layers) if layer.weights)
     fixed, trained = keras.Sequential(head.layers[:first]), keras.Sequential(head.layers[first:])
     inputs = np.asarray(fixed(photos.features.astype("float32")))
@@ -257,7 +259,7 @@ def save_head(
     The head is calibrated first, which takes a few times as long as its training did.
     """
     measured = calibrated(recipe, photos)
-    weights = {k: v.astype("float16") for k, v in networks.get_weights(head).items()}
+    weights = {k: v.astype("float16") for k, v in get_weights(head).items()}
     store.save(
         folder,
         config={
@@ -277,11 +279,11 @@ def save_head(
         },
     )
     if measured:
-        calibration.write(folder, measured)
+        calibration_file.write(folder, measured)
     if keep_features:
         features = {
             "features": photos.features,
             "labels": photos.labels,
             "files": np.array(photos.files),
         }
-        store.write(folder / "features.npz", store.pack(features))
+        atomic.write(folder / "features.npz", atomic.pack(features))

@@ -18,7 +18,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from imgrec.errors import ImgrecError, ModelError
-from imgrec.models import registry, store
+from imgrec.files import atomic
+from imgrec.models import registry
+from imgrec.models.curves import thinned, training_curve, validation_curve
 from imgrec.models.run_log import Point
 
 Over = Literal["epochs", "minutes"]
@@ -119,7 +121,7 @@ def save(figure: Figure, file: Path) -> None:
     with matplotlib.rc_context({**STYLE, **SAVING}):
         figure.savefig(content, format=suffix[1:], dpi=PNG_DPI, metadata=METADATA[suffix])
     try:
-        store.write(file, content.getvalue())
+        atomic.write(file, content.getvalue())
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ImgrecError(f"{file} can't be written ({reason}); choose another place.") from error
@@ -131,14 +133,14 @@ def save(figure: Figure, file: Path) -> None:
 def _run(entry: registry.Entry, number: int, x: Over) -> _Run:
     name = _shown(entry.name)
     try:
-        training, validation = registry.training_curve(entry), registry.validation_curve(entry)
+        training, validation = training_curve(entry), validation_curve(entry)
     except (ArithmeticError, TypeError, ValueError) as error:
         raise ModelError(f"The history of {name} is damaged; choose another run.") from error
     if entry.epochs == 0:
         raise ModelError(f"{name} has no whole epoch yet; train it first or choose another run.")
     if x == "minutes" and not any(0 < point.seconds < math.inf for point in training):
         raise ModelError(f"Nothing tells how long {name} was trained; draw it over epochs.")
-    training = registry.thinned(training, max(entry.epochs, SMOOTH_POINTS))
+    training = thinned(training, max(entry.epochs, SMOOTH_POINTS))
     judged = [p for p in validation if math.isfinite(p.accuracy) and math.isfinite(p.loss)]
     best = max(judged, key=lambda point: point.accuracy, default=None)
     return _Run(name, COLOURS[number], MARKERS[number], training, validation, best)

@@ -4,47 +4,26 @@ It is `scripts/train_scratch.py`, as a person would run it. Its standard input i
 process holds open: however this process ends, the pipe closes, and the training ends with it.
 """
 
-import dataclasses
-import logging
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from imgrec.data import cifar10
 from imgrec.errors import DataError, ImgrecError, ModelError
 from imgrec.files.paths import ROOT, runs_dir
-from imgrec.models import registry, run_log
+from imgrec.models import manage_runs, registry, run_control
+from imgrec.training import recipes
+from imgrec.training.permissions import Permissions, room_for_one_more
 from imgrec.training.recipes import Recipe
+from imgrec.training.time_estimate import fitting
 
 SCRIPT = ROOT / "scripts" / "train_scratch.py"
 START_SECONDS = 60  # for a process to take hold of its run
 LAST_LINES = 20  # of what the process printed, to explain its end
-
-logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What visitors of a public page may ask for."""
-
-    epochs: int = 5
-    seconds: float = 1800.0
-    runs: int = 20  # in all: more would fill the disk
-
-
-@dataclass
-class Permissions:
-    """Who may do what; set once, before the page is served."""
-
-    train: bool = True  # start, pause, stop and resume the training of a scratch network
-    manage: bool = True  # rename and delete runs
-    download: bool = True  # fetch CIFAR-10
-    limits: Limits | None = None
 
 
 class Trainer:
@@ -67,8 +46,10 @@ class Trainer:
             self._check(recipe)
             room_for_one_more(self.permissions.limits)
             moment = time.strftime("%Y%m%d-%H%M%S")
-            name = registry.check_name(name or registry.fresh_name(f"{recipe.network}-{moment}"))
-            run_log.open_run(runs_dir() / name, fitting(recipe) if fit else recipe)
+            name = manage_runs.check_name(
+                name or manage_runs.fresh_name(f"{recipe.network}-{moment}")
+            )
+            recipes.open_run(runs_dir() / name, fitting(recipe) if fit else recipe)
             self._spawn(name)
         return name
 
@@ -86,13 +67,13 @@ class Trainer:
             self._check(Recipe.of(entry.config))
             self._spawn(name, "finish" if finish else None)
 
-    def ask(self, name: str, wish: run_log.Wish | None) -> None:
+    def ask(self, name: str, wish: run_control.Wish | None) -> None:
         """Wishes something of a run that is being trained, here or by a script."""
         self._check_permission()
         entry = registry.find(name, "scratch")
-        if not run_log.is_held(entry.folder):
+        if not run_control.is_held(entry.folder):
             raise ModelError(f"{name} is not being trained now.")
-        run_log.ask(entry.folder, wish)
+        run_control.ask(entry.folder, wish)
 
     def problem(self, name: str) -> str:
         """Why the last process of the run ended badly, where it could not say so in the run."""
@@ -130,13 +111,13 @@ class Trainer:
         if not cifar10.has_cifar10():
             raise DataError("CIFAR-10 is not here yet; fetch it first.")
         for entry in registry.entries():
-            if not entry.shipped and run_log.is_held(entry.folder):
+            if not entry.shipped and run_control.is_held(entry.folder):
                 raise ImgrecError(f"{entry.name} is being trained; wait for it or stop it first.")
 
-    def _spawn(self, name: str, wish: run_log.Wish | None = None) -> None:
+    def _spawn(self, name: str, wish: run_control.Wish | None = None) -> None:
         """Starts the process and returns when it has taken hold of the run, or has ended."""
         self.close()
-        run_log.ask(runs_dir() / name, wish)
+        run_control.ask(runs_dir() / name, wish)
         command = [sys.executable, str(SCRIPT), "--resume", "--run", name, "--follow-stdin"]
         command += ["--runs-dir", str(runs_dir())]
         if self.permissions.limits:
@@ -160,7 +141,7 @@ class Trainer:
 
     def _wait_for_hold(self, process: "subprocess.Popen[str]", run: Path) -> None:
         deadline = time.monotonic() + START_SECONDS
-        while process.poll() is None and not run_log.is_held(run):
+        while process.poll() is None and not run_control.is_held(run):
             if time.monotonic() > deadline:
                 self.close()
                 raise ImgrecError("The training process does not start; try again.")
@@ -170,27 +151,6 @@ class Trainer:
         for line in lines:
             if line.strip():
                 self._said.append(line.strip())
-
-
-def fitting(recipe: Recipe) -> Recipe:
-    """The recipe, in float32 if it is in bfloat16 and this processor gains nothing by that.
-
-    What it gains is timed on the network classic, which takes some seconds, once.
-    """
-    if not recipe.mixed_precision:
-        return recipe
-    from imgrec.training.scratch import gains_by_bfloat16  # loads TensorFlow
-
-    if gains_by_bfloat16():
-        return recipe
-    logger.info("This processor gains nothing by bfloat16, so the network learns in float32.")
-    return dataclasses.replace(recipe, mixed_precision=False)
-
-
-def room_for_one_more(limits: Limits | None) -> None:
-    """Raises ImgrecError if visitors have made as many runs as they may."""
-    if limits and sum(not entry.shipped for entry in registry.entries()) >= limits.runs:
-        raise ImgrecError(f"There are {limits.runs} runs already, as many as visitors may make.")
 
 
 trainer = Trainer()

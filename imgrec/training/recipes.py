@@ -5,17 +5,21 @@ Nothing here loads TensorFlow, so that the page and the command lines can know t
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
+from imgrec.data import labels
 from imgrec.errors import ImgrecError, ModelError
+from imgrec.files import atomic
+from imgrec.models.run_control import unusable
 
-NETWORKS = ("fast", "classic")  # as in `networks.SCRATCH`
+NETWORKS = ("fast", "classic")  # as in `networks.cifar10.SCRATCH`
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "muon")
 SCHEDULES = ("constant", "cosine", "warm-up and cosine", "linear")
 FLIPS = ("random", "alternating")
 CIFAR10_TRAINING_IMAGES = 50_000
 
-HEADS = ("pooled", "flatten")  # as in `networks.HEADS`
+HEADS = ("pooled", "flatten")  # as in `heads.HEADS`
 SEEDS = 2**32  # NumPy's global generator takes no larger seed
 
 
@@ -106,7 +110,7 @@ class HeadRecipe:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What builds the same head again: the arguments of its function in `networks.HEADS`."""
+        """What builds the same head again: the arguments of its function in `heads.HEADS`."""
         return {"hidden": self.hidden, "l2": self.l2}
 
 
@@ -176,3 +180,29 @@ HEAD_RECIPES = {
     "pooled": HeadRecipe("pooled", epochs=100, batch_size=1024, learning_rate=0.3, l2=1e-4),
     "flatten": HeadRecipe("flatten", epochs=10, batch_size=32, learning_rate=1e-3, hidden=256),
 }
+
+
+def open_run(run: Path, recipe: Recipe) -> None:
+    """Starts a run's directory, or checks that what is there is this recipe, unfinished.
+
+    Raises ModelError if it holds a finished run, one of another recipe, or can't be written.
+    """
+    config = {
+        "network": recipe.network,
+        "classes": list(labels.CIFAR10),
+        "recipe": dataclasses.asdict(recipe),
+    }
+    if (run / "report.json").exists():
+        raise ModelError(f"The run {run.name} has already finished; choose another name.")
+    try:
+        if (run / "config.json").exists():
+            if Recipe.of(atomic.read_json(run / "config.json")) != recipe:
+                raise ModelError(
+                    f"The run {run.name} was started with another recipe; resume it with the same "
+                    "one or choose another name."
+                )
+            return
+        run.mkdir(parents=True, exist_ok=True)
+        atomic.write_json(run / "config.json", config)
+    except (OSError, ValueError) as error:
+        raise unusable(run, error) from error

@@ -1,36 +1,36 @@
 """Training the scratch network: batches, epochs, checkpoints, the final measurement."""
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from PIL import Image
 
 from imgrec.approaches.scratch import preprocess
 from imgrec.data import labels
 from imgrec.data.cifar10 import Cifar10
-from imgrec.errors import DataError, ModelError
+from imgrec.errors import DataError
+from imgrec.files import atomic
 from imgrec.metrics import calibration
 from imgrec.metrics.calibration import Calibration
-from imgrec.models import store
-from imgrec.models.run_log import Journal, Step, draw_strip, open_run, unusable, wish_of
-from imgrec.networks import cifar10 as networks
+from imgrec.models import calibration_file, store
+from imgrec.models.run_control import unusable, wish_of
+from imgrec.models.run_log import STRIP, STRIP_TURNS, Journal, Step
 from imgrec.networks import test_time_augmentation as tta
+from imgrec.networks.cifar10 import SCRATCH
 from imgrec.networks.inference import Logits, ready_with_logits
-from imgrec.training import whitening
+from imgrec.networks.weights import get_weights, set_weights
 from imgrec.training.augmentation import Augmentation
-from imgrec.training.muon import FilterMuon
-from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, USUAL, Recipe
+from imgrec.training.checkpoint import CURVES, Training, restore_checkpoint, write_checkpoint
+from imgrec.training.compilation import compiled
+from imgrec.training.recipes import Recipe, open_run
 from imgrec.training.tensorboard import ScalarLog
 
 EVALUATION_BATCH = 500
-WARM_UP = 0.1  # of all steps, with the schedule of that name
-CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 
 class Batches(keras.utils.PyDataset):
@@ -60,23 +60,6 @@ class Batches(keras.utils.PyDataset):
         return preprocess(images), one_hot
 
 
-@dataclass
-class _Training:
-    """What changes from epoch to epoch, beside the model."""
-
-    history: store.History = field(default_factory=lambda: {name: [] for name in CURVES})
-    best: dict[str, np.ndarray] = field(default_factory=dict)  # weights, if they are to be restored
-
-    @property
-    def epochs(self) -> int:
-        return len(self.history["loss"])
-
-    @property
-    def best_epoch(self) -> int:
-        """The first epoch, from 1, with the best validation accuracy."""
-        return 1 + int(np.argmax(self.history["val_accuracy"]))
-
-
 def train_scratch(
     recipe: Recipe,
     data: Cifar10,
@@ -87,7 +70,7 @@ def train_scratch(
     """Trains into the directory `run` as `epoch_by_epoch` does, and returns the report."""
     for _ in epoch_by_epoch(recipe, data, run, on_step, **options):
         pass
-    return store.read_json(run / "report.json")
+    return atomic.read_json(run / "report.json")
 
 
 def epoch_by_epoch(
@@ -119,8 +102,8 @@ def epoch_by_epoch(
     training, validation = split(len(data.x_train), recipe)
     open_run(run, recipe)
     steps = -(-len(training) // recipe.batch_size)
-    model = _compiled(recipe, steps, data.x_train)
-    done = _restore(model, run / "checkpoint.npz")
+    model = compiled(recipe, steps, data.x_train)
+    done = restore_checkpoint(model, run / "checkpoint.npz")
     try:
         strip = validation[draw_strip(run, data.x_train[validation], data.y_train[validation])]
         journal = Journal(run, seconds)
@@ -137,7 +120,7 @@ def epoch_by_epoch(
         follower = _Follower(recipe, steps, journal, preprocess(data.x_train[strip]), on_step)
         while not _is_over(done, recipe, run):
             _train_epoch(model, recipe, data, training, validation, done, journal, follower)
-            _checkpoint(model, done, run)
+            write_checkpoint(model, done, run)
             if log:
                 log.write(done.epochs, {name: done.history[name][-1] for name in CURVES[:-1]})
             yield done.epochs
@@ -166,7 +149,7 @@ def split(images: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(shuffled[recipe.validation_images :]), shuffled[: recipe.validation_images]
 
 
-def _is_over(done: _Training, recipe: Recipe, run: Path) -> bool:
+def _is_over(done: Training, recipe: Recipe, run: Path) -> bool:
     """Whether no further epoch is to be trained."""
     if done.epochs == 0:
         return False
@@ -181,7 +164,7 @@ def _train_epoch(
     data: Cifar10,
     training: np.ndarray,
     validation: np.ndarray,
-    done: _Training,
+    done: Training,
     journal: Journal,
     follower: "_Follower",
 ) -> None:
@@ -204,62 +187,7 @@ def _train_epoch(
     for name, value in means.items():
         done.history[name].append(value)
     if recipe.restore_best and done.best_epoch == done.epochs:
-        done.best = networks.get_weights(model)
-
-
-def _compiled(recipe: Recipe, steps: int, images: np.ndarray) -> keras.Model:
-    """The network with fresh weights, ready to be trained for `steps` steps an epoch.
-
-    Of the `images`, uint8 (n, 32, 32, 3), some set the first layer where the recipe wants it.
-    """
-    keras.utils.set_random_seed(recipe.seed)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16" if recipe.mixed_precision else "float32")
-    try:
-        model = networks.SCRATCH[recipe.network](dropout=recipe.dropout)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    if recipe.whitening:
-        some = model.get_layer("normalize")(preprocess(images[: whitening.IMAGES]))
-        whitening.whiten(model.get_layer("whiten"), np.asarray(some, "float32"))
-    model.compile(
-        optimizer=_optimizer(recipe, steps),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
-    )
-    model.optimizer.build(model.trainable_variables)
-    return model
-
-
-def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer with its learning rate; its name is fixed, for checkpoints go by it."""
-    rate = _learning_rate(recipe, steps * recipe.epochs)
-    match recipe.optimizer:
-        case "sgd":  # Sutskever et al. 2013, "On the importance of initialization and momentum"
-            return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, name="sgd")
-        case "adamw":
-            return keras.optimizers.AdamW(rate, name="adamw")
-        case "rmsprop":
-            return keras.optimizers.RMSprop(rate, name="rmsprop")
-        case "muon":
-            return FilterMuon(rate, name="muon")
-    return keras.optimizers.Adam(rate, name="adam")
-
-
-def _learning_rate(
-    recipe: Recipe, steps: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """The recipe's rate, or its schedule over all `steps` (cosine: Loshchilov & Hutter 2017)."""
-    rate, cosine = recipe.learning_rate, keras.optimizers.schedules.CosineDecay
-    match recipe.schedule:
-        case "cosine":
-            return cosine(rate, steps)
-        case "warm-up and cosine":
-            warm_up = max(1, round(WARM_UP * steps))
-            return cosine(0.0, max(1, steps - warm_up), warmup_target=rate, warmup_steps=warm_up)
-        case "linear":
-            return keras.optimizers.schedules.PolynomialDecay(rate, steps, end_learning_rate=0.0)
-    return rate
+        done.best = get_weights(model)
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
@@ -270,57 +198,21 @@ def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
             layer.seed_generator.state.assign(state.astype("uint32"))
 
 
-def _checkpoint(model: keras.Model, done: _Training, run: Path) -> None:
-    """Weights, optimizer state and history in one file, so that a kill can't part them."""
-    arrays = {f"weights/{path}": array for path, array in networks.get_weights(model).items()}
-    arrays |= {f"optimizer/{v.path}": np.asarray(v) for v in model.optimizer.variables}
-    arrays |= {f"history/{name}": np.asarray(values) for name, values in done.history.items()}
-    arrays |= {f"best/{path}": array for path, array in done.best.items()}
-    store.write(run / "checkpoint.npz", store.pack(arrays))
-    store.write_json(run / "history.json", done.history)
-
-
-def _restore(model: keras.Model, checkpoint: Path) -> _Training:
-    """Puts a checkpoint into the model and returns how far it was; without one, the very start."""
-    if not checkpoint.exists():
-        return _Training()
-    try:
-        arrays = store.unpack(checkpoint.read_bytes())
-        networks.set_weights(model, _part(arrays, "weights"))
-        for variable in model.optimizer.variables:
-            variable.assign(arrays[f"optimizer/{variable.path}"])
-        history = {name: arrays[f"history/{name}"].tolist() for name in CURVES}
-        return _Training(history, _part(arrays, "best"))
-    except (OSError, ValueError, KeyError, ModelError) as error:
-        raise ModelError(
-            f"The checkpoint of {checkpoint.parent.name} is damaged ({type(error).__name__}); "
-            "delete the run, or only this file to train it from its start."
-        ) from error
-
-
-def _part(arrays: dict[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
-    return {
-        name.removeprefix(f"{part}/"): array
-        for name, array in arrays.items()
-        if name.startswith(f"{part}/")
-    }
-
-
 def _finish(
     model: keras.Model,
     recipe: Recipe,
     data: Cifar10,
-    done: _Training,
+    done: Training,
     run: Path,
     several: bool,
 ) -> dict[str, Any]:
     """Measures the weights that are kept, as they will be served, and writes the directory."""
     kept = done.best_epoch if recipe.restore_best else done.epochs
-    weights = done.best if recipe.restore_best else networks.get_weights(model)
+    weights = done.best if recipe.restore_best else get_weights(model)
     if recipe.mixed_precision:  # it was trained to be read with the fewer digits of bfloat16
         weights = {path: array.astype("float16") for path, array in weights.items()}
-    served = networks.SCRATCH[recipe.network](dropout=recipe.dropout)
-    networks.set_weights(served, weights)
+    served = SCRATCH[recipe.network](dropout=recipe.dropout)
+    set_weights(served, weights)
     _, logits = ready_with_logits(served)
     right = data.y_test.astype(int)
     said = _said(logits, data.x_test)
@@ -335,7 +227,7 @@ def _finish(
     believed = calibrated(logits, recipe, data)
     store.save(
         run,
-        config=store.read_json(run / "config.json"),
+        config=atomic.read_json(run / "config.json"),
         weights=weights,
         history=done.history,
         report={
@@ -351,9 +243,9 @@ def _finish(
     )
     if believed:
         with contextlib.suppress(OSError):  # the run is whole without it
-            calibration.write(run, believed)
+            calibration_file.write(run, believed)
     (run / "checkpoint.npz").unlink(missing_ok=True)
-    return store.read_json(run / "report.json")
+    return atomic.read_json(run / "report.json")
 
 
 def calibrated(logits: Logits, recipe: Recipe, data: Cifar10) -> Calibration | None:
@@ -410,60 +302,15 @@ class _Follower(keras.callbacks.Callback):
         self.journal.obey()
 
 
-TIMED_STEPS = 3
-TIMED_IMAGES = 500  # at most in a step: beyond, its time grows nearly as their number
-WORTHWHILE = 0.9  # of the time in float32
+def draw_strip(run: Path, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Writes the first images of each class of uint8 (n, 32, 32, 3), side by side, as a PNG.
 
-
-def estimated_seconds(recipe: Recipe) -> float:
-    """How long the recipe takes on this machine, from a few timed steps; early stops not counted.
-
-    The first call for a network, batch size, optimizer and precision takes some seconds.
+    First the first one of each class, then the second ones. Returns their indices.
     """
-    training, validation = split(CIFAR10_TRAINING_IMAGES, recipe)
-    a_training_image, a_validation_image = _timed(
-        recipe.network, recipe.optimizer, recipe.batch_size, recipe.mixed_precision
-    )
-    an_epoch = len(training) * a_training_image + len(validation) * a_validation_image
-    return recipe.epochs * an_epoch
-
-
-def gains_by_bfloat16() -> bool:
-    """Whether this processor trains the classic network noticeably faster in bfloat16, measured."""
-    usual = USUAL["classic"]
-    (float32, _), (bfloat16, _) = (
-        _timed(usual.network, usual.optimizer, usual.batch_size, mixed) for mixed in (False, True)
-    )
-    return bfloat16 < WORTHWHILE * float32
-
-
-@lru_cache(maxsize=64)
-def _timed(
-    network: str, optimizer: str, batch_size: int, mixed_precision: bool
-) -> tuple[float, float]:
-    """Seconds for an image in a training step, and in validation; medians of a few steps."""
-    recipe = replace(
-        USUAL[network],
-        optimizer=optimizer,
-        batch_size=min(batch_size, TIMED_IMAGES),
-        mixed_precision=mixed_precision,
-    )
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (EVALUATION_BATCH, 32, 32, 3), dtype=np.uint8)
-    classes = random.integers(0, len(labels.CIFAR10), EVALUATION_BATCH, dtype=np.uint8)
-    model = _compiled(recipe, 1, images)
-
-    def seconds(
-        work: Callable[..., object], batch: int, augmentation: Augmentation | None = None
-    ) -> float:
-        batches = Batches(images, classes, np.arange(batch), batch, augmentation)
-        work(*batches[0])  # compiles
-        times = []
-        for _ in range(TIMED_STEPS):
-            started = time.perf_counter()
-            work(*batches[0])
-            times.append(time.perf_counter() - started)
-        return float(np.median(times)) / batch
-
-    step = seconds(model.train_on_batch, recipe.batch_size, Augmentation.of(recipe, 0))
-    return step, seconds(model.test_on_batch, EVALUATION_BATCH)
+    of_class = [np.flatnonzero(y == number) for number in range(len(labels.CIFAR10))]
+    chosen = np.array([m[turn] for turn in range(STRIP_TURNS) for m in of_class if turn < len(m)])
+    picture = Image.fromarray(np.concatenate(x[chosen], axis=1))  # (32, 32 × n, 3)
+    temporary = run / f".{STRIP}.tmp"
+    picture.save(temporary, "PNG")
+    temporary.replace(run / STRIP)
+    return chosen

@@ -2,14 +2,15 @@
 
 import gradio as gr
 
-from imgrec.ui.approaches.compare import COMPARE, build_compare
+from imgrec.ui.access.guard import GuardedBlocks
+from imgrec.ui.approaches.compare import build_compare
 from imgrec.ui.approaches.pretrained import build_pretrained
 from imgrec.ui.approaches.scratch import build_scratch
 from imgrec.ui.approaches.transfer import build_transfer
+from imgrec.ui.components.listeners import COMPARE
 from imgrec.ui.components.model_choosers import Choosers, keep_fresh
 from imgrec.ui.components.vgg16_download import connect, vgg16_status
 from imgrec.ui.data.tab import build_data
-from imgrec.ui.guard import GuardedBlocks
 from imgrec.ui.lessons.tab import build_how
 from imgrec.ui.results.tab import build_results
 from imgrec.ui.teach.tab import build_teach, remembered

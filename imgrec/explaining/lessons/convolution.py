@@ -2,23 +2,16 @@
 
 import functools
 import re
-from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
 from imgrec.approaches import scratch
-from imgrec.data import labels
 from imgrec.errors import ImgrecError
-from imgrec.explaining.lessons import pooling_dropout_dense as parts
-from imgrec.images import decode
+from imgrec.images.crops import square
 
 SIDES = (scratch.SIZE, 128)  # pixels: the picture as the network sees it, and a finer one
-REACH = 8  # pixels: the farthest shift
-WINDOWS = (1, 2, 4, 8, scratch.SIZE)  # sides of pooling windows: none, as in the network, …, all
 GREATEST = 100  # amount of a weight of one's own
 OWN, LEARNT = "own", "learnt-"  # keys of kernels, the latter with a filter's index behind it
 
@@ -94,7 +87,7 @@ def kernel(key: str, text: str = "") -> Kernel:
 
 def view(image: Image.Image, side: int) -> Image.Image:
     """The central square of a picture at side×side; at 32×32 it is what the network sees."""
-    return decode.square(image, side, Image.Resampling.BICUBIC)
+    return square(image, side, Image.Resampling.BICUBIC)
 
 
 def pixels(image: Image.Image, channels: int) -> np.ndarray:
@@ -126,109 +119,3 @@ def patch(values: np.ndarray, row: int, column: int) -> np.ndarray:
 def relu(values: np.ndarray) -> np.ndarray:
     """What is below zero becomes zero."""
     return np.maximum(values, 0)
-
-
-def shifted(values: np.ndarray, right: int, down: int) -> np.ndarray:
-    """The pixels (h, w, channels) moved by up to REACH; the edge's pixels are repeated behind."""
-    height, width, _ = values.shape
-    row, column = REACH - down, REACH - right
-    return _with_margin(values)[row : row + height, column : column + width]
-
-
-def _with_margin(values: np.ndarray) -> np.ndarray:
-    return np.pad(values, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="edge")
-
-
-class Difference(NamedTuple):
-    """How far the map of a shifted picture is from the shifted map."""
-
-    inside: float  # the greatest difference where the kernel meets only pixels of the picture
-    places: int  # how many places those are
-    border: float  # the greatest difference elsewhere, where both maps have a value
-
-
-def difference(values: np.ndarray, kernel: Kernel, right: int, down: int) -> Difference:
-    """Convolves before and after a shift of the pixels (h, w, channels), and compares."""
-    height, width, _ = values.shape
-    before = feature_map(values, kernel)
-    after = feature_map(shifted(values, right, down), kernel)
-    rows = slice(max(0, down), height + min(0, down))  # of `after`, where a value came along to
-    columns = slice(max(0, right), width + min(0, right))
-    came = before[
-        rows.start - down : rows.stop - down, columns.start - right : columns.stop - right
-    ]
-    apart = np.abs(after[rows, columns] - came)
-    inside = apart[1:-1, 1:-1]
-    rim = apart.copy()
-    rim[1:-1, 1:-1] = 0
-    return Difference(float(inside.max()), inside.size, float(rim.max()))
-
-
-def change(before: np.ndarray, after: np.ndarray) -> float:
-    """The sum of all differences, as a share of the sum of all amounts before; 0 if all are 0."""
-    amount = np.abs(before).sum()
-    return float(np.abs(after - before).sum() / amount) if amount else 0.0
-
-
-def forgiven(values: np.ndarray, kernel: Kernel) -> dict[int, float]:
-    """For each pooling window of WINDOWS: how much a shift by one pixel right changes the map.
-
-    The maps are those after ReLU, as in the network.
-    """
-    before = relu(feature_map(values, kernel))
-    after = relu(feature_map(shifted(values, 1, 0), kernel))
-    return {
-        window: change(parts.pooled(before, window).largest, parts.pooled(after, window).largest)
-        for window in WINDOWS
-    }
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """What the scratch network says of a view at every shift from −REACH to REACH."""
-
-    probabilities: np.ndarray  # (17, 17, 10) float32; the first index is down, the second right
-
-    def says(self, right: int, down: int) -> tuple[str, float]:
-        """The likeliest class at a shift, and its probability."""
-        row = self.probabilities[down + REACH, right + REACH]
-        return labels.CIFAR10[row.argmax()], float(row.max())
-
-    @property
-    def original(self) -> str:
-        """The class that it says without a shift."""
-        return self.says(0, 0)[0]
-
-    @property
-    def of_original(self) -> np.ndarray:
-        """(17, 17): the probability of the class that it says without a shift."""
-        return self.probabilities[..., labels.CIFAR10.index(self.original)]
-
-    def counts(self) -> list[tuple[str, int]]:
-        """The classes that it says, and for how many shifts, the most frequent first."""
-        said = self.probabilities.argmax(axis=-1).ravel()
-        return Counter(labels.CIFAR10[index] for index in said).most_common()
-
-    def nearest_failure(self) -> tuple[int, int] | None:
-        """The shortest shift (right, down) at which it says something else, if there is one."""
-        failing = [shift for shift in SHIFTS if self.says(*shift)[0] != self.original]
-        return min(failing, key=lambda shift: shift[0] ** 2 + shift[1] ** 2, default=None)
-
-
-SHIFTS = [(right, down) for down in range(-REACH, REACH + 1) for right in range(-REACH, REACH + 1)]
-
-
-def answers(image: Image.Image) -> Answers:
-    """What `classic` answers to a 32×32 view at each of the shifts. Raises ModelError."""
-    return _answers(image.tobytes())
-
-
-@functools.lru_cache(64)
-def _answers(content: bytes) -> Answers:
-    """`answers` of uint8 (32, 32, 3), kept, for moving a slider asks for them again and again."""
-    side = scratch.SIZE
-    values = scratch.preprocess(np.frombuffer(content, "uint8").reshape(side, side, 3))
-    windows = sliding_window_view(_with_margin(values), (side, side, 3))[::-1, ::-1, 0]
-    batch = np.ascontiguousarray(windows.reshape(-1, side, side, 3))  # (289, 32, 32, 3)
-    (probabilities,) = scratch.load(scratch.CLASSIC).run(batch)
-    return Answers(probabilities.reshape(*windows.shape[:2], -1))

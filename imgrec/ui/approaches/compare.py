@@ -9,19 +9,17 @@ from imgrec.approaches import scratch, transfer
 from imgrec.approaches.verdict import answer
 from imgrec.evaluation import reports
 from imgrec.ui.approaches.tab import CALIBRATED, probabilities_switch, wants_calibrated
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.errors import listen, reported
 from imgrec.ui.components.explanation_panel import build_why, offer_endpoint
 from imgrec.ui.components.html_buttons import pressable
 from imgrec.ui.components.model_choosers import scratch_chooser, transfer_chooser
-from imgrec.ui.components.picture import Source, opened, picture
+from imgrec.ui.components.picture import Source, example_files, opened, picture
 from imgrec.ui.components.vgg16_download import Panel, build_panel
-from imgrec.ui.examples import example_files
 
-COMPARE = "compare"  # the tab's id: a picture may be sent here from another tab
 SHOWN = 3  # classes on a card
 
-EMPTY = cards.panel(
+EMPTY = html.panel(
     "Is there a dog in it?",
     "Drop a picture, paste one, take one with the webcam, or choose an example: three networks "
     "will tell you what they see.",
@@ -63,8 +61,8 @@ def compare(
     shown = [verdict.believed() for verdict in verdicts] if calibrated else verdicts
     return (
         answer(name, verdicts),
-        cards.question(shown, reports.dogs(calibrated)),
-        cards.cards(verdicts, SHOWN, calibrated),
+        verdict_cards.question(shown, reports.dogs(calibrated)),
+        verdict_cards.cards(verdicts, SHOWN, calibrated),
     )
 
 
@@ -80,12 +78,12 @@ def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
             shown = picture(files[0])
             gr.Examples(files, shown, label="Examples", elem_id="examples")
         with gr.Column(scale=2, min_width=320):
-            question = gr.HTML(cards.panel("Is there a dog in it?", "The networks are loading."))
+            question = gr.HTML(html.panel("Is there a dog in it?", "The networks are loading."))
             probabilities = probabilities_switch()
             panel = build_panel()
             with gr.Accordion("Which trained networks answer", open=False), gr.Row():
                 weights, head = scratch_chooser(), transfer_chooser()
-    verdicts = pressable(cards.skeleton())
+    verdicts = pressable(verdict_cards.skeleton())
     build_why("compare", shown, verdicts, [weights, head], _names, [arrived])
     with gr.Accordion("The answer as JSON", open=False):
         gr.Markdown("What `/compare` returns to a program; see *Use via API* below.")

@@ -6,7 +6,7 @@ import gradio as gr
 
 from imgrec.approaches import pretrained
 from imgrec.ui.approaches.tab import TOP_K, Answer, answered, build_tab
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import verdict_cards
 from imgrec.ui.components.errors import reported
 from imgrec.ui.components.picture import Source
 from imgrec.ui.components.vgg16_download import Panel, build_panel
@@ -54,7 +54,7 @@ def build_pretrained(tab: gr.Tab, shared: gr.Image, arrived: gr.State) -> Panel:
         handler=classify,
         name="pretrained",
         controls=controls,
-        layers=lambda top_k: cards.layers(pretrained.architecture()),
+        layers=lambda top_k: verdict_cards.layers(pretrained.architecture()),
         text=TEXT,
         names=lambda top_k: {},
         again=[arrived],

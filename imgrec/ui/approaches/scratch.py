@@ -6,13 +6,13 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from imgrec import environment
 from imgrec.approaches import scratch
 from imgrec.approaches.verdict import Verdict
 from imgrec.errors import ImgrecError
-from imgrec.evaluation import comparison, reports
+from imgrec.evaluation import reports
 from imgrec.evaluation.reports import ScratchReport
-from imgrec.metrics import calibration
-from imgrec.models import registry
+from imgrec.models import calibration_file, registry
 from imgrec.ui.approaches.tab import (
     CALIBRATED,
     TOP_K,
@@ -27,7 +27,7 @@ from imgrec.ui.components.errors import reported
 from imgrec.ui.components.model_choosers import scratch_chooser
 from imgrec.ui.components.picture import Source
 
-LOOKS = "six"  # as many as `views.COUNT`
+LOOKS = "six"  # as many as `tta.COUNT`
 SIGNS = {  # by what the card says that a picture is unfamiliar
     "energy": "the ten results, before they become probabilities, are weaker (their *energy*)",
     "maximum_logit": "the greatest of the ten results, before they become probabilities, is lower",
@@ -91,7 +91,7 @@ def build_scratch(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
 
 def _text() -> str:
     trained, classic = reports.scratch(scratch.DEFAULT), reports.scratch(scratch.CLASSIC)
-    machine = comparison.machine(registry.find(scratch.DEFAULT, "scratch").report["environment"])
+    machine = environment.machine(registry.find(scratch.DEFAULT, "scratch").report["environment"])
     return f"""
 ### How it works
 
@@ -160,7 +160,7 @@ def _looks(trained: ScratchReport) -> str:
 
 def _sign() -> str:
     """When the card says that the picture is unlike anything the network was trained on."""
-    measured = calibration.of(registry.find(scratch.DEFAULT, "scratch"))
+    measured = calibration_file.of(registry.find(scratch.DEFAULT, "scratch"))
     if measured is None or measured.accepted is None:
         return ""
     found = _found(reports.measured("unfamiliar")["groups"])

@@ -8,10 +8,9 @@ import gradio as gr
 
 from imgrec.approaches.verdict import Verdict, answer
 from imgrec.errors import ImgrecError
-from imgrec.metrics import calibration
-from imgrec.models import registry
+from imgrec.models import calibration_file, registry
 from imgrec.models.registry import Kind
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.errors import listen
 from imgrec.ui.components.explanation_panel import Names, build_why
 from imgrec.ui.components.html_buttons import pressable
@@ -23,7 +22,7 @@ CALIBRATED, RAW = "calibrated", "raw"  # which probabilities are shown
 CHOICES = [("calibrated", CALIBRATED), ("as the network says them", RAW)]
 
 Answer = tuple[dict[str, Any], str]
-EMPTY = cards.panel("No picture yet", "Drop a picture, paste one, or take one with the webcam.")
+EMPTY = html.panel("No picture yet", "Drop a picture, paste one, or take one with the webcam.")
 
 
 def probabilities_switch() -> gr.Radio:
@@ -43,7 +42,7 @@ def how_sure(who: str, name: str, kind: Kind) -> str:
 
     `who` is what the sentence calls it.
     """
-    measured = calibration.of(registry.find(name, kind))
+    measured = calibration_file.of(registry.find(name, kind))
     if measured is None:
         return ""
     mistake = "too sure" if measured.temperature > 1 else "not sure enough"
@@ -77,13 +76,13 @@ def answered(
         raise ImgrecError(f"{top} classes can't be shown; choose a whole number up to {TOP_K}.")
     image, name = opened(source)
     (verdict,) = predict([image], int(top))
-    return answer(name, [verdict]), cards.card(verdict, int(top), calibrated)
+    return answer(name, [verdict]), verdict_cards.card(verdict, int(top), calibrated)
 
 
 def architecture(approach: ModuleType, name: str) -> str:
     """The layer table of a trained network of an approach; empty where it can't be loaded."""
     try:
-        return cards.layers(approach.architecture(name))
+        return verdict_cards.layers(approach.architecture(name))
     except ImgrecError:  # the verdict says why
         return ""
 
@@ -127,7 +126,7 @@ def build_tab(
             gr.Markdown(text)
         with gr.Column(scale=3, min_width=320):
             gr.Markdown("### Layers")
-            table = gr.HTML(cards.panel("Layers", "The network is loading."))
+            table = gr.HTML(html.panel("Layers", "The network is loading."))
 
     inputs = [shown, *chosen, *switch, *last]
     triggers = [part.change for part in (*inputs, *again)]

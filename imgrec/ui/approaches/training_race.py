@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from imgrec.evaluation import comparison
+from imgrec.environment import machine
+from imgrec.files import atomic
 from imgrec.files.paths import REPORTS
-from imgrec.models import store
-from imgrec.ui.components import verdict_cards as cards
-from imgrec.ui.results.html import share, unbroken
+from imgrec.ui.components import html
+from imgrec.ui.components.formatting import share, unbroken
 
 Report = dict[str, Any]  # as scripts/benchmark.py and scripts/measure_scratch.py write it
 
@@ -37,7 +37,7 @@ def build_race() -> None:
 
 def _report(name: str) -> Report | None:
     file = REPORTS / f"{name}.json"
-    return store.read_json(file) if file.exists() else None
+    return atomic.read_json(file) if file.exists() else None
 
 
 def panel(race: Report, float32: Report | None = None) -> str:
@@ -97,7 +97,7 @@ def _elsewhere(float32: Report | None) -> list[str]:
     short = float32["short"]
     return [
         f"Many processors gain nothing by bfloat16. On one of them ("
-        f"{comparison.machine(float32['environment'])}) fast takes {float32['ratio']:.2f} times as "
+        f"{machine(float32['environment'])}) fast takes {float32['ratio']:.2f} times as "
         f"long as classic, by {short['epochs']} epochs of it and "
         f"{float32['classic']['epochs_timed']} of classic that were timed. Trained for only "
         f"{short['epochs']} epochs, it takes {float32['ratio_short']:.2f} times as long, and "
@@ -108,7 +108,7 @@ def _elsewhere(float32: Report | None) -> list[str]:
 def _measured(race: Report) -> str:
     return (
         "Measured side by side, an epoch of one and then of the other, on "
-        f"{comparison.machine(race['environment'])}."
+        f"{machine(race['environment'])}."
     )
 
 
@@ -139,7 +139,7 @@ def _numbers(race: Report) -> str:
         for name in NAMES
         for network in [race[name]]
     ]
-    return f"<details><summary>The numbers</summary>{cards.table(headings, rows)}</details>"
+    return f"<details><summary>The numbers</summary>{html.table(headings, rows)}</details>"
 
 
 # As a picture

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 import gradio as gr
 
 from imgrec.errors import ImgrecError
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import html
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +70,7 @@ def said_in_place(handler: Callable[..., str]) -> Callable[..., str]:
         try:
             return handler(*arguments)
         except ImgrecError as error:
-            return cards.failed(error)
+            return html.failed(error)
 
     return saying
 
@@ -80,5 +80,5 @@ def sentence(handler: Callable[..., Any], *arguments: Any) -> str:
     try:
         handler(*arguments)
     except gr.Error as error:
-        return cards.failed(error.message)
+        return html.failed(error.message)
     return ""

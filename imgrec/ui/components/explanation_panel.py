@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -11,23 +10,19 @@ from PIL import Image
 
 from imgrec.approaches import scratch, transfer
 from imgrec.errors import ImgrecError
-from imgrec.explaining import explanation as explain
-from imgrec.explaining.explanation import Explanation, Question
-from imgrec.images.colormaps import coloured
-from imgrec.images.decode import Box, to_png_data_uri
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.explaining import targets
+from imgrec.explaining.explanation import explain, explained
+from imgrec.explaining.occlusion import occlusion
+from imgrec.explaining.targets import Question
+from imgrec.ui.components import explanation_html
 from imgrec.ui.components.errors import reported
+from imgrec.ui.components.html import failed, panel
 from imgrec.ui.components.html_buttons import pressed
 from imgrec.ui.components.picture import Source, opened
 
-OPACITY = 0.7  # of the heat, at first
-SHOWN_SIDE = 400  # pixels, the longer side of the picture in the panel
-HATCH = 6  # pixels, the width of a stripe over what the network didn't see
+DOG_CHOICE = ("Is there a dog?", targets.DOG_QUESTION)
 
-METHOD_NAMES = {"grad-cam": "Grad-CAM", "occlusion": "Occlusion"}
-DOG_CHOICE = ("Is there a dog?", explain.DOG_QUESTION)
-
-INTRODUCTION = cards.panel(
+INTRODUCTION = panel(
     "A second opinion",
     "Grad-CAM looks into the network. Occlusion asks from outside: it covers one place of the "
     "picture after another and watches how far the answer falls. That takes some seconds.",
@@ -78,9 +73,11 @@ def explain_picture(
     if source is None:
         return {}, ""
     image, name = opened(source)
-    question = explain.ask(image, approach, _text(target), _text(weights), _text(head))
-    explanation = explain.explain(question, method)
-    return {"file": name, **explanation.as_json()}, figure(explanation, image, "api")
+    question = targets.ask(image, approach, _text(target), _text(weights), _text(head))
+    explanation = explain(question, method)
+    return {"file": name, **explanation.as_json()}, explanation_html.figure(
+        explanation, image, "api"
+    )
 
 
 def _text(value: Any) -> str:
@@ -137,11 +134,11 @@ def build_why(
     controls: Sequence[Any],
     names: Names,
     again: Sequence[gr.State] = (),
-    ask: Ask = explain.ask,
+    ask: Ask = targets.ask,
 ) -> None:
     """Lays out the panel that the *Why?* buttons in `card`, a `pressable`, open.
 
-    `names(*controls)` gives the keywords of `ask`, as `weights` and `head` of `explain.ask`. The
+    `names(*controls)` gives the keywords of `ask`, as `weights` and `head` of `targets.ask`. The
     panel closes when the picture or a control changes, or a state in `again` does. `name` is unique
     on the page.
     """
@@ -192,7 +189,12 @@ def _layout() -> Panel:
         with gr.Row(elem_classes="why-controls"):
             target = gr.Dropdown([DOG_CHOICE], label="Evidence for", filterable=False)
             opacity = gr.Slider(
-                0, 100, 100 * OPACITY, step=5, label="Strength of the heat (%)", buttons=[]
+                0,
+                100,
+                100 * explanation_html.OPACITY,
+                step=5,
+                label="Strength of the heat (%)",
+                buttons=[],
             )
         with gr.Row(equal_height=False):
             with gr.Column(min_width=300):
@@ -240,19 +242,19 @@ def _shown(name: str, source: Source, approach: str, target: str, asking: Ask) -
     """The panel's parts with Grad-CAM's answer: heading, classes, view, and no second opinion."""
     try:
         question, image = _asked(source, approach, target, asking)
-        explanation = explain.explain(question)
+        explanation = explain(question)
     except ImgrecError as error:
         return _failed(str(error))
     choices = [(e.label, e.label) for e in question.verdict.classes]
-    if question.subject.dogs != explain.NO_CLASSES:
+    if question.subject.dogs != targets.NO_CLASSES:
         choices.append(DOG_CHOICE)
     value = target or explanation.target
     # A component that is updated keeps only what the update says, so all of it is said again.
     chooser = gr.Dropdown(choices, value=value, label="Evidence for", filterable=False)
     return (
-        _heading(explanation, target),
+        explanation_html.heading(explanation, target),
         chooser,
-        _opinion(explanation, image, name, _unseen(explanation)),
+        explanation_html.opinion(explanation, image, name, explanation_html.unseen(explanation)),
         INTRODUCTION,
         "",
         gr.Button(visible=True),
@@ -264,7 +266,7 @@ def _failed(reason: str) -> tuple[Any, ...]:
     return (
         '<h3 tabindex="-1">Why?</h3>',
         gr.skip(),
-        cards.failed(reason),
+        failed(reason),
         "",
         "",
         gr.Button(visible=False),
@@ -283,119 +285,13 @@ def _occluding(name: str, source: Source, approach: str, target: str, asking: As
     """The second opinion as HTML while it grows, and at its end how far it agrees with Grad-CAM."""
     try:
         question, image = _asked(source, approach, target, asking)
-        for drops in explain.occlusion(question):
+        for drops in occlusion(question):
             done, total = int(np.isfinite(drops).sum()), drops.size
-            explanation = explain.explained(question, "occlusion", drops)
-            yield _growing(explanation, image, name, done, total)
-        inside = explain.explain(question)
-        yield _opinion(explanation, image, name, agreement(inside, explanation))
+            explanation = explained(question, "occlusion", drops)
+            yield explanation_html.growing(explanation, image, name, done, total)
+        inside = explain(question)
+        yield explanation_html.opinion(
+            explanation, image, name, explanation_html.agreement(inside, explanation)
+        )
     except ImgrecError as error:
-        yield cards.failed(error)
-
-
-# HTML
-
-
-def _heading(explanation: Explanation, target: str) -> str:
-    dog = target == explain.DOG_QUESTION
-    asked = "What speaks for a dog?" if dog else f"Why “{explanation.target}”?"
-    who = f"{cards.TITLES.get(explanation.approach, 'Your own')} · {explanation.model}"
-    sure = cards.percent(explanation.probability)
-    # The map of a network that ships is of what it says before it is calibrated, unlike its card.
-    says = f"the network itself says {sure}" if explanation.approach in cards.TITLES else sure
-    return (
-        f'<h3 tabindex="-1" data-approach="{explanation.approach}">{escape(asked)}</h3>'
-        f'<p class="who">{escape(who)}: {says}</p>'
-    )
-
-
-def _opinion(explanation: Explanation, image: Image.Image, name: str, more: str) -> str:
-    """The map over the picture and, beneath, what it says in words."""
-    notes = [*explanation.notes, more]
-    words = "".join(f"<li>{escape(note)}</li>" for note in notes if note)
-    return f'{figure(explanation, image, name)}<ul class="why-words">{words}</ul>'
-
-
-def _growing(explanation: Explanation, image: Image.Image, name: str, done: int, total: int) -> str:
-    return (
-        f"{figure(explanation, image, name)}"
-        f'<p class="why-progress" role="status">{done} of {total} places covered</p>'
-        f'<progress value="{done}" max="{total}" aria-label="Occlusion"></progress>'
-    )
-
-
-def _unseen(explanation: Explanation) -> str:
-    if explanation.seen > 0.995:
-        return ""
-    return (
-        f"The network saw {100 * explanation.seen:.0f} % of the picture; the striped part was cut "
-        "away before."
-    )
-
-
-def agreement(one: Explanation, other: Explanation) -> str:
-    """How far two maps of one picture agree, in words."""
-    correlation = explain.agreement(one.map, other.map)
-    if correlation is None:
-        return "One of the two maps is empty, so they can’t be compared."
-    if correlation >= 0.5:
-        words = "they agree: the same places are hot"
-    elif correlation >= 0.2:
-        words = "they agree in part"
-    elif correlation > -0.2:
-        words = "they have little to do with each other, so trust neither much"
-    else:
-        words = "they contradict each other, so trust neither"
-    return f"Beside Grad-CAM, {words} (rank correlation {correlation:.2f}; 1 is full agreement)."
-
-
-def figure(explanation: Explanation, image: Image.Image, name: str) -> str:
-    """The picture with the heat over it, in two layers, and the legend.
-
-    The heat's opacity is the CSS variable `--heat-` and the name.
-    """
-    size, box = _displayed(image.size, explanation.box)
-    picture = to_png_data_uri(hatched(image.resize(size, _filter(image, size)), box))
-    method = METHOD_NAMES[explanation.method]
-    empty = "no heat" if not explanation.map.any() else f"hottest {explain.where(explanation.map)}"
-    alt = escape(f"{method}’s map for “{explanation.target}” over the picture: {empty}")
-    return (
-        f'<figure class="why-figure"><figcaption>{method}</figcaption><div class="why-layers">'
-        f'<img src="{picture}" alt="The picture; striped where the network saw nothing of it">'
-        f'<img src="{to_png_data_uri(heat(explanation.map, box, size))}" alt="{alt}" '
-        f'style="opacity:var(--heat-{name}, {OPACITY})"></div>'
-        '<p class="why-legend"><span>little</span><i></i><span>much evidence</span></p></figure>'
-    )
-
-
-def _displayed(size: tuple[int, int], box: Box) -> tuple[tuple[int, int], Box]:
-    """Width and height with a longer side of SHOWN_SIDE, and the box in that picture."""
-    scale = SHOWN_SIDE / max(size)
-    width, height = (max(1, round(side * scale)) for side in size)
-    across, down = width / size[0], height / size[1]
-    left, top, right, bottom = box
-    return (width, height), (left * across, top * down, right * across, bottom * down)
-
-
-def _filter(image: Image.Image, size: tuple[int, int]) -> Image.Resampling:
-    """Small pictures stay what they are, squares of one colour."""
-    return Image.Resampling.NEAREST if size[0] > image.width else Image.Resampling.LANCZOS
-
-
-def hatched(image: Image.Image, box: Box) -> Image.Image:
-    """The picture, dimmed and striped outside the box."""
-    pixels = np.asarray(image)
-    height, width = pixels.shape[:2]
-    outside = np.isnan(explain.placed(np.zeros((1, 1)), box, image.size))
-    rows, columns = np.ogrid[:height, :width]
-    stripes = (rows + columns) // HATCH % 2 * 45
-    dimmed = (pixels * 0.35 + stripes[..., None]).astype(np.uint8)
-    return Image.fromarray(np.where(outside[..., None], dimmed, pixels))
-
-
-def heat(over_box: np.ndarray, box: Box, size: tuple[int, int]) -> Image.Image:
-    """RGBA of that width and height: the map over the box, clear where there is no evidence."""
-    values = np.nan_to_num(explain.placed(over_box, box, size))
-    picture = coloured(values)
-    picture.putalpha(Image.fromarray(np.rint(255 * np.sqrt(values)).astype(np.uint8)))
-    return picture
+        yield failed(error)

@@ -1,4 +1,4 @@
-"""How the lessons on the visitor's picture listen: at once, and only while they are looked at."""
+"""How listeners listen: the options they share, and the scripts beside them."""
 
 from typing import Any
 
@@ -10,6 +10,22 @@ LIVE: dict[str, Any] = {
     "trigger_mode": "always_last",
     "concurrency_id": "predict",
 }
+
+COMPARE = "compare"  # the tab's id: a picture may be sent here from another tab
+
+# In the queue, for gradio tells of a changed state only from there; but never waiting in it.
+QUIET: dict[str, Any] = {
+    "concurrency_limit": None,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    "preprocess": False,
+}
+LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
+PREDICTING: dict[str, Any] = {**LATEST, "concurrency_limit": "default", "concurrency_id": "predict"}
+INTO_VIEW = """() => setTimeout(() => {
+  const shown = [...document.querySelectorAll('.enlarged')].find((part) => part.offsetParent);
+  shown?.scrollIntoView({block: 'nearest', behavior: 'smooth'});
+})"""  # on a narrow screen it stands above the images
 
 
 def if_seen(name: str) -> str:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.media import get_image
 from PIL import Image
 
 from imgrec.errors import ImgrecError, UploadError
+from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
-from imgrec.ui.components.uploaded_files import uploaded_file
+from imgrec.ui.access.uploaded_files import uploaded_file
 
 # An uploaded picture as gradio describes it (`gradio.data_classes.ImageData`), or none. Listeners
 # take it with `preprocess=False`, for gr.Image would decode the file itself, without our limits and
@@ -17,6 +19,9 @@ from imgrec.ui.components.uploaded_files import uploaded_file
 Source = dict[str, Any] | None
 
 NOT_IN_BROWSERS = {".heic", ".heif", ".tif", ".tiff"}
+
+PHOTOGRAPHS = ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")
+CIFAR10_TEST = ("cifar10_dog.png", "cifar10_ship.png", "cifar10_horse.png")
 
 
 def picture(value: str | None = None) -> gr.Image:
@@ -88,3 +93,9 @@ def _displayable(source: Source) -> Any:
         return opened(source)[0]
     except ImgrecError:
         return gr.skip()  # the tab's own listener will say why
+
+
+def example_files() -> list[str]:
+    """The files, photographs first."""
+    photographs = [get_image(name) for name in PHOTOGRAPHS]
+    return photographs + [str(IMAGES / "examples" / name) for name in CIFAR10_TEST]

@@ -12,7 +12,7 @@ import gradio as gr
 
 from imgrec.errors import DataError, UploadError
 from imgrec.images.decode import MAX_BYTES
-from imgrec.ui.components.uploaded_files import NOT_UPLOADED, uploaded_file
+from imgrec.ui.access.uploaded_files import NOT_UPLOADED, uploaded_file
 from imgrec.ui.components.webcam import CAMERA
 
 Upload = tuple[str, str]  # a file's path as the visitor has it, and where it was uploaded to

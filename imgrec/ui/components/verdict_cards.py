@@ -6,31 +6,16 @@ Everything that comes from outside this file is escaped here.
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from imgrec.approaches.verdict import ClassProbability, Verdict
-from imgrec.approaches.vgg16_weights import Status
+from imgrec.approaches.verdict import Verdict
 from imgrec.evaluation.reports import DogReport
-from imgrec.images.decode import to_png_data_uri
 from imgrec.networks.layer_table import Layer
+from imgrec.ui.components import html
+from imgrec.ui.components.formatting import count, percent, shape
+from imgrec.ui.components.html import to_png_data_uri
 
 TITLES = {"scratch": "From scratch", "pretrained": "Pre-trained", "transfer": "Transfer"}
-LONG_CELL = 24  # characters; a longer text may be broken
 UNFAMILIAR = "Unlike anything it was trained on: perhaps none of its ten classes is right."
 THUMBNAIL_SIDE = 112  # pixels; a 32×32 view stays 32×32 and is enlarged by the browser
-
-
-def percent(probability: float) -> str:
-    """A probability as it is shown: `97 %`, `0.4 %`, never a false `0 %` or `100 %`."""
-    if probability < 0.001:
-        return "< 0.1 %"
-    if probability > 0.999:
-        return "> 99.9 %"
-    digits = 1 if probability < 0.1 or probability > 0.99 else 0
-    return f"{100 * probability:.{digits}f} %"
-
-
-def count(number: int) -> str:
-    """A number of parameters: `1.25 M`."""
-    return f"{number / 1e6:.3g} M" if number >= 1e6 else f"{number:,}"
 
 
 def cards(verdicts: Iterable[Verdict], top: int, calibrated: bool = True) -> str:
@@ -60,7 +45,7 @@ def card(verdict: Verdict, top: int, calibrated: bool = True) -> str:
     <div><p class="winner">{escape(winner.label)}</p>
     <p class="who">saw {width} × {height} pixels{looks}</p></div>
   </div>
-  <div class="bars">{bars(shown.classes[:top])}{sureness(verdict, calibrated)}</div>
+  <div class="bars">{html.bars(shown.classes[:top])}{sureness(verdict, calibrated)}</div>
   <footer>
     <span>Dog: {percent(shown.dog)}</span><span>{verdict.milliseconds:.0f} ms</span>
     <button data-press="{verdict.approach}" aria-label="Why? {title}">Why?</button>
@@ -96,23 +81,10 @@ def sureness(verdict: Verdict, calibrated: bool) -> str:
     return f'<p class="who">{text}</p>'
 
 
-def bars(classes: Iterable[ClassProbability]) -> str:
-    """Each class with its probability, as text and as a bar."""
-    return "".join(
-        f'<div class="bar"><span>{escape(entry.label)}</span>'
-        f"<span>{percent(entry.probability)}</span>{_track(entry.probability)}</div>"
-        for entry in classes
-    )
-
-
-def _track(probability: float) -> str:
-    return f'<i class="track"><i style="width:{100 * probability:.2f}%"></i></i>'
-
-
 def question(verdicts: Sequence[Verdict], report: DogReport) -> str:
     """*Is there a dog in it?*, answered by all three, and how far to trust whom."""
     rows = "".join(
-        f'<div class="answer {v.approach}"><span>{TITLES[v.approach]}</span>{_track(v.dog)}'
+        f'<div class="answer {v.approach}"><span>{TITLES[v.approach]}</span>{html.track(v.dog)}'
         f"<span>{percent(v.dog)}</span></div>"
         for v in verdicts
     )
@@ -165,26 +137,6 @@ def skeleton() -> str:
     )
 
 
-def download(status: Status, allowed: bool) -> str:
-    """What stands beside the offer to download VGG16's own weights."""
-    if status.state == "downloading":
-        total = max(status.done, status.total) / 1e6  # a server may not tell the exact size
-        done = status.done / 1e6
-        return (
-            f'<div class="pretrained" role="status"><p class="offer">VGG16 is being downloaded: '
-            f"{done:.0f} of {total:.0f} MB, {100 * done / total:.0f} %</p>"
-            f"{_track(done / total)}</div>"
-        )
-    text = (
-        "VGG16’s own weights are not here yet, so a small network, EfficientNet-Lite0, stands in "
-        "for it."
-    )
-    if not allowed:
-        text += " Downloads are off; start with --vgg16-weights FILE if you have the file."
-    problem = f'<p class="offer problem">{escape(status.message)}</p>' if status.message else ""
-    return f'<p class="offer">{text}</p>{problem}'
-
-
 def layers(rows: Sequence[Layer]) -> str:
     """A network's layers: output shapes, parameters and how they come about, work, and totals."""
     cells = [
@@ -200,46 +152,4 @@ def layers(rows: Sequence[Layer]) -> str:
     parameters = sum(row.parameters for row in rows)
     total = ("total", "", "", parameters, sum(row.multiply_accumulates for row in rows))
     headings = ("Layer", "Kind", "Output shape", "Parameters", "Multiply–adds")
-    return table(headings, cells, total)
-
-
-def shape(sides: Sequence[int]) -> str:
-    """An output shape: `32 × 32 × 64`."""
-    return " × ".join(map(str, sides))
-
-
-def panel(title: str, text: str, kind: str = "") -> str:
-    """A heading and a sentence in a panel."""
-    return f'<section class="panel {kind}"><h3>{escape(title)}</h3><p>{escape(text)}</p></section>'
-
-
-def failed(reason: object) -> str:
-    """An error, or its sentence, in a panel."""
-    return panel("That did not work", str(reason), "error")
-
-
-def table(
-    headings: Sequence[str], rows: Iterable[Sequence[object]], total: Sequence[object] = ()
-) -> str:
-    """A table; numbers are set to the right, and it scrolls by itself on a narrow screen."""
-    head = "".join(f"<th scope=col>{escape(heading)}</th>" for heading in headings)
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
-    foot = f"<tfoot><tr>{_cells(total)}</tr></tfoot>" if total else ""
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody>{foot}</table></div>"
-    )
-
-
-def _cells(row: Sequence[object]) -> str:
-    return "".join(_cell(cell) for cell in row)
-
-
-def _cell(cell: object) -> str:
-    if isinstance(cell, int):
-        return f'<td class="number">{cell:,}</td>'
-    if isinstance(cell, tuple):  # a number, and below it how it comes about
-        number, formula = cell
-        return f'<td class="number">{number:,}<small>{escape(formula)}</small></td>'
-    text = escape(str(cell))
-    return f"<td>{text}</td>" if len(text) < LONG_CELL else f'<td class="text">{text}</td>'
+    return html.table(headings, cells, total)

@@ -1,12 +1,13 @@
 """The offer to download VGG16's own weights, with progress, in every tab that needs them."""
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from imgrec.approaches.vgg16_weights import FILE_MEGABYTES, Status, weights
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import html
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -69,7 +70,27 @@ def _updates(status: Status) -> list[Any]:
     running = status.state == "downloading"
     return [
         gr.Column(visible=status.state != "ready"),
-        cards.download(status, weights.may_download),
+        download(status, weights.may_download),
         gr.Button(visible=not running and weights.may_download),
         gr.Button(visible=running),
     ]
+
+
+def download(status: Status, allowed: bool) -> str:
+    """What stands beside the offer to download VGG16's own weights."""
+    if status.state == "downloading":
+        total = max(status.done, status.total) / 1e6  # a server may not tell the exact size
+        done = status.done / 1e6
+        return (
+            f'<div class="pretrained" role="status"><p class="offer">VGG16 is being downloaded: '
+            f"{done:.0f} of {total:.0f} MB, {100 * done / total:.0f} %</p>"
+            f"{html.track(done / total)}</div>"
+        )
+    text = (
+        "VGG16’s own weights are not here yet, so a small network, EfficientNet-Lite0, stands in "
+        "for it."
+    )
+    if not allowed:
+        text += " Downloads are off; start with --vgg16-weights FILE if you have the file."
+    problem = f'<p class="offer problem">{escape(status.message)}</p>' if status.message else ""
+    return f'<p class="offer">{text}</p>{problem}'

@@ -11,9 +11,10 @@ from imgrec.approaches.verdict import Verdict
 from imgrec.data import cifar10_statistics, labels
 from imgrec.data.cifar10_statistics import CLASSES, SPLITS, DataSet, Statistics
 from imgrec.errors import DataError
-from imgrec.images.decode import to_png_data_uri
 from imgrec.metrics import classification
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import html
+from imgrec.ui.components.formatting import percent
+from imgrec.ui.components.html import to_png_data_uri
 
 CHANNELS = ("Red", "Green", "Blue")
 BINS = 64  # of a histogram as it is drawn
@@ -86,7 +87,7 @@ def heading(data: DataSet) -> str:
             f"You see the built-in sample of CIFAR-10: {listed}, {_range(_counts(data, 'test'))} "
             "of each class. Numbers from so few images are rough."
         )
-    return cards.panel("CIFAR-10, the pictures that the scratch network learns from", text)
+    return html.panel("CIFAR-10, the pictures that the scratch network learns from", text)
 
 
 def made(data: DataSet) -> str:
@@ -173,7 +174,7 @@ def _tile(place: Place, said: str = "", sure: str = "") -> str:
     )
 
 
-NOTHING_ENLARGED = cards.panel("One image", "Press an image to see it large, with its label.")
+NOTHING_ENLARGED = html.panel("One image", "Press an image to see it large, with its label.")
 
 
 def enlarged(place: Place, verdict: Verdict) -> str:
@@ -191,7 +192,7 @@ def enlarged(place: Place, verdict: Verdict) -> str:
   place of {escape(title)}.</p>
   {_one_hot(place.label)}
   <h4>The {escape(verdict.model)} says {escape(said)}, {right}</h4>
-  <div class="bars">{cards.bars(verdict.classes[:3])}</div>
+  <div class="bars">{html.bars(verdict.classes[:3])}</div>
 </section>"""
 
 
@@ -217,7 +218,7 @@ def pixels(data: DataSet, scale: str) -> str:
         for name, *values in zip(CHANNELS, mean, spread, *ends, strict=True)
     ]
     who = f"{len(data.splits[split].labels):,} {SPLITS[split]} images"
-    table = cards.table(("Channel", "Mean", "Deviation", "Least", "Greatest"), rows)
+    table = html.table(("Channel", "Mean", "Deviation", "Least", "Greatest"), rows)
     return (
         f'<section class="panel pixels"><h3>The pixels of the {who}, {escape(TITLES[scale])}</h3>'
         f"<p>{escape(EXPLAINED[scale])}</p>{_histograms(found, scale)}{table}</section>"
@@ -311,7 +312,7 @@ def matrix(name: str, data: DataSet, probabilities: np.ndarray) -> str:
     )
     return (
         f'<section class="panel"><h3>{escape(name)} is right on {hits:,} of {total:,} test images: '
-        f"{cards.percent(hits / total)}</h3><p>A row for each true class, a column for what the "
+        f"{percent(hits / total)}</h3><p>A row for each true class, a column for what the "
         "network takes it for. In the framed cells it is right; the stronger the colour of "
         "another cell, the more often that mistake happens. Press a number to see its images.</p>"
         f'<div class="confusion" data-group="cells"><table><thead><tr><td></td>{head}</tr></thead>'
@@ -343,7 +344,7 @@ def guessed(
         _tile(
             Place(data.source, "test", int(index)),
             labels.CIFAR10[found[index].argmax()],
-            cards.percent(found[index].max()),
+            percent(found[index].max()),
         )
         for index in indices
     )

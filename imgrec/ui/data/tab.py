@@ -8,40 +8,27 @@ import gradio as gr
 from imgrec.approaches import scratch
 from imgrec.data import cifar10, cifar10_statistics, labels
 from imgrec.errors import DataError, ImgrecError
-from imgrec.images.decode import to_png_data_uri
-from imgrec.training.process import trainer
-from imgrec.ui.approaches.compare import COMPARE
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.evaluation import cifar10_predictions
+from imgrec.ui.components import html as shared_html
+from imgrec.ui.components.cifar10_download import fetch_layout, fetch_panel, start_fetching
 from imgrec.ui.components.errors import reported, said_in_place
+from imgrec.ui.components.html import to_png_data_uri
 from imgrec.ui.components.html_buttons import pressable, pressed
+from imgrec.ui.components.listeners import COMPARE, INTO_VIEW, LATEST, PREDICTING, QUIET
 from imgrec.ui.components.model_choosers import scratch_chooser, scratch_offered
 from imgrec.ui.data import html as data_html
 from imgrec.ui.data.html import Place
-from imgrec.ui.train.refresh import fetch_panel
-from imgrec.ui.train.tab import fetch_layout
 
 SECONDS_BETWEEN_LOOKS = 0.5
 MOST_DRAWN = 100  # images of one answer of the endpoint
 MOST_SEEDS = 2**32
 MOST_SHOWN = 40  # images of one cell of the confusion matrix
 SUREST = 20  # of the wrong guesses that are shown
-
-# In the queue, for gradio tells of a changed state only from there; but never waiting in it.
-QUIET: dict[str, Any] = {
-    "concurrency_limit": None,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    "preprocess": False,
-}
-LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
-PREDICTING: dict[str, Any] = {**LATEST, "concurrency_limit": "default", "concurrency_id": "predict"}
-INTO_VIEW = """() => setTimeout(() => {
-  const shown = [...document.querySelectorAll('.enlarged')].find((part) => part.offsetParent);
-  shown?.scrollIntoView({block: 'nearest', behavior: 'smooth'});
-})"""  # on a narrow screen it stands above the images
 PROGRESS = gr.Progress()
-WAITING = cards.panel("What it takes for what", "The network looks at the test images.", "looking")
-NO_CELL = cards.panel("A cell’s images", "Press a number above to see its images here.")
+WAITING = shared_html.panel(
+    "What it takes for what", "The network looks at the test images.", "looking"
+)
+NO_CELL = shared_html.panel("A cell’s images", "Press a number above to see its images here.")
 
 
 class Enlarged(NamedTuple):
@@ -138,12 +125,6 @@ def look(before: str) -> list[Any]:
     ]
 
 
-def start_fetching() -> None:
-    """Fetches CIFAR-10, also in place of a damaged file; only where that is allowed."""
-    if trainer.permissions.download:
-        cifar10.start_fetching_cifar10()
-
-
 # Images
 
 
@@ -188,7 +169,7 @@ def draw(split: str, seed: int) -> tuple[str, str]:
     try:
         tiles = data_html.tiles(cifar10_statistics.current(), split, seed)
     except ImgrecError as error:
-        return cards.failed(error), ""
+        return shared_html.failed(error), ""
     note = f"Ten random images of each class, draw number {seed + 1}. Press one to see it large."
     return f'<p class="offer">{note}</p>', tiles
 
@@ -227,7 +208,7 @@ def enlarge(name: str, event: gr.EventData) -> tuple[str, gr.Button, str]:
         place = Place.of(pressed(event))
         (verdict,) = scratch.predict([place.image], cifar10_statistics.CLASSES, str(name))
     except ImgrecError as error:
-        failed = cards.failed(error)
+        failed = shared_html.failed(error)
         return failed, gr.Button(visible=False), ""
     return data_html.enlarged(place, verdict), gr.Button(visible=True), str(place)
 
@@ -237,7 +218,7 @@ def send(place: str) -> tuple[Any, Any, Any]:
     try:
         return Place.of(place).image, gr.Tabs(selected=COMPARE), gr.skip()
     except ImgrecError as error:
-        return gr.skip(), gr.skip(), cards.failed(error)
+        return gr.skip(), gr.skip(), shared_html.failed(error)
 
 
 # Pixels
@@ -296,14 +277,14 @@ def measure(
     if tuple(measured) == (data.source, name):
         return (gr.skip(),) * 4
     try:
-        found = cifar10_statistics.guesses(
+        found = cifar10_predictions.guesses(
             str(name),
             data,
             lambda done, total: progress((done, total), desc="Looking", unit="images"),
         )
     except ImgrecError as error:
-        return ("", ""), cards.failed(error), "", ""
-    wrong = cifar10_statistics.surest_mistakes(found, data.splits["test"].labels, SUREST)
+        return ("", ""), shared_html.failed(error), "", ""
+    wrong = cifar10_predictions.surest_mistakes(found, data.splits["test"].labels, SUREST)
     note = "Wrong, and sure of it: the caption says what the network takes each image for."
     surest = data_html.guessed("Most confidently wrong", note, data, wrong, found)
     return (data.source, name), data_html.matrix(name, data, found), NO_CELL, surest
@@ -315,10 +296,10 @@ def show_cell(measured: tuple[str, str], event: gr.EventData) -> str:
     try:
         label, guess = _cell(pressed(event))
         data = cifar10_statistics.named(source)
-        found = cifar10_statistics.guesses(name, data)
+        found = cifar10_predictions.guesses(name, data)
     except ImgrecError as error:
-        return cards.failed(error)
-    inside = cifar10_statistics.in_cell(found, data.splits["test"].labels, label, guess)
+        return shared_html.failed(error)
+    inside = cifar10_predictions.in_cell(found, data.splits["test"].labels, label, guess)
     title = f"{labels.CIFAR10[label]} taken for {labels.CIFAR10[guess]}: {len(inside)}"
     more = len(inside) > MOST_SHOWN
     note = f"The {MOST_SHOWN} it is surest of." if more else "The surest guess comes first."

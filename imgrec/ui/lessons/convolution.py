@@ -13,9 +13,10 @@ from imgrec.errors import ImgrecError
 from imgrec.explaining.lessons import convolution
 from imgrec.explaining.lessons.convolution import HAND_MADE, LEARNT, OWN, SIDES, Kernel
 from imgrec.images.colormaps import coloured_signed, stretched
-from imgrec.images.decode import to_png_data_uri
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import html
 from imgrec.ui.components.errors import reported, said_in_place
+from imgrec.ui.components.formatting import signed
+from imgrec.ui.components.html import to_png_data_uri
 from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import LIVE, if_seen
 from imgrec.ui.components.picture import Source, opened
@@ -138,7 +139,7 @@ def _slide(source: Source, *chosen: Any) -> Iterator[tuple[Any, Any, str]]:
     try:
         slide = _prepared(source, Setting(*chosen))
     except ImgrecError as error:
-        yield gr.skip(), gr.skip(), cards.failed(error)
+        yield gr.skip(), gr.skip(), html.failed(error)
         return
     side = len(slide.raw)
     leaps = np.linspace(STEPS, side**2 - 1, FRAMES - STEPS).astype(int)
@@ -256,15 +257,15 @@ def _sums(slide: Slide, row: int, column: int) -> str:
 
 def _sentence(names: Sequence[str], products: np.ndarray, slide: Slide, total: float) -> str:
     """How the products become the value of the map."""
-    value = f"<b>{feature_map_html.signed(total, 3)}</b>"
+    value = f"<b>{signed(total, 3)}</b>"
     if len(names) == 1:
         text = f"The nine products add up to {value}: the value of the feature map at this place."
     else:
         parts = [
-            f"{name.lower()} {feature_map_html.signed(products[..., channel].sum(), 3)}"
+            f"{name.lower()} {signed(products[..., channel].sum(), 3)}"
             for channel, name in enumerate(names)
         ]
-        bias = feature_map_html.signed(slide.kernel.bias, 3)
+        bias = signed(slide.kernel.bias, 3)
         text = (
             f"{' + '.join(parts)} + {bias} (the bias, a number that was learnt as well) = {value}: "
             "the value of the feature map at this place."
@@ -278,7 +279,7 @@ def _sentence(names: Sequence[str], products: np.ndarray, slide: Slide, total: f
 def _nine(values: np.ndarray, what: str) -> str:
     """A 3×3 table of numbers."""
     rows = "".join(
-        "<tr>" + "".join(f"<td>{feature_map_html.signed(value, 2)}</td>" for value in row) + "</tr>"
+        "<tr>" + "".join(f"<td>{signed(value, 2)}</td>" for value in row) + "</tr>"
         for row in values
     )
     return f"<table><caption>{what}</caption><tbody>{rows}</tbody></table>"

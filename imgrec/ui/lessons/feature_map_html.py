@@ -7,10 +7,11 @@ from PIL import Image
 
 from imgrec.errors import ImgrecError
 from imgrec.images.colormaps import coloured_signed
-from imgrec.images.decode import to_png_data_uri
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import html
+from imgrec.ui.components.formatting import signed
+from imgrec.ui.components.html import to_png_data_uri
 
-EMPTY = cards.panel("No picture yet", "Drop a picture, paste one, or choose one of the examples.")
+EMPTY = html.panel("No picture yet", "Drop a picture, paste one, or choose one of the examples.")
 
 
 def whole(value: object, low: int, high: int, what: str) -> int:
@@ -18,12 +19,6 @@ def whole(value: object, low: int, high: int, what: str) -> int:
     if isinstance(value, int | float) and value in range(low, high + 1):
         return int(value)
     raise ImgrecError(f"{what}: choose a whole number from {signed(low)} to {high}.")
-
-
-def signed(value: float, digits: int = 0) -> str:
-    """A number with so many decimals and a real minus, never `−0`."""
-    text = f"{value:,.{digits}f}"
-    return text.replace("-", "−") if float(text.replace(",", "")) else text.replace("-", "")
 
 
 def figure(image: Image.Image, title: str, alt: str, marks: str = "") -> str:

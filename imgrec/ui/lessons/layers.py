@@ -9,8 +9,8 @@ from imgrec.approaches import scratch, vgg16
 from imgrec.errors import ImgrecError
 from imgrec.explaining import feature_maps as activations
 from imgrec.explaining.feature_maps import Activation, Walk
-from imgrec.ui.components import verdict_cards as cards
 from imgrec.ui.components.errors import reported
+from imgrec.ui.components.html import failed
 from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import LIVE, if_seen
 from imgrec.ui.components.model_choosers import scratch_chooser, scratch_offered
@@ -122,7 +122,7 @@ def _look(
             channel = activations.strongest(found.values)[0]
         chosen = activations.channel_of(found, channel)
     except ImgrecError as error:
-        return _only(cards.failed(error))
+        return _only(failed(error))
     tiles = layers_html.gallery(found, chosen, order == BY_NUMBER)
     return View(facts, _large(found, chosen), gr.Column(visible=True), chosen, tiles)
 
@@ -135,7 +135,7 @@ def _arrive(
     try:
         walk = activations.load(network, weights)
     except ImgrecError as error:
-        return own_weights, "", layer, *_only(cards.failed(error))
+        return own_weights, "", layer, *_only(failed(error))
     if layer not in [row.name for row in walk.rows]:
         layer, channel = activations.first_convolution(walk), None
     houses = layers_html.street(walk, layer)
@@ -152,7 +152,7 @@ def _enlarge(
         _, found = _found(source, network, weights, layer)
         chosen = activations.channel_of(found, channel)
     except ImgrecError as error:
-        return cards.failed(error), gr.skip()
+        return failed(error), gr.skip()
     return _large(found, chosen), layers_html.gallery(found, chosen, order == BY_NUMBER)
 
 
@@ -163,7 +163,7 @@ def _enter(
     try:
         layer = pressed(event)
     except ImgrecError as error:
-        return gr.skip(), *_only(cards.failed(error))
+        return gr.skip(), *_only(failed(error))
     return layer, *_look(source, network, weights, layer, None, order)
 
 
@@ -178,7 +178,7 @@ def _pick(
             found, int(told) if told.isdecimal() and len(told) < 6 else None
         )
     except ImgrecError as error:
-        return gr.skip(), cards.failed(error)
+        return gr.skip(), failed(error)
     return chosen, _large(found, chosen)
 
 

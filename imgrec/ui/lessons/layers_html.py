@@ -9,9 +9,9 @@ from PIL import Image
 
 from imgrec.explaining.feature_maps import Activation, Walk, strongest
 from imgrec.images.colormaps import coloured, coloured_signed, stretched
-from imgrec.images.decode import to_png_data_uri
 from imgrec.networks.layer_table import Layer
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import formatting, html
+from imgrec.ui.components.html import to_png_data_uri
 
 TILES = 24  # feature maps in the gallery
 THUMBNAIL_SIDE = 96  # pixels; twice as large as it is shown, for fine screens
@@ -67,7 +67,7 @@ def _house(row: Layer, places: int, depth: int, chosen: bool) -> str:
         f'class="house {escape(row.kind.lower())}">'
         f'<i style="height:{100 * height:.0f}px;width:{100 * width:.0f}%"></i>'
         f"<b>{name}</b><span>{escape(row.kind)}</span>"
-        f"<span>{cards.shape(row.output_shape)}</span></button>"
+        f"<span>{formatting.shape(row.output_shape)}</span></button>"
     )
 
 
@@ -95,8 +95,12 @@ def facts(walk: Walk, activation: Activation) -> str:
 
 def _output(row: Layer) -> str:
     *sides, depth = row.output_shape
-    shape = cards.shape(row.output_shape)
-    return f"{shape}: {depth} maps of {cards.shape(sides)} values" if sides else f"{depth:,} values"
+    shape = formatting.shape(row.output_shape)
+    return (
+        f"{shape}: {depth} maps of {formatting.shape(sides)} values"
+        if sides
+        else f"{depth:,} values"
+    )
 
 
 def _work(row: Layer, rows: Iterable[Layer]) -> str:
@@ -108,7 +112,7 @@ def _work(row: Layer, rows: Iterable[Layer]) -> str:
 
 def share(part: float) -> str:
     """A share from 0 to 1: `none`, `53 %`, `all`."""
-    return {0.0: "none", 1.0: "all"}.get(part) or cards.percent(part)
+    return {0.0: "none", 1.0: "all"}.get(part) or formatting.percent(part)
 
 
 def number(value: float) -> str:
@@ -185,7 +189,7 @@ def vector(activation: Activation) -> str:
     if activation.classes:
         return (
             f'<div class="pair">{_seen(activation)}<div class="bars">'
-            f"{cards.bars(activation.classes[:SHOWN])}</div></div>"
+            f"{html.bars(activation.classes[:SHOWN])}</div></div>"
         )
     values = activation.values
     best = ", ".join(f"number {i} ({number(values[i])})" for i in strongest(values)[:SHOWN])

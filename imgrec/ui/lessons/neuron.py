@@ -11,7 +11,7 @@ from imgrec.errors import ImgrecError
 from imgrec.explaining.lessons import neuron
 from imgrec.explaining.lessons.neuron import HIGH, LOW, Learning
 from imgrec.ui.components.errors import reported, said_in_place
-from imgrec.ui.lessons import feature_map_html
+from imgrec.ui.components.formatting import signed
 
 RATES = (0.001, 0.01, 0.1, 0.3, 0.6, 0.7, 1.0, 3.0)  # from crawling to exploding
 RATE = 0.3  # at the start
@@ -241,7 +241,7 @@ def _number(value: float) -> str:
     if not math.isfinite(value):
         return "no longer a number"
     if value == 0 or 0.0005 <= abs(value) < 1e7:
-        return feature_map_html.signed(value, 3 if abs(value) < 1000 else 0)
+        return signed(value, 3 if abs(value) < 1000 else 0)
     mantissa, _, power = f"{value:.1e}".partition("e")
     return f"{mantissa.replace('-', '−')} × {_power(int(power))}"
 

@@ -11,8 +11,8 @@ from imgrec.data import labels
 from imgrec.errors import ImgrecError
 from imgrec.explaining.lessons import pooling_dropout_dense as parts
 from imgrec.explaining.lessons.pooling_dropout_dense import Dense, Dropped, Look
-from imgrec.ui.components import verdict_cards as cards
 from imgrec.ui.components.errors import said_in_place
+from imgrec.ui.components.formatting import percent, signed
 from imgrec.ui.components.listeners import LIVE, if_seen
 from imgrec.ui.components.picture import Source, opened
 from imgrec.ui.lessons import feature_map_html
@@ -219,10 +219,10 @@ def _asked(dense: Dense, rate: float, draw: int) -> str:
         for probability, named in zip(spread, same, strict=True)
     )
     words = (
-        f"Without dropout the network says <b>{name}, {cards.percent(usual[winner])}</b>. Asked "
+        f"Without dropout the network says <b>{name}, {percent(usual[winner])}</b>. Asked "
         f"{ASKED} times with dropout at this rate before its last layer, it says {name} "
-        f"{int(same.sum())} times; its probability goes from {cards.percent(spread.min())} to "
-        f"{cards.percent(spread.max())}, {cards.percent(spread.mean())} on average."
+        f"{int(same.sum())} times; its probability goes from {percent(spread.min())} to "
+        f"{percent(spread.max())}, {percent(spread.mean())} on average."
     )
     return (
         f'<p class="said">{words} In use, dropout is off, so the same picture always gets the same '
@@ -252,13 +252,13 @@ def _weigh(source: Source, chosen: object, number: object) -> str:
         f"For <b>{name}</b>, {counted} {len(contributions)} contributions add up to "
         f"{_signed(contributions.sum())}; with the bias of {_signed(bias)} the logit is "
         f"<b>{_signed(contributions.sum() + bias)}</b>, the probability "
-        f"<b>{cards.percent(part.probabilities[index])}</b>."
+        f"<b>{percent(part.probabilities[index])}</b>."
     )
     if kept < NEURONS:
         words += (
-            f" With all of them it is {cards.percent(look.last.probabilities[index])}. From those "
+            f" With all of them it is {percent(look.last.probabilities[index])}. From those "
             f"that are kept, the network would answer <b>{labels.CIFAR10[winner]}, "
-            f"{cards.percent(part.probabilities[winner])}</b>."
+            f"{percent(part.probabilities[winner])}</b>."
         )
     active = int((look.last.inputs > 0).sum())
     return (
@@ -311,5 +311,5 @@ def _cost(look: Look) -> str:
 
 def _signed(value: float) -> str:
     """A number with its sign: `+0.31`, `−1.20`."""
-    text = feature_map_html.signed(value, 2)
+    text = signed(value, 2)
     return text if math.isclose(value, 0, abs_tol=0.005) or value < 0 else f"+{text}"

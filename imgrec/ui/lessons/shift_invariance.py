@@ -9,11 +9,13 @@ import numpy as np
 from PIL import Image
 
 from imgrec.approaches import scratch
-from imgrec.explaining.lessons import convolution
-from imgrec.explaining.lessons.convolution import REACH, SHIFTS, WINDOWS, Answers, Kernel
+from imgrec.explaining.lessons import convolution, shift_invariance
+from imgrec.explaining.lessons.convolution import Kernel
+from imgrec.explaining.lessons.shift_invariance import REACH, SHIFTS, WINDOWS, Answers
 from imgrec.images.colormaps import coloured
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import html
 from imgrec.ui.components.errors import reported, said_in_place
+from imgrec.ui.components.formatting import percent, signed
 from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.picture import Source, opened
 from imgrec.ui.lessons import feature_map_html
@@ -89,7 +91,7 @@ def _grid(source: Source) -> str:
     """The answers at all shifts, as a grid of buttons, and in words."""
     if source is None:
         return ""
-    return shift_grid(convolution.answers(convolution.view(opened(source)[0], scratch.SIZE)))
+    return shift_grid(shift_invariance.answers(convolution.view(opened(source)[0], scratch.SIZE)))
 
 
 # What is shown
@@ -107,21 +109,19 @@ def words(right: int, down: int) -> str:
 
 def _before_and_after(image: Image.Image, kernel: Kernel, right: int, down: int) -> str:
     colours = np.asarray(image)
-    moved = Image.fromarray(convolution.shifted(colours, right, down))
-    answers = convolution.answers(image)
+    moved = Image.fromarray(shift_invariance.shifted(colours, right, down))
+    answers = shift_invariance.answers(image)
     figures = []
     for view, when, said in (
         (image, "before", answers.says(0, 0)),
         (moved, words(right, down), answers.says(right, down)),
     ):
-        says = f"{said[0]}, {cards.percent(said[1])}"
+        says = f"{said[0]}, {percent(said[1])}"
         values = convolution.feature_map(convolution.pixels(view, kernel.channels), kernel)
         alt = f"The picture, {when}; the network says {says}"
         figures += [
             feature_map_html.figure(view, f"Picture, {when}: {says}", alt),
-            feature_map_html.map_figure(
-                values, f"Map, {when}: greatest {feature_map_html.signed(values.max(), 2)}"
-            ),
+            feature_map_html.map_figure(values, f"Map, {when}: greatest {signed(values.max(), 2)}"),
         ]
     mark = f".shift-grid button[data-press='{right},{down}'] {{ {MARKED} }}"
     return (
@@ -133,13 +133,13 @@ def _before_and_after(image: Image.Image, kernel: Kernel, right: int, down: int)
 
 def _measured(values: np.ndarray, kernel: Kernel, right: int, down: int) -> str:
     """How the map moves along, and how pooling forgives, in numbers."""
-    apart = convolution.difference(values, kernel, right, down)
+    apart = shift_invariance.difference(values, kernel, right, down)
     least = "no difference at all" if apart.inside == 0 else f"at most {apart.inside:.2g}"
     before = float(convolution.feature_map(values, kernel).max())
-    after = convolution.feature_map(convolution.shifted(values, right, down), kernel)
+    after = convolution.feature_map(shift_invariance.shifted(values, right, down), kernel)
     rows = [
         (_window(window), f"{100 * share:.0f} %")
-        for window, share in convolution.forgiven(values, kernel).items()
+        for window, share in shift_invariance.forgiven(values, kernel).items()
     ]
     return (
         '<section class="panel"><h3>The map moves with the picture</h3>'
@@ -152,19 +152,16 @@ def _measured(values: np.ndarray, kernel: Kernel, right: int, down: int) -> str:
         f"square it was. {_greatest(before, float(after.max()))} And "
         "so much does a shift by a single pixel to the right change the map (after ReLU, as a "
         "share of its values):</p>"
-        f"{cards.table(('Pooled over', 'Changed'), rows)}</section>"
+        f"{html.table(('Pooled over', 'Changed'), rows)}</section>"
     )
 
 
 def _greatest(before: float, after: float) -> str:
     """What became of the greatest value; inside nothing changes, so a change is the border’s."""
-    was = f"The greatest value of the whole map was {feature_map_html.signed(before, 2)}"
+    was = f"The greatest value of the whole map was {signed(before, 2)}"
     if before == after:
         return f"{was}, and after your shift it is exactly the same."
-    return (
-        f"{was}, and after your shift it is {feature_map_html.signed(after, 2)}: "
-        "the border made the difference."
-    )
+    return f"{was}, and after your shift it is {signed(after, 2)}: the border made the difference."
 
 
 def _window(window: int) -> str:
@@ -191,7 +188,7 @@ def shift_grid(answers: Answers) -> str:
 
 def _cell(answers: Answers, right: int, down: int, colour: np.ndarray) -> str:
     label, probability = answers.says(right, down)
-    text = f"{words(right, down)}: {label}, {cards.percent(probability)}"
+    text = f"{words(right, down)}: {label}, {percent(probability)}"
     bright = np.dot(colour, (0.2126, 0.7152, 0.0722)) > 110  # luma, Rec. 709
     # Out of the way of the Tab key, for 289 stops would be a trap; the sliders do the same.
     return (
@@ -207,7 +204,7 @@ def _summary(answers: Answers) -> str:
     kept = counts.pop(answers.original)
     start = (
         f"Not shifted, it says <b>{escape(answers.original)}</b> "
-        f"({cards.percent(answers.says(0, 0)[1])}). It still says so for "
+        f"({percent(answers.says(0, 0)[1])}). It still says so for "
         f"<b>{kept} of {len(SHIFTS)}</b> shifts"
     )
     failure = answers.nearest_failure()
@@ -217,7 +214,7 @@ def _summary(answers: Answers) -> str:
     others = ", ".join(f"{escape(name)} {times}×" for name, times in counts.items())
     return (
         f"{start}; else {others}. The smallest shift that changes its mind: {words(*failure)} "
-        f"(<b>{escape(label)}</b>, {cards.percent(probability)})."
+        f"(<b>{escape(label)}</b>, {percent(probability)})."
     )
 
 

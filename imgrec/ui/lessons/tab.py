@@ -2,8 +2,7 @@
 
 import gradio as gr
 
-from imgrec.ui.components.picture import bring_along, picture
-from imgrec.ui.examples import example_files
+from imgrec.ui.components.picture import bring_along, example_files, picture
 from imgrec.ui.lessons.convolution import build_convolution
 from imgrec.ui.lessons.layers import build_street
 from imgrec.ui.lessons.neuron import build_neuron

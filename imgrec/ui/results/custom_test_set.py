@@ -13,11 +13,13 @@ from imgrec.background_job import Background, Report, Status
 from imgrec.data import labelled_images, labels
 from imgrec.data.labelled_images import LabelledSet
 from imgrec.errors import DataError, ImgrecError
-from imgrec.evaluation import comparison
 from imgrec.evaluation import evaluate as evaluation
+from imgrec.evaluation import reports
 from imgrec.images.decode import MAX_BYTES
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.access.uploaded_files import uploaded_file
 from imgrec.ui.components.errors import reported
+from imgrec.ui.components.html import failed, panel
+from imgrec.ui.components.listeners import QUIET
 from imgrec.ui.components.model_choosers import (
     Choosers,
     keep_fresh,
@@ -26,14 +28,12 @@ from imgrec.ui.components.model_choosers import (
 )
 from imgrec.ui.components.picture import Source
 from imgrec.ui.components.upload_zone import Upload, drop_zone, uploaded
-from imgrec.ui.components.uploaded_files import uploaded_file
-from imgrec.ui.data.tab import QUIET
-from imgrec.ui.results import html, reliability_diagram
+from imgrec.ui.results import disagreements_html, html, reliability_diagram
 from imgrec.ui.results.disagreements import build_disputed, tiles
 
 MOST_PICTURES = 1000  # of one test: some minutes on two cores
 SECONDS_BETWEEN_LOOKS = 0.25
-STOPPED = cards.panel("Stopped", "The test was stopped; drop the pictures again to start anew.")
+STOPPED = panel("Stopped", "The test was stopped; drop the pictures again to start anew.")
 
 HOW_TO_LABEL = f"""
 <section class="panel made labelling">
@@ -128,7 +128,7 @@ def take(event: gr.EventData, request: gr.Request) -> list[Any]:
         files = uploaded(event, MOST_PICTURES)
         chosen = opened(files)
     except ImgrecError as error:
-        return [[], *_view(cards.failed(error) + HOW_TO_LABEL)]
+        return [[], *_view(failed(error) + HOW_TO_LABEL)]
     _works[_session(request)] = Background("evaluation")
     return [files, *_view(html.waiting(chosen.name, chosen.count), stop=True)]
 
@@ -154,7 +154,7 @@ def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> It
         else:
             view = _result(chosen, found[0])
     except ImgrecError as error:
-        view = _view(cards.failed(error))
+        view = _view(failed(error))
     finally:
         current = _works.get(session)
         _end(session, work)
@@ -202,14 +202,14 @@ def _result(chosen: LabelledSet, measured: dict[str, Any]) -> list[Any]:
         figures(measured),
         gr.Column(visible=True),
         tiles(chosen, measured),
-        html.NOTHING_ENLARGED if measured["disagreement_count"] else "",
+        disagreements_html.NOTHING_ENLARGED if measured["disagreement_count"] else "",
     ]
 
 
 def figures(measured: dict[str, Any]) -> str:
     """The sheet and the diagrams of what was measured."""
     own = measured["approaches"]["scratch"]["own"]
-    drawn = reliability_diagram.diagrams(own, comparison.dog_answers(measured))
+    drawn = reliability_diagram.diagrams(own, reports.dog_answers(measured))
     return f"{html.own_sheet(measured)}{drawn}"
 
 

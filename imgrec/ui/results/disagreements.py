@@ -8,12 +8,11 @@ import gradio as gr
 from imgrec import approaches
 from imgrec.data.labelled_images import LabelledSet
 from imgrec.errors import DataError, ImageError, ImgrecError
-from imgrec.evaluation import comparison
-from imgrec.ui.approaches.compare import COMPARE
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.evaluation import disagreements
+from imgrec.ui.components.html import failed
 from imgrec.ui.components.html_buttons import pressable, pressed
-from imgrec.ui.data.tab import INTO_VIEW, PREDICTING, QUIET
-from imgrec.ui.results import html as results_html
+from imgrec.ui.components.listeners import COMPARE, INTO_VIEW, PREDICTING, QUIET
+from imgrec.ui.results import disagreements_html
 
 MOST_TILES = 30  # a test's widest disagreements: more would make the page slow
 
@@ -43,14 +42,14 @@ def build_disputed(
             place = pressed(event)
             html = enlarged(opened(source), place, weights, head)
         except ImgrecError as error:
-            return cards.failed(error), gr.Button(visible=False), ""
+            return failed(error), gr.Button(visible=False), ""
         return html, gr.Button(visible=True), place
 
     def send_on(source: Any, place: str) -> tuple[Any, Any, Any]:
         try:
-            image = comparison.opened(comparison.item(opened(source), _number(place)))
+            image = disagreements.opened(disagreements.item(opened(source), _number(place)))
         except ImgrecError as error:
-            return gr.skip(), gr.skip(), cards.failed(error)
+            return gr.skip(), gr.skip(), failed(error)
         return image, gr.Tabs(selected=COMPARE), gr.skip()
 
     shown.select(enlarge, [source, *networks], [large, send, number], **PREDICTING).then(
@@ -62,32 +61,32 @@ def build_disputed(
 
 def tiles(labelled: LabelledSet, measured: dict[str, Any]) -> str:
     """The pictures on which the approaches disagree, grouped by who stands alone, and rightly."""
-    found = comparison.disputed(labelled, measured, MOST_TILES)
+    found = disagreements.disputed(labelled, measured, MOST_TILES)
     parts = []
     told = 0
-    for name, right, group in comparison.groups(found):
+    for name, right, group in disagreements.groups(found):
         made = [tile for each in group if (tile := _tile(labelled, each))]
         told += len(made)
-        parts.append(results_html.group(name, right, made))
+        parts.append(disagreements_html.group(name, right, made))
     count = measured["disagreement_count"]
-    return results_html.disagreements("".join(parts), count, told, measured["n"])
+    return disagreements_html.disagreements("".join(parts), count, told, measured["n"])
 
 
-def _tile(labelled: LabelledSet, dispute: comparison.Disputed) -> str:
+def _tile(labelled: LabelledSet, dispute: disagreements.Disputed) -> str:
     """A picture's button; none if its file has gone."""
     try:
-        image = comparison.opened(comparison.item(labelled, dispute.number))
+        image = disagreements.opened(disagreements.item(labelled, dispute.number))
     except ImageError:
         return ""
-    return results_html.tile(dispute, image)
+    return disagreements_html.tile(dispute, image)
 
 
 def enlarged(labelled: LabelledSet, place: str, weights: str, head: str) -> str:
     """The pressed picture, large, with the three verdicts. Raises ImgrecError."""
-    item = comparison.item(labelled, _number(place))
-    image = comparison.opened(item)
+    item = disagreements.item(labelled, _number(place))
+    image = disagreements.opened(item)
     (verdicts,) = approaches.compare([image], weights=weights, head=head)
-    return results_html.enlarged(item, image, verdicts)
+    return disagreements_html.enlarged(item, image, verdicts)
 
 
 def _number(place: str) -> int:

@@ -8,59 +8,29 @@ from html import escape
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from PIL import Image
-
 from imgrec.approaches import vgg16
-from imgrec.approaches.verdict import Verdict
 from imgrec.background_job import Status
-from imgrec.data import labels
-from imgrec.data.labelled_images import Item, Label
-from imgrec.evaluation.comparison import (
-    VGG16_BYTES,
-    VGG16_TRAINING,
-    Disputed,
-    Facts,
-    Figures,
-    Timing,
-    dog_answers,
-    judged,
-    machine,
-    own_tasks,
+from imgrec.environment import machine
+from imgrec.evaluation.comparison import VGG16_BYTES, VGG16_TRAINING, Facts, Timing
+from imgrec.evaluation.reports import Figures, dog_answers, judged, own_tasks
+from imgrec.ui.components import html, verdict_cards
+from imgrec.ui.components.formatting import (
+    NOTHING,
+    count,
+    counted,
+    duration,
+    megabytes,
+    share,
+    unbroken,
 )
-from imgrec.images.decode import to_png_data_uri
-from imgrec.ui.components import verdict_cards as cards
-from imgrec.ui.train.html import duration
 
 RANKS = ("somewhat accurate", "more accurate", "most accurate")
-TILE = 96  # pixels, the longer side of a picture on a button; a small one is enlarged by CSS
-LARGE = 448  # pixels, of the enlarged picture
-NOTHING = "–"
 UNTIMED = "not measured yet"
 TASKS = {
     "scratch": "the right one of ten kinds",
     "pretrained": "the right one of 1000 kinds",
     "transfer": "dog or no dog",
 }
-
-
-def share(value: float | None) -> str:
-    """A measured share as `95.9 %`; unlike a probability it may be 0 or 100 %."""
-    return NOTHING if value is None else f"{100 * value:.1f} %"
-
-
-def unbroken(text: str) -> str:
-    """The text, in which no line ends between a number and its percent sign."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
-
-
-def megabytes(size: int) -> str:
-    """A size on disk as `5.0 MB`."""
-    return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e6:.0f} MB"
-
-
-def counted(number: int, what: str) -> str:
-    """`1 picture`, `1,200 pictures`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 # The sheet
@@ -81,7 +51,7 @@ def sheet(label: str, columns: Mapping[str, str], parts: Mapping[str, Sequence[R
     rows are laid out as no table's are, so the roles are spelt out and each cell is named.
     """
     head = "".join(
-        f'<th scope="col" role="columnheader" class="{name}">{cards.TITLES[name]}{who}</th>'
+        f'<th scope="col" role="columnheader" class="{name}">{verdict_cards.TITLES[name]}{who}</th>'
         for name, who in columns.items()
     )
     body = "".join(
@@ -100,7 +70,7 @@ def sheet(label: str, columns: Mapping[str, str], parts: Mapping[str, Sequence[R
 def _row(row: Row, columns: Mapping[str, str]) -> str:
     note = f"<small>{escape(row.note)}</small>" if row.note else ""
     cells = "".join(
-        f'<td role="cell" class="{name}" data-who="{cards.TITLES[name]}">{cell}</td>'
+        f'<td role="cell" class="{name}" data-who="{verdict_cards.TITLES[name]}">{cell}</td>'
         for name, cell in zip(columns, row.cells, strict=True)
     )
     title = f'<th scope="row" role="rowheader">{escape(row.title)}{note}</th>'
@@ -126,7 +96,7 @@ def making(facts: Sequence[Facts], timings: Mapping[str, Timing]) -> list[Row]:
         Row(
             "Parameters",
             "the numbers that training sets",
-            [_cell(cards.count(f.parameters), _learnt(f)) for f in facts],
+            [_cell(count(f.parameters), _learnt(f)) for f in facts],
         ),
         Row(
             "On disk",
@@ -158,7 +128,7 @@ def _training(facts: Facts) -> str:
 def _learnt(facts: Facts) -> str:
     if facts.learnt < facts.parameters:
         return f"{facts.learnt:,} of them learnt here"
-    return f"VGG16: {cards.count(vgg16.PARAMETERS)}" if facts.stand_in else ""
+    return f"VGG16: {count(vgg16.PARAMETERS)}" if facts.stand_in else ""
 
 
 def _speed(timing: Timing | None) -> str:
@@ -238,7 +208,7 @@ def _ranks(ranked: Sequence[tuple[str, Figures]]) -> str:
     distinct = len({figures["accuracy"] for _, figures in ranked}) == len(RANKS)
     called = RANKS if distinct else ("",) * len(ranked)
     steps = "".join(
-        f'<li class="{name}"><small>{rank}</small><span>{cards.TITLES[name]}</span>'
+        f'<li class="{name}"><small>{rank}</small><span>{verdict_cards.TITLES[name]}</span>'
         f"<b>{share(figures['accuracy'])}</b></li>"
         for rank, (name, figures) in zip(called, ranked, strict=True)
     )
@@ -248,7 +218,7 @@ def _ranks(ranked: Sequence[tuple[str, Figures]]) -> str:
 def _apart(ranked: Sequence[tuple[str, Figures]]) -> str:
     """Which neighbours' intervals overlap."""
     close = [
-        f"{cards.TITLES[one]} and {cards.TITLES[other]}"
+        f"{verdict_cards.TITLES[one]} and {verdict_cards.TITLES[other]}"
         for (one, worse), (other, better) in pairwise(ranked)
         if better["low"] <= worse["high"]
     ]
@@ -271,7 +241,7 @@ def _worth(answers: Mapping[str, Figures], total: int, dogs: int) -> str:
         )
     always, most = ("no", total - dogs) if 2 * dogs < total else ("yes", dogs)
     found = ", ".join(
-        f"{cards.TITLES[name]} finds {share(figures['recall'])}"
+        f"{verdict_cards.TITLES[name]} finds {share(figures['recall'])}"
         for name, figures in answers.items()
     )
     return (
@@ -322,96 +292,12 @@ def own_sheet(measured: dict[str, Any]) -> str:
     return sheet("Your pictures", columns, {**parts, "What it was made for": [task_row(own)]})
 
 
-# Pictures to press
-
-
-def tile(dispute: Disputed, image: Image.Image) -> str:
-    """A picture as a button."""
-    alt = ", ".join(filter(None, (known(dispute.label), dispute.name)))
-    return (
-        f'<button type="button" class="sample" data-press="{dispute.number}">'
-        f'<img src="{to_png_data_uri(image, TILE)}" alt="{escape(alt)}"></button>'
-    )
-
-
-def known(label: Label) -> str:
-    """What is known to be in a picture: `ship`, `Chihuahua`, `not a dog`; empty if nothing is."""
-    if label.imagenet is not None:
-        return labels.imagenet()[label.imagenet].title
-    if label.cifar10 is not None:
-        return labels.CIFAR10[label.cifar10]
-    return {True: "a dog", False: "not a dog", None: ""}[label.dog]
-
-
-def group(name: str, right: bool | None, tiles: Sequence[str]) -> str:
-    """The pictures on which an approach stands alone."""
-    how = {True: "alone is right", False: "alone is wrong", None: "says what no other says"}
-    return (
-        f'<h4 class="{name}"><i aria-hidden="true"></i>{cards.TITLES[name]} {how[right]}: '
-        f"{counted(len(tiles), 'picture')}</h4><div>{''.join(tiles)}</div>"
-    )
-
-
-def disagreements(groups: str, count: int, told: int, n: int) -> str:
-    """All groups, with how many disagreements there are."""
-    if not count:
-        return cards.panel("They agree", f"On all of the {counted(n, 'picture')} they agree.")
-    more = f" The {told} with the widest gap are shown." if told < count else ""
-    text = (
-        f"On {count:,} of {counted(n, 'picture')} they disagree whether there is a dog.{more} "
-        "Press one to see it large, with what each says."
-    )
-    return (
-        f'<p class="offer">{text}</p><div class="samples disputed" data-group="disputed">{groups}'
-        "</div>"
-    )
-
-
-NOTHING_ENLARGED = cards.panel("One picture", "Press a picture to see what each network says.")
-
-
-def enlarged(item: Item, image: Image.Image, verdicts: Sequence[Verdict]) -> str:
-    """A picture, large, with what each network says: a dog or not, and its most probable class."""
-    title = known(item.label) or "No label tells"
-    small = " pixelated" if max(image.size) < TILE else ""
-    address = to_png_data_uri(image, LARGE)
-    said = "".join(_said(verdict, item.label.dog) for verdict in verdicts)
-    return f"""
-<section class="panel enlarged">
-  <h3>{escape(title[0].upper() + title[1:])}</h3>
-  <p>{escape(item.name)}, {image.width} × {image.height} pixels</p>
-  <img class="whole{small}" src="{address}" alt="{escape(f"{title}, {item.name}, enlarged")}">
-  <h4>Is there a dog in it?</h4>
-  <ul class="opinions">{said}</ul>
-</section>"""
-
-
-def _said(verdict: Verdict, is_dog: bool | None) -> str:
-    yes = verdict.dog >= 0.5
-    marks = {True: "✓ right", False: "✗ wrong"}
-    mark = "" if is_dog is None else f"<em>{marks[yes == is_dog]}</em>"
-    winner = verdict.classes[0]
-    sees = "" if verdict.approach == "transfer" else f"takes it for: {winner.label}; "
-    calibrated = (
-        f", calibrated {cards.percent(verdict.dog_calibrated)}"
-        if verdict.dog_calibrated is not None
-        else ""
-    )
-    sign = f"<small>{cards.UNFAMILIAR}</small>" if verdict.unfamiliar else ""
-    return (
-        f'<li class="{verdict.approach}"><b>{cards.TITLES[verdict.approach]} says '
-        f"{'yes' if yes else 'no'}</b>{mark}"
-        f"<small>{escape(f'{sees}dog {cards.percent(verdict.dog)}{calibrated}')}</small>{sign}"
-        f'<i class="track"><i style="width:{100 * verdict.dog:.2f}%"></i></i></li>'
-    )
-
-
 # A test of one's own
 
 
 def waiting(name: str, count: int) -> str:
     """What stands while another test goes on."""
-    return cards.panel(name, f"{counted(count, 'picture')}: it begins as soon as its turn comes.")
+    return html.panel(name, f"{counted(count, 'picture')}: it begins as soon as its turn comes.")
 
 
 def progress(name: str, status: Status, seconds: float) -> str:

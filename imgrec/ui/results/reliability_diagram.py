@@ -6,8 +6,8 @@ from html import escape
 from itertools import pairwise
 from typing import Any
 
-from imgrec.ui.components import verdict_cards as cards
-from imgrec.ui.results.html import share, unbroken
+from imgrec.ui.components import html, verdict_cards
+from imgrec.ui.components.formatting import percent, share, unbroken
 
 Bins = Sequence[dict[str, Any]]  # the `reliability` of `imgrec.metrics.classification.Reliability`
 
@@ -24,7 +24,7 @@ def diagrams(scratch: dict[str, Any] | None, dogs: Mapping[str, dict[str, Any]])
         title = "From scratch: which of ten kinds?"
         drawn.append(diagram("scratch", title, scratch, scratch["calibrated"], "right"))
     for name, figures in dogs.items():
-        title = f"{cards.TITLES[name]}: is there a dog?"
+        title = f"{verdict_cards.TITLES[name]}: is there a dog?"
         drawn.append(diagram(name, title, figures, figures["calibrated"], "dogs"))
     return f'{LEGEND}<div class="diagrams">{"".join(drawn)}</div>' if drawn else ""
 
@@ -78,8 +78,7 @@ def _sentence(bins: Bins, ece: float | None, believed: float | None, right: str)
     answers = f"{count:,} surest answers say" if count > 1 else "surest answer says"
     average = " on average" if count > 1 else ""
     return unbroken(
-        f"{off}{after}. Its {answers} {cards.percent(said)}{average}; {share(true)} of them are "
-        f"{right}."
+        f"{off}{after}. Its {answers} {percent(said)}{average}; {share(true)} of them are {right}."
     )
 
 
@@ -155,7 +154,7 @@ def _numbers(bins: Bins, believed: Bins, right: str) -> str:
     headings = ("It says", "Pictures", f"Of them {right}")
     tables = [("as the network says it", bins), ("calibrated", believed)]
     parts = "".join(
-        f"<h5>{title.capitalize()}</h5>{cards.table(headings, _rows(each))}"
+        f"<h5>{title.capitalize()}</h5>{html.table(headings, _rows(each))}"
         for title, each in tables
         if each
     )

@@ -12,10 +12,10 @@ from imgrec.errors import ImgrecError
 from imgrec.evaluation import comparison, reports
 from imgrec.evaluation.comparison import Timing
 from imgrec.images.decode import open_image
-from imgrec.ui.components import verdict_cards as cards
-from imgrec.ui.data.tab import PREDICTING, QUIET
-from imgrec.ui.examples import example_files
-from imgrec.ui.results import html, reliability_diagram
+from imgrec.ui.components.html import failed
+from imgrec.ui.components.listeners import PREDICTING, QUIET
+from imgrec.ui.components.picture import example_files
+from imgrec.ui.results import disagreements_html, html, reliability_diagram
 from imgrec.ui.results.custom_test_set import build_own
 from imgrec.ui.results.disagreements import build_disputed, tiles
 
@@ -82,7 +82,7 @@ def show(timings: Timings) -> list[str]:
         html.comes_to("Somewhat, more, most accurate", dogs),
         sheet(dogs, timings),
         html.source(dogs),
-        reliability_diagram.diagrams(cifar10, comparison.dog_answers(dogs)),
+        reliability_diagram.diagrams(cifar10, reports.dog_answers(dogs)),
         html.unfamiliar(reports.measured("unfamiliar")),
     ]
 
@@ -99,8 +99,8 @@ def sheet(dogs: dict[str, Any], timings: Timings) -> str:
     question = f"Is there a dog? {dogs['n']:,} photos, {dogs['dogs']:,} of them with a dog"
     parts = {
         "What it takes": html.making(facts, timings),
-        question: html.answering(comparison.dog_answers(dogs), other),
-        "What it was made for": [html.task_row(comparison.reported_tasks())],
+        question: html.answering(reports.dog_answers(dogs), other),
+        "What it was made for": [html.task_row(reports.reported_tasks())],
     }
     return html.sheet("The three approaches side by side", columns, parts)
 
@@ -111,7 +111,7 @@ def time_here() -> Iterator[tuple[Any, ...]]:
     try:
         found = comparison.timed(open_image(example_files()[0]))
     except ImgrecError as error:
-        yield gr.skip(), gr.skip(), cards.failed(error)
+        yield gr.skip(), gr.skip(), failed(error)
         return
     note = (
         f"The median of {comparison.ROUNDS} rounds with the first example, in which the three took "
@@ -123,4 +123,4 @@ def time_here() -> Iterator[tuple[Any, ...]]:
 def show_disputed() -> tuple[str, str]:
     """The sample's pictures on which the approaches disagree, and what stands beside them."""
     measured = reports.measured("sample")
-    return tiles(labelled_images.of_sample(), measured), html.NOTHING_ENLARGED
+    return tiles(labelled_images.of_sample(), measured), disagreements_html.NOTHING_ENLARGED

@@ -6,13 +6,16 @@ from typing import Any
 import gradio as gr
 
 from imgrec.errors import TeachError
-from imgrec.teaching import classifier, export, project_file
-from imgrec.teaching import project as teaching
+from imgrec.teaching import classifier, export, project_file, project_parts
+from imgrec.teaching.checks import problems
 from imgrec.teaching.classifier import Judged, TaughtHead
-from imgrec.teaching.project import Project, Settings, projects
+from imgrec.teaching.project import Project
+from imgrec.teaching.project_parts import Settings
+from imgrec.teaching.store import projects
+from imgrec.teaching.train import teach_project
+from imgrec.ui.access.uploaded_files import uploaded_file
 from imgrec.ui.components.errors import reported
 from imgrec.ui.components.picture import Source, opened
-from imgrec.ui.components.uploaded_files import uploaded_file
 from imgrec.ui.teach import sessions, uploads
 from imgrec.ui.teach.predict import head_of
 
@@ -42,7 +45,7 @@ def teach_add(token: str, class_name: str, file: File) -> dict[str, Any]:
     upload = _uploaded(file)
     key = 0
     if class_name:
-        named = teaching.class_name(class_name)
+        named = project_parts.class_name(class_name)
         if named not in project.class_names:
             project.add_class(named)
         key = project.classes[project.class_names.index(named)].key
@@ -84,12 +87,12 @@ def teach_train(token: str, augment: bool = False) -> dict[str, Any]:
     """
     project = projects.get(token)
     project.configure(Settings(augment, project.settings.seed))
-    found = teaching.problems(project)
+    found = problems(project)
     for problem in found:
         if problem.blocks:
             raise TeachError(problem.sentence)
     project.extract()
-    head = classifier.teach_project(project)
+    head = teach_project(project)
     return {**figures(project, head), "problems": [problem.sentence for problem in found]}
 
 
@@ -150,7 +153,7 @@ def teach_save(
     """
     project = sessions.project_of(token, request)
     if form == "project":
-        made = project_file.packed(project, project.folder / sessions.PROJECT_FILE)
+        made = project_file.write_project(project, project.folder / sessions.PROJECT_FILE)
     elif form in export.KINDS:
         made = export.offered(form, project)
     else:
@@ -168,7 +171,7 @@ def teach_open(file: File) -> dict[str, Any]:
     """
     _, path = _uploaded(file)
     notes: list[str] = []
-    project = project_file.opened(Path(path), notes.append)
+    project = project_file.read_project(Path(path), notes.append)
     return {
         "token": sessions.kept(project),
         "classes": {each.name: len(each.pictures) for each in project.classes},

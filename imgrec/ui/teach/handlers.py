@@ -9,22 +9,17 @@ import gradio as gr
 
 from imgrec.background_job import Report, Work
 from imgrec.errors import ImgrecError, TeachError
-from imgrec.teaching import classifier, project_file
-from imgrec.teaching.project import (
-    FEWEST_CLASSES,
-    MOST_PICTURES,
-    Added,
-    Project,
-    Settings,
-    TaughtClass,
-    add_built_in,
-    problems,
-    projects,
-    shown_name,
-)
+from imgrec.files.display_names import shown_name
+from imgrec.teaching import project_file
+from imgrec.teaching.built_in_pictures import add_built_in
+from imgrec.teaching.checks import problems
+from imgrec.teaching.project import FEWEST_CLASSES, MOST_PICTURES, Project
+from imgrec.teaching.project_parts import Added, Settings, TaughtClass
+from imgrec.teaching.store import projects
+from imgrec.teaching.train import teach_project
 from imgrec.ui.components.html_buttons import pressed
 from imgrec.ui.components.upload_zone import Upload, into, uploaded
-from imgrec.ui.teach import html, sessions, uploads
+from imgrec.ui.teach import html, report_html, sessions, uploads
 
 EXAMPLES = {"easy": ("dog", "ship", "truck"), "hard": ("cat", "dog")}  # built-in classes
 
@@ -81,8 +76,8 @@ def view(
         html.state(project),
         project.settings.augment if project else False,
         teach_button(project),
-        html.honest(head),
-        html.report(project),
+        report_html.honest(head),
+        report_html.report(project),
         gr.skip() if head else html.before_asking(project),
         gr.Button("Download the project", interactive=bool(project and project.count)),
         gr.Row(visible=head is not None),
@@ -229,7 +224,9 @@ def _opening(token: str, file: Upload, request: gr.Request) -> Iterator[list[Any
     notes: list[str] = []
 
     def work(report: Report, cancelled: Callable[[], bool]) -> None:
-        opened.append(project_file.opened(Path(path), notes.append, _counting(report), cancelled))
+        opened.append(
+            project_file.read_project(Path(path), notes.append, _counting(report), cancelled)
+        )
 
     for status in sessions.followed(work, request):
         yield [token, html.progress("Opening the project", status)]
@@ -285,7 +282,7 @@ def teach(token: str, version: int, request: gr.Request) -> Iterator[list[Any]]:
 
         def work(report: Report, cancelled: Callable[[], bool]) -> None:
             see_all(report, cancelled)
-            classifier.teach_project(project, _counting(report, "It learns"))
+            teach_project(project, _counting(report, "It learns"))
 
         for status in sessions.followed(work, request):
             going = html.progress(status.what or "It begins", status)

@@ -9,17 +9,19 @@ from pathlib import Path
 
 from imgrec.background_job import Status
 from imgrec.errors import ImgrecError
-from imgrec.teaching import project as teaching
-from imgrec.teaching.classifier import Honest, Judged, TaughtHead, TaughtVerdict
-from imgrec.teaching.project import Added, Project, TaughtClass
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.files.display_names import NAME_LENGTH
+from imgrec.teaching import built_in_pictures
+from imgrec.teaching.checks import problems
+from imgrec.teaching.classifier import TaughtHead, TaughtVerdict
+from imgrec.teaching.project import MOST_CLASSES, Project
+from imgrec.teaching.project_parts import Added, TaughtClass
+from imgrec.teaching.store import IDLE_SECONDS
+from imgrec.ui.components import html
+from imgrec.ui.components.formatting import percent
 
 STRIP = 5  # pictures of a class in the list of classes
 MOST_TILES = 120  # pictures of a class that are shown, the latest
 MOST_NAMED = 3  # files that a sentence lists
-MOST_BESIDE = 6  # classes whose table stands beside the pictures
-SURE = 0.9  # a right answer of at least this probability is not called unsure
-MOST_JUDGED = 9  # pictures that are shown as wrong, and as least sure
 
 # A button's `data-press` is an action, and what it is done to after a colon.
 WELCOME = """
@@ -33,13 +35,13 @@ WELCOME = """
     <button type="button" data-press="example:hard">Harder: cats and dogs</button>
   </div>
 </section>"""
-NOTHING_TAUGHT = cards.panel(
+NOTHING_TAUGHT = html.panel(
     "Nothing to ask yet", "Once it has been taught, show it a picture that it has never seen."
 )
-NO_PICTURE = cards.panel(
+NO_PICTURE = html.panel(
     "What is it?", "Drop a picture that it has never seen, or start the webcam."
 )
-STALE = cards.panel(
+STALE = html.panel(
     "Teach it again", "The pictures have changed since it was taught; the answers wait for that."
 )
 COPIES = "Each picture mirrored, and cut closer in four ways. Slower; may help where there are few."
@@ -48,7 +50,7 @@ BUILT_IN = (
     "<p>Ten small ones of each kind, from CIFAR-10.</p><div class=choices>"
     + "".join(
         f'<button type="button" data-press="built-in:{name}">{name}</button>'
-        for name in teaching.BUILT_IN
+        for name in built_in_pictures.BUILT_IN
     )
     + "</div></details>"
 )
@@ -57,7 +59,7 @@ KEEP_PROJECT = (
     '<p class="offer">One zip with your pictures, the classes and what was learnt: drop it into '
     "step 1, today or next year, and all is back. Photos keep in it what the camera wrote into "
     "them, such as the place. Nobody else sees your pictures. Here the "
-    f"project goes {teaching.IDLE_SECONDS // 60} minutes after you leave the page, and what you "
+    f"project goes {IDLE_SECONDS // 60} minutes after you leave the page, and what you "
     "uploaded after about a day.</p>"
 )
 KEEP_EXPORT = (
@@ -84,13 +86,13 @@ def classes(project: Project | None, chosen: int) -> str:
     if project is None or not project.classes:
         return WELCOME
     rows = "".join(_class(project, each, each.key == chosen) for each in project.classes)
-    more = len(project.classes) < teaching.MOST_CLASSES
+    more = len(project.classes) < MOST_CLASSES
     add = '<button type="button" class="add" data-press="add">+ Add a class</button>'
     return f'<ul class="classes">{rows}</ul>{add if more else ""}'
 
 
 def _class(project: Project, each: TaughtClass, pressed: bool) -> str:
-    thumbnails = [_image(project, picture.id) for picture in each.pictures[-STRIP:]]
+    thumbnails = [image(project, picture.id) for picture in each.pictures[-STRIP:]]
     name = escape(each.name)
     return (
         f'<li data-into="{each.key}"><button type="button" data-press="choose:{each.key}" '
@@ -100,7 +102,7 @@ def _class(project: Project, each: TaughtClass, pressed: bool) -> str:
     )
 
 
-def _image(project: Project, id: str) -> str:
+def image(project: Project, id: str) -> str:
     """A picture's thumbnail, in a button with words; a gap if it was removed meanwhile."""
     try:
         source = project.thumbnail(id)
@@ -127,7 +129,7 @@ def chosen_class(each: TaughtClass | None, removing: bool, new: bool) -> str:
     return f"""
 <div class="class-head"><label>Name of the class
   <input type="text" value="{name}" data-rename="{each.key}"{" data-focus" if new else ""}
-    maxlength="{teaching.NAME_LENGTH}" autocomplete="off" spellcheck="false"></label>
+    maxlength="{NAME_LENGTH}" autocomplete="off" spellcheck="false"></label>
   <button type="button" data-press="remove:{each.key}">Remove</button>
 </div>"""
 
@@ -140,7 +142,7 @@ def tiles(project: Project | None, each: TaughtClass | None) -> str:
     made = "".join(
         f'<li><button type="button" data-press="picture:{picture.id}" '
         f'aria-label="Remove {escape(picture.name)}" title="Remove {escape(picture.name)}">'
-        f"{_image(project, picture.id)}</button></li>"
+        f"{image(project, picture.id)}</button></li>"
         for picture in shown
     )
     hidden = len(each.pictures) - len(shown)
@@ -211,8 +213,8 @@ def progress(what: str, status: Status) -> str:
 def state(project: Project | None) -> str:
     """What keeps the project from being taught, or from being taught well; or that it can be."""
     if project is None:
-        return cards.panel("Not yet", "First it needs pictures of two things or more.", "ready")
-    found = teaching.problems(project)
+        return html.panel("Not yet", "First it needs pictures of two things or more.", "ready")
+    found = problems(project)
     items = "".join(
         f'<li class="{"blocks" if problem.blocks else "advice"}">'
         f"<b>{'Needed' if problem.blocks else 'Better'}</b> {escape(problem.sentence)}</li>"
@@ -228,122 +230,6 @@ def state(project: Project | None) -> str:
 
 def _classes(number: int) -> str:
     return "1 class" if number == 1 else f"{number} classes"
-
-
-def honest(head: TaughtHead | None) -> str:
-    """How far the head is to be believed, in one figure and a sentence."""
-    if head is None:
-        return ""
-    found = head.honest
-    low, high = 100 * found.low, 100 * found.high
-    largest = max(map(sum, found.confusion)) / sum(map(sum, found.confusion))
-    caution = f"<p>{escape(found.caution)}</p>" if found.caution else ""
-    return f"""
-<section class="panel taught honest" role="status">
-  <h4>Right on new pictures:</h4>
-  <p class="figure">{escape(found.in_words)}</p>
-  <i class="interval" aria-hidden="true"><i style="left:{low:.1f}%;width:{high - low:.1f}%"></i></i>
-  <p>{_how(found)} Guessing would be right on {_share(largest)}.{_no_better(found, largest)}
-  Taught in {max(head.seconds, 0.01):.2f} s.</p>{caution}
-</section>"""
-
-
-def _share(part: float) -> str:
-    """A share of counted pictures."""
-    return f"{100 * part:.0f} %"
-
-
-def _how(found: Honest) -> str:
-    """How the accuracy was measured."""
-    right = f"They were right on {_share(found.accuracy)}."
-    if found.folds >= found.pictures:
-        return f"Each picture was judged by a network that had learnt from all the others. {right}"
-    times = "" if found.repeats == 1 else f", {found.repeats} times over with other parts"
-    return (
-        f"Each picture was judged by a network that had never seen it: the pictures were dealt "
-        f"into {found.folds} parts, and each part judged by what the others taught{times}. {right}"
-    )
-
-
-def _no_better(found: Honest, largest: float) -> str:
-    if found.low > largest:
-        return ""
-    return " So this is <b>not surely better than guessing</b>: add more pictures."
-
-
-def report(project: Project | None) -> str:
-    """Where the head goes wrong: what it takes for what, which pictures, and where it wavers."""
-    head = project.head if project else None
-    if project is None or head is None:
-        return ""
-    found, names = head.honest, project.class_names
-    wavering = [each for each in found.unsure if each.probability < SURE]
-    wrong = _judged(project, found.wrong, "The surest first. Is each in the right class?")
-    unsure = _judged(project, wavering, "More pictures like these help.")
-    beside = "beside-it" if len(names) <= MOST_BESIDE else "below-it"
-    return f"""
-<section class="panel taught mistakes"><h3>Where it goes wrong</h3>
-  <p>Every picture here was judged by networks that had not learnt from it.</p>
-  <div class="parts-of {beside}"><div>{_matrix(found, names)}</div>
-  <div><h4>Wrong</h4>{wrong or "<p>Not one picture, all rounds taken together.</p>"}</div>
-  <div><h4>Right, but unsure</h4>{unsure or f"<p>None below {100 * SURE:.0f} %.</p>"}</div></div>
-</section>"""
-
-
-def _matrix(found: Honest, names: Sequence[str]) -> str:
-    """How often each class is taken for each."""
-    head = "".join(f"<th scope=col><span>{escape(name)}</span></th>" for name in names)
-    rows = "".join(
-        f"<tr><th scope=row>{escape(name)}</th>"
-        + "".join(
-            _cell(count, sum(row), right == guess, f"{name} taken for {names[guess]}")
-            for guess, count in enumerate(row)
-        )
-        + f"<td class=share>{_share(found.recall[right])}</td></tr>"
-        for right, (name, row) in enumerate(zip(names, found.confusion, strict=True))
-    )
-    over = f", the mean of {found.repeats} rounds" if found.repeats > 1 else ""
-    return (
-        "<h4>What it takes for what</h4><p>A row for each class, a column for what its pictures "
-        f"are taken for (a count{over}). In the framed cells it is right; the last column "
-        'is how often.</p><div class="scrolling" tabindex="0" role="group" '
-        'aria-label="What it takes for what"><div class="confusion own"><table><thead><tr><td></td>'
-        f"{head}<th scope=col><span>right</span></th></tr></thead><tbody>{rows}</tbody></table>"
-        "</div></div>"
-    )
-
-
-def _cell(count: float, of: float, right: bool, title: str) -> str:
-    shade = 12 + 55 * count / max(of, 1) if count else 0
-    kind = "right" if right else "miss"
-    number = f"{count:.1f}".removesuffix(".0") if count else "·"
-    return (
-        f'<td class="{kind}" style="--shade:{shade:.0f}%" title="{escape(title)}: {number}">'
-        f"{number}</td>"
-    )
-
-
-def _judged(project: Project, judged: Sequence[Judged], note: str) -> str:
-    """Pictures with what was said of them; a press opens the class that has one."""
-    if not judged:
-        return ""
-    keys = [each.key for each in project.classes]
-    made = "".join(_tile(project, each, keys[each.right]) for each in judged[:MOST_JUDGED])
-    count = len(judged)
-    some = f" The first {MOST_JUDGED} of {count}." if count > MOST_JUDGED else ""
-    return f'<p>{note}{some}</p><ul class="judged">{made}</ul>'
-
-
-def _tile(project: Project, judged: Judged, key: int) -> str:
-    names = project.class_names
-    right, guessed = names[judged.right], names[judged.guessed]
-    sure = cards.percent(judged.probability)
-    words = f"{right}: {sure}" if right == guessed else f"{right}, taken for {guessed}: {sure}"
-    return (
-        f'<li><button type="button" data-press="choose:{key}" data-picture="{judged.picture}" '
-        f'title="Show it in {escape(right)}">{_image(project, judged.picture)}'
-        f"<small>{escape(words)}</small></button></li>"
-    )
 
 
 # Use
@@ -371,12 +257,12 @@ def verdict(said_of_it: TaughtVerdict, head: TaughtHead, live: bool = False) -> 
     return f"""
 <article class="card taught{" none" if said_of_it.none else ""}" aria-label="Your own">
   <p class="winner">{escape(title)}</p>{notice}
-  <div class="bars">{cards.bars(said_of_it.classes)}</div>
+  <div class="bars">{html.bars(said_of_it.classes)}</div>
   <footer><span>{said_of_it.milliseconds:.0f} ms</span>{why}</footer>
 </article>
 <p class="offer">Probabilities are calibrated on the pictures it was taught. <em>None of these</em>
 is said of a picture that is less similar to all of them than they are to each other; that turns
-away {cards.percent(head.turned_away) if head.turned_away else "none"} of them.</p>"""
+away {percent(head.turned_away) if head.turned_away else "none"} of them.</p>"""
 
 
 # Keeping

@@ -7,17 +7,17 @@ import gradio as gr
 from PIL import Image
 
 from imgrec.errors import ImgrecError, TeachError
-from imgrec.explaining import explanation as explain
-from imgrec.explaining.explanation import Question
+from imgrec.explaining import targets
+from imgrec.explaining.targets import Question
 from imgrec.teaching import classifier
 from imgrec.teaching.classifier import TaughtHead
-from imgrec.teaching.project import projects
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.teaching.store import projects
 from imgrec.ui.components.explanation_panel import build_why
+from imgrec.ui.components.html import failed
 from imgrec.ui.components.html_buttons import pressable
+from imgrec.ui.components.listeners import PREDICTING
 from imgrec.ui.components.picture import Source, opened, picture
 from imgrec.ui.components.webcam import frame, live_camera
-from imgrec.ui.data.tab import PREDICTING
 from imgrec.ui.teach import html
 
 # A frame that comes while another is looked at is left out.
@@ -92,9 +92,9 @@ def _answered(token: str, image: Callable[[], Image.Image] | None, live: bool = 
         head = head_of(token)
         return html.verdict(classifier.answer_picture(head, image()), head, live)
     except ImgrecError as error:
-        return cards.failed(error)
+        return failed(error)
 
 
 def ask(image: Image.Image, approach: str, target: str, token: str) -> Question:
     """Why the project's head says `target` of the picture. Raises TeachError, or ModelError."""
-    return explain.ask_taught(image, head_of(token), target)
+    return targets.ask_taught(image, head_of(token), target)

@@ -9,7 +9,7 @@ import gradio as gr
 from imgrec.background_job import Report
 from imgrec.errors import ImgrecError
 from imgrec.teaching import export, project_file
-from imgrec.ui.data.tab import QUIET
+from imgrec.ui.components.listeners import QUIET
 from imgrec.ui.teach import html, sessions
 
 FILE = "teach-file"  # the id of the hidden button that a browser downloads by
@@ -66,7 +66,7 @@ def packed(token: str, request: gr.Request) -> str:
     """The project's zip where gradio may serve it from. Raises TeachError."""
     project = sessions.project_of(token, request)
     return sessions.offered(
-        project_file.packed(project, project.folder / sessions.PROJECT_FILE), token
+        project_file.write_project(project, project.folder / sessions.PROJECT_FILE), token
     )
 
 

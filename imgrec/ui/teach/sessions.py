@@ -11,9 +11,10 @@ from gradio.utils import get_upload_folder
 
 from imgrec.background_job import Background, Status, Work
 from imgrec.errors import TeachError
-from imgrec.models import store
-from imgrec.teaching.project import Project, projects
-from imgrec.ui.components.visitors import visitor_of
+from imgrec.files import atomic
+from imgrec.teaching.project import Project
+from imgrec.teaching.store import projects
+from imgrec.ui.access.visitors import visitor_of
 
 PROJECT_FILE = "project.zip"
 SECONDS_BETWEEN_LOOKS = 0.15
@@ -111,7 +112,7 @@ def _let_go(token: str) -> None:
 
 
 def _downloads(token: str) -> Path:
-    return Path(get_upload_folder()) / f"teach-{store.sha256(token.encode())[:32]}"
+    return Path(get_upload_folder()) / f"teach-{atomic.sha256(token.encode())[:32]}"
 
 
 def _visit(request: gr.Request) -> _Visit:

@@ -10,8 +10,8 @@ import gradio as gr
 
 from imgrec.teaching.project import MOST_CLASSES, MOST_PICTURES
 from imgrec.ui.components.html_buttons import TELL, pressable
+from imgrec.ui.components.listeners import QUIET
 from imgrec.ui.components.upload_zone import drop_zone
-from imgrec.ui.data.tab import QUIET
 from imgrec.ui.teach import handlers, html, sessions
 from imgrec.ui.teach.endpoints import offer_endpoints
 from imgrec.ui.teach.handlers import Going, View

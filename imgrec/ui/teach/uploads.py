@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from imgrec.data import labelled_images
+from imgrec.data import label_names, labelled_images
 from imgrec.errors import DataError, TeachError
 from imgrec.files import zips
+from imgrec.files.display_names import shown_name
 from imgrec.images.decode import MAX_BYTES
 from imgrec.teaching import project_file
-from imgrec.teaching.project import MOST_PICTURES, Added, Given, Project, class_name, shown_name
+from imgrec.teaching.project import MOST_PICTURES, Given, Project
+from imgrec.teaching.project_parts import Added, class_name
 from imgrec.ui.components.upload_zone import Upload
 
 UNNAMED = re.compile(r"Class \d+")  # as the project calls a class that nobody has named
@@ -49,9 +51,7 @@ def batches(files: Sequence[Upload]) -> tuple[list[Batch], str]:
     """
     everything = [file for upload in files for file in _expanded(upload)]
     # What lies beside pictures and is none makes no class; alone, it is refused with a reason.
-    found = [
-        file for file in everything if not file.name.lower().endswith(labelled_images.NO_PICTURES)
-    ]
+    found = [file for file in everything if not file.name.lower().endswith(label_names.NO_PICTURES)]
     found = found or everything
     if not found:
         raise DataError("There is no picture in it; choose another folder or zip.")
@@ -91,7 +91,7 @@ def _named(path: str, given: Callable[[str], Given]) -> Iterator[_File]:
     """The file at that path, unless it, or a folder of it, is one of those that don't count."""
     parts = tuple(part for part in re.split(r"[/\\]", path) if part)
     if parts and not any(
-        part.startswith(".") or part.casefold() in labelled_images.JUNK for part in parts
+        part.startswith(".") or part.casefold() in label_names.JUNK for part in parts
     ):
         name = shown_name(parts[-1])
         yield _File(parts[:-1], name, given(name))

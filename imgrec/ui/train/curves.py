@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
-from imgrec.models import registry
+from imgrec.models.curves import thinned, training_curve, validation_curve
 from imgrec.models.registry import Entry
 from imgrec.models.run_log import Point
 
@@ -78,8 +78,8 @@ def _lines(entries: Sequence[Entry]) -> dict[str, list[Point]]:
     """The points of each line, by its name in `COLOURS`."""
     lines = {}
     for number, entry in enumerate(entries[:MOST_RUNS]):
-        lines[f"training {number}"] = registry.training_curve(entry)
-        lines[f"validation {number}"] = registry.validation_curve(entry)
+        lines[f"training {number}"] = training_curve(entry)
+        lines[f"validation {number}"] = validation_curve(entry)
     return lines
 
 
@@ -93,7 +93,7 @@ def visible(points: Sequence[Point]) -> list[Point]:
         (end,) = points
         start = dataclasses.replace(end, epochs=DASH * end.epochs, seconds=DASH * end.seconds)
         return [start, end]
-    return registry.thinned(points, MOST_POINTS)
+    return thinned(points, MOST_POINTS)
 
 
 def _end(entries: Sequence[Entry], over: str) -> float:

@@ -8,7 +8,8 @@ from gradio.utils import get_upload_folder
 
 from imgrec.data import cifar10
 from imgrec.errors import DataError, ImgrecError
-from imgrec.models import registry, run_log, store
+from imgrec.files import atomic
+from imgrec.models import manage_runs, registry, run_log
 from imgrec.training.head_job import SHIPPED, head_trainer
 from imgrec.training.process import trainer
 from imgrec.training.recipes import HEAD_RECIPES, USUAL, Recipe
@@ -139,21 +140,21 @@ def fetch_cifar10() -> str:
 def rename_run(run: str, name: str) -> str:
     """Gives a run another name, and returns it."""
     _check_may_manage()
-    return registry.rename(run, name)
+    return manage_runs.rename(run, name)
 
 
 @reported
 def delete_run(run: str) -> None:
     """Deletes a run for good."""
     _check_may_manage()
-    registry.delete(run)
+    manage_runs.delete(run)
 
 
 @reported
 def zip_run(run: str) -> str:
     """A run's files as a zip, where gradio may serve it from; one place a run, however often."""
-    folder = Path(get_upload_folder()) / store.sha256(run.encode())[:16]
-    return str(registry.zipped(run, folder))
+    folder = Path(get_upload_folder()) / atomic.sha256(run.encode())[:16]
+    return str(manage_runs.zipped(run, folder))
 
 
 def _check_may_manage() -> None:

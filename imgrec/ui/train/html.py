@@ -12,7 +12,8 @@ from imgrec.models import run_log
 from imgrec.models.registry import Entry
 from imgrec.models.run_log import Guess, Watched
 from imgrec.training.recipes import HEAD_RECIPES, USUAL, HeadRecipe, Recipe, differences
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.ui.components import html
+from imgrec.ui.components.formatting import duration, percent
 
 STATES = {
     "starting": "is starting",
@@ -26,16 +27,6 @@ STATES = {
     "failed": "failed",
 }
 LIVE = ("starting", "training", "paused", "stopping", "measuring")
-
-
-def duration(seconds: float) -> str:
-    """A time as a person says it: `8 s`, `12 min`, `1 h 5 min`."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def progress(entry: Entry, watched: Watched, problem: str) -> str:
@@ -54,30 +45,21 @@ def progress(entry: Entry, watched: Watched, problem: str) -> str:
 
 def _bars(watched: Watched) -> str:
     if not watched.epochs:
-        return _bar("Loading TensorFlow and the images", 0, 1, "")
+        return html.bar("Loading TensorFlow and the images", 0, 1, "")
     epoch = min(watched.epoch + 1, watched.epochs)
-    return _bar("Epoch", watched.epoch, watched.epochs, f"{epoch} of {watched.epochs}") + _bar(
-        "Step", watched.step, watched.steps, f"{watched.step:,} of {watched.steps:,}"
-    )
-
-
-def _bar(title: str, done: int, total: int, text: str) -> str:
-    share = 100 * done / total if total else 0
-    return (
-        f'<div class="bar" role="progressbar" aria-label="{title}" aria-valuenow="{share:.0f}" '
-        f'aria-valuemin="0" aria-valuemax="100"><span>{title}</span><span>{text}</span>'
-        f'<i class="track"><i style="width:{share:.1f}%"></i></i></div>'
-    )
+    return html.bar(
+        "Epoch", watched.epoch, watched.epochs, f"{epoch} of {watched.epochs}"
+    ) + html.bar("Step", watched.step, watched.steps, f"{watched.step:,} of {watched.steps:,}")
 
 
 def _summary(entry: Entry, watched: Watched) -> str:
     """A sentence or two on how it stands."""
     best = entry.best_validation_accuracy
-    known = f"Best validation accuracy {cards.percent(best)}. " if best is not None else ""
+    known = f"Best validation accuracy {percent(best)}. " if best is not None else ""
     match watched.state:
         case "finished":
             test = entry.test_accuracy
-            tested = f"Test accuracy {cards.percent(test)}. " if test is not None else ""
+            tested = f"Test accuracy {percent(test)}. " if test is not None else ""
             spent = f"It learned for {duration(entry.seconds)}." if entry.seconds else ""
             return f"{tested}{known}{spent}"
         case "stopped" | "interrupted" | "failed":
@@ -95,13 +77,13 @@ def _summary(entry: Entry, watched: Watched) -> str:
 def head_work(status: Status) -> str:
     """How far a head is that is being made, or why it could not be."""
     if status.problem:
-        return cards.failed(status.problem)
+        return html.failed(status.problem)
     if not status.running:
         return ""
     if not status.total:
         return '<p class="offer">The head is learning.</p>'
     text = f"{status.done} of {status.total} photos"
-    return f'<div class="transfer">{_bar("Features", status.done, status.total, text)}</div>'
+    return f'<div class="transfer">{html.bar("Features", status.done, status.total, text)}</div>'
 
 
 def sprite(entry: Entry) -> str:
@@ -181,7 +163,7 @@ def runs_table(entries: Sequence[Entry]) -> str:
         )
         for entry in entries
     ]
-    return cards.table(headings, rows)
+    return html.table(headings, rows)
 
 
 def _when(moment: float | None) -> str:
@@ -190,19 +172,3 @@ def _when(moment: float | None) -> str:
 
 def _accuracy(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
-
-
-def fetch(status: Status, allowed: bool) -> str:
-    """What stands where CIFAR-10 is missing."""
-    if status.running:
-        total = max(status.done, status.total or 1)
-        text = f"{status.done / 1e6:.0f} of {total / 1e6:.0f} MB"
-        where = f"CIFAR-10 from {status.what}" if status.what else "Asking for CIFAR-10"
-        return f'<div class="scratch">{_bar(escape(where), status.done, total, text)}</div>'
-    text = (
-        "The scratch network learns from CIFAR-10, 60,000 small pictures, which are not here yet."
-    )
-    if not allowed:
-        text += " Downloads are off on this server."
-    problem = f'<p class="offer problem">{escape(status.problem)}</p>' if status.problem else ""
-    return f'<p class="offer">{text}</p>{problem}'

@@ -7,10 +7,11 @@ import gradio as gr
 
 from imgrec.approaches import scratch
 from imgrec.data import cifar10
-from imgrec.models import registry, run_log
+from imgrec.models import registry, run_control, run_log
 from imgrec.models.registry import Entry
 from imgrec.training.head_job import head_trainer
 from imgrec.training.process import trainer
+from imgrec.ui.components.cifar10_download import fetch_panel
 from imgrec.ui.train import curves, html
 from imgrec.ui.train.html import LIVE
 
@@ -117,7 +118,7 @@ PARTS |= {"curves": 3, "table": 1, "choices": 2, "actions": 5}
 
 def _progress(changes: Changes, entry: Entry) -> list[Any]:
     """The followed run, what can be done now, and the fetching of CIFAR-10."""
-    watched, wish = run_log.watch(entry.folder), run_log.wish_of(entry.folder)
+    watched, wish = run_log.watch(entry.folder), run_control.wish_of(entry.folder)
     here, fetching = cifar10.has_cifar10(), cifar10.fetching_cifar10.status
     problem = trainer.problem(entry.name)
     now = (entry.name, entry.state, wish)
@@ -189,17 +190,6 @@ def head_panel() -> list[Any]:
         gr.Button(interactive=not work.running),
         gr.Button(interactive=work.running),
         html.head_work(work),
-    ]
-
-
-def fetch_panel(here: bool) -> list[Any]:
-    """Whether CIFAR-10 is missing, how far it is, and the buttons to fetch it or stop that."""
-    fetching, allowed = cifar10.fetching_cifar10.status, trainer.permissions.download
-    return [
-        gr.Column(visible=not here),
-        html.fetch(fetching, allowed),
-        gr.Button(visible=not fetching.running and allowed),
-        gr.Button(visible=fetching.running),
     ]
 
 

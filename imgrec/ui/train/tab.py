@@ -8,13 +8,16 @@ import gradio as gr
 from imgrec.data import cifar10
 from imgrec.errors import ImgrecError
 from imgrec.files.paths import runs_dir
-from imgrec.models import registry, run_log
+from imgrec.models import registry, run_control
+from imgrec.training import time_estimate
 from imgrec.training.head_job import head_trainer
-from imgrec.training.process import fitting, trainer
-from imgrec.ui.components import verdict_cards as cards
+from imgrec.training.process import trainer
+from imgrec.ui.components import html, verdict_cards
+from imgrec.ui.components.cifar10_download import fetch_layout
 from imgrec.ui.components.errors import reported, sentence
+from imgrec.ui.components.formatting import duration
 from imgrec.ui.components.model_choosers import Choosers, use
-from imgrec.ui.train import curves, endpoints, html
+from imgrec.ui.train import curves, endpoints
 from imgrec.ui.train.refresh import Picks, Seen, View, look
 from imgrec.ui.train.settings import (
     SCRATCH_FIELDS,
@@ -143,7 +146,7 @@ def _layout() -> Parts:
                 head_text = gr.HTML()
             notice = gr.HTML()
         with gr.Column(scale=3, min_width=320):
-            status = gr.HTML(cards.panel("Training", "Looking for runs."))
+            status = gr.HTML(html.panel("Training", "Looking for runs."))
             with gr.Row(equal_height=False):
                 shown = gr.Dropdown([], multiselect=True, label="Curves of", min_width=200)
                 over = gr.Radio(["epochs", "minutes"], value="epochs", label="Over", min_width=220)
@@ -157,16 +160,6 @@ def _layout() -> Parts:
     view = View._make([*following, table, shown, chosen, *actions])
     boxes, controls = (scratch_box, head_box), (scratch_controls, head_controls)
     return Parts._make([kind, boxes, *controls, estimate, notice, over, *rest, view])
-
-
-def fetch_layout() -> list[Any]:
-    """What `train_view.fetch_panel` fills."""
-    with gr.Column(visible=False, elem_classes="vgg16-offer") as box:
-        text = gr.HTML()
-        with gr.Row():
-            fetch = gr.Button("Fetch CIFAR-10 (140 MB)", size="sm", variant="primary")
-            stop = gr.Button("Stop fetching", size="sm", visible=False)
-    return [box, text, fetch, stop]
 
 
 def _runs_layout() -> tuple[gr.HTML, tuple[Any, ...], tuple[Any, ...]]:
@@ -219,22 +212,18 @@ def estimate(*values: Any) -> str:
     if not cifar10.has_cifar10() or not trainer.permissions.train:
         return "" if trainer.permissions.train else _offer(OFF)
     try:
-        recipe = fitting(scratch_recipe(*values))
-        from imgrec.training.scratch import estimated_seconds  # loads TensorFlow
-
-        seconds = estimated_seconds(recipe)
+        recipe = time_estimate.fitting(scratch_recipe(*values))
+        seconds = time_estimate.estimated_seconds(recipe)
     except ImgrecError as error:
         return _offer(str(error))
-    return _offer(f"About {html.duration(seconds)} on this machine, from a few timed steps.")
+    return _offer(f"About {duration(seconds)} on this machine, from a few timed steps.")
 
 
 def offer_precision() -> gr.Checkbox:
     """Offers bfloat16 where the processor gains by it."""
     if not cifar10.has_cifar10() or not trainer.permissions.train:
         return gr.skip()
-    from imgrec.training.scratch import gains_by_bfloat16  # loads TensorFlow
-
-    return gr.Checkbox(visible=gains_by_bfloat16())
+    return gr.Checkbox(visible=time_estimate.gains_by_bfloat16())
 
 
 @reported
@@ -253,7 +242,7 @@ def start_head(*values: Any) -> str:
 
 def pause(seen: Seen) -> str:
     """Pauses the followed run, or lets it go on."""
-    paused = run_log.wish_of(runs_dir() / seen["run"]) == "pause"
+    paused = run_control.wish_of(runs_dir() / seen["run"]) == "pause"
     return endpoints.train_control(seen["run"], "continue" if paused else "pause")
 
 
@@ -317,8 +306,8 @@ def use_run(run: str, choosers: Choosers) -> list[Any]:
     """What is said, then the dropdowns of the other tabs, with this run chosen in its own ones."""
     try:
         kind = registry.find(run).kind
-        said = f"Compare and {cards.TITLES[kind]} answer with {run} now."
-        return [cards.panel("Chosen", said), *use(run, choosers)]
+        said = f"Compare and {verdict_cards.TITLES[kind]} answer with {run} now."
+        return [html.panel("Chosen", said), *use(run, choosers)]
     except ImgrecError as error:  # it has just been deleted or renamed
         skipped = [gr.skip() for dropdowns in choosers for _ in dropdowns]
-        return [cards.failed(error), *skipped]
+        return [html.failed(error), *skipped]

@@ -9,9 +9,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from imgrec.errors import UploadError
-from imgrec.teaching.project import projects
-from imgrec.ui.components.uploaded_files import check_uploads
-from imgrec.ui.components.visitors import new_cookie, visitor_of
+from imgrec.teaching.store import projects
+from imgrec.ui.access.uploaded_files import check_uploads
+from imgrec.ui.access.visitors import new_cookie, visitor_of
 
 FOREIGN = "another visitor's"  # in place of a token: no project has it
 NO_LINKS = "This page has no links with values in them; open it without one."

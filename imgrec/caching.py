@@ -1,0 +1,22 @@
+"""Loaded once and kept: a cache that several threads may ask at once."""
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+KEPT = 12  # networks that one loader keeps in memory
+
+T = TypeVar("T")
+
+
+def loaded_once(load: Callable[..., T]) -> Callable[..., T]:
+    """`functools.lru_cache` with a lock: two visitors never load the same model twice."""
+    cached, lock = functools.lru_cache(KEPT)(load), threading.Lock()
+
+    @functools.wraps(load)
+    def locked(*arguments: Any) -> T:
+        with lock:
+            return cached(*arguments)
+
+    return locked

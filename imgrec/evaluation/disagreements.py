@@ -1,0 +1,70 @@
+"""The pictures on which the three approaches disagree, with the approach that stands alone."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from imgrec.approaches import MODULES
+from imgrec.data.label_names import Label
+from imgrec.data.labelled_images import Item, LabelledSet
+from imgrec.errors import DataError
+from imgrec.images.decode import open_image
+
+
+class Disputed(NamedTuple):
+    """A picture on which the approaches disagree: one of them stands alone."""
+
+    number: int  # its place in the set
+    name: str
+    label: Label
+    dog: dict[str, float]  # probability of a dog by approach
+
+    @property
+    def alone(self) -> str:
+        """The approach that says what no other says; yes is a probability of one half or more."""
+        yes = [name for name, dog in self.dog.items() if dog >= 0.5]
+        no = [name for name in self.dog if name not in yes]
+        return min(yes, no, key=len)[0]
+
+    @property
+    def alone_is_right(self) -> bool | None:
+        """Whether the approach that stands alone is right; None where no label tells."""
+        is_dog = self.label.dog
+        return None if is_dog is None else (self.dog[self.alone] >= 0.5) == is_dog
+
+
+def disputed(labelled: LabelledSet, measured: dict[str, Any], most: int) -> list[Disputed]:
+    """The `most` widest disagreements, in the order of the set; what is no longer in it is not."""
+    told = {row["file"]: row for row in measured["disagreements"][:most]}
+    found = []
+    for number, item in enumerate(labelled.items()):
+        if row := told.pop(item.name, None):
+            found.append(Disputed(number, item.name, item.label, row["dog"]))
+    return found
+
+
+def groups(found: Sequence[Disputed]) -> Iterator[tuple[str, bool | None, list[Disputed]]]:
+    """The approach that stands alone, whether it is right, and the pictures; empty ones left out.
+
+    In the order of the approaches, what they are wrong about first.
+    """
+    for name in MODULES:
+        for right in (False, True, None):
+            alike = [each for each in found if (each.alone, each.alone_is_right) == (name, right)]
+            if alike:
+                yield name, right, alike
+
+
+def item(labelled: LabelledSet, number: int) -> Item:
+    """The picture at that place of the set. Raises DataError if there is none."""
+    found = next(islice(labelled.items(), number, None), None)
+    if found is None:
+        raise DataError("There is no such picture; press one.")
+    return found
+
+
+def opened(found: Item) -> Image.Image:
+    """The picture itself. Raises ImageError."""
+    return open_image(found.read(), name=found.name)

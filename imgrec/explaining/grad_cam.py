@@ -1,0 +1,41 @@
+"""Grad-CAM: the places of a feature map that speak for an answer, by its gradients."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgrec.explaining.targets import Question
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+def grad_cam(question: Question) -> np.ndarray:
+    """Float32 (rows, columns), 0 or more: how much each place of the map speaks for the target.
+
+    Equations 1 and 2 of Selvaraju et al. 2017. They hold for a network's last map; where coarser
+    ones follow, each place has weights of its own, as in LayerCAM (Jiang et al. 2021,
+    https://doi.org/10.1109/TIP.2021.3089943): with common ones most maps of `fast` would be empty.
+    Of several classes the score is the logit of their common probability. Not scaled; not finite
+    where the network's numbers aren't.
+    """
+    import tensorflow as tf
+
+    maps = tf.constant(question.subject.to_map(question.view))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        score = _score(question.subject.logits(maps)[0], question.target.classes)
+    slopes = tape.gradient(score, maps)  # (1, rows, columns, channels)
+    coarser = question.subject.coarser
+    weights = tf.nn.relu(slopes[0]) if coarser else tf.reduce_mean(slopes, axis=(0, 1, 2))
+    return np.asarray(tf.nn.relu(tf.reduce_sum(weights * maps[0], axis=-1)))
+
+
+def _score(logits: "tf.Tensor", classes: slice) -> "tf.Tensor":
+    """A class's logit; of several, ln(p / (1 - p)) of their summed probability p."""
+    import tensorflow as tf
+
+    if classes.stop - classes.start == 1:
+        return logits[classes.start]
+    others = tf.concat([logits[: classes.start], logits[classes.stop :]], axis=0)
+    return tf.reduce_logsumexp(logits[classes]) - tf.reduce_logsumexp(others)

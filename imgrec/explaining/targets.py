@@ -1,0 +1,288 @@
+"""What an explanation is asked about: a network cut at a feature map, and one of its answers."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from imgrec import approaches
+from imgrec.approaches import pretrained, scratch, transfer, vgg16
+from imgrec.approaches.verdict import Verdict
+from imgrec.caching import loaded_once
+from imgrec.data import labels
+from imgrec.errors import ModelError
+from imgrec.images.crops import Box
+from imgrec.networks import layer_table
+from imgrec.networks.inference import Forward, Network, ready
+from imgrec.teaching import classifier
+from imgrec.teaching.classifier import TaughtHead, TaughtVerdict
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+DOG_QUESTION = "dog?"  # the target that asks for the dog question instead of a class
+NO_CLASSES = slice(0, 0)  # what answers the dog question where it isn't asked
+TOP_K = 5  # classes that the page offers
+
+FEWEST = 7  # places along a side of a map that is shown, if the network has such a map
+
+Logits = Callable[["tf.Tensor"], "tf.Tensor"]
+
+
+class Target(NamedTuple):
+    """What is explained: one class, or several that count as one answer."""
+
+    label: str
+    classes: slice  # their places among the network's logits and probabilities
+
+
+class Subject(NamedTuple):
+    """A network, cut at its last feature map that is fine enough.
+
+    Views are uint8 (n, side, side, 3).
+    """
+
+    names: Sequence[str]  # of its classes
+    dogs: slice  # the classes that answer the dog question
+    box: Callable[[tuple[int, int]], Box]  # the part of a picture that is in the view
+    run: Callable[[np.ndarray], np.ndarray]  # views to probabilities (n, classes)
+    to_map: Callable[[np.ndarray], np.ndarray]  # views to that map (n, rows, columns, channels)
+    logits: Logits  # from that map: (n, classes), before softmax or sigmoid
+    coarser: bool = False  # whether coarser maps follow it
+
+
+@dataclass(frozen=True)
+class Question:
+    """Why does this network say that of this picture?"""
+
+    verdict: Verdict | TaughtVerdict
+    size: tuple[int, int]  # the picture's width and height
+    subject: Subject
+    target: Target
+
+    @functools.cached_property
+    def view(self) -> np.ndarray:
+        """What the network saw: uint8 (1, side, side, 3)."""
+        return np.asarray(self.verdict.saw)[None]
+
+    @functools.cached_property
+    def probability(self) -> float:
+        """The target's, from 0 to 1."""
+        return float(self.probabilities(self.view)[0])
+
+    def probabilities(self, views: np.ndarray) -> np.ndarray:
+        """The target's probability (n,) in other views."""
+        return self.subject.run(views)[:, self.target.classes].sum(axis=1)
+
+
+def ask(
+    image: Image.Image,
+    approach: str,
+    target: str = "",
+    weights: str = scratch.DEFAULT,
+    head: str = transfer.DEFAULT,
+) -> Question:
+    """The question why the approach says `target` of an RGB picture of any size.
+
+    `target` is a class of the network, `DOG_QUESTION`, or empty for the most probable class;
+    `weights` and `head` name the trained scratch network and head. Raises ModelError.
+    """
+    if approach == "scratch":
+        (verdict,) = scratch.predict([image], TOP_K, weights)
+        subject = _scratch(scratch.load(weights))
+    elif approach == "pretrained":
+        (verdict,) = pretrained.predict([image], TOP_K)
+        subject = _stand_in() if verdict.stand_in else _vgg16(vgg16.network())
+    elif approach == "transfer":
+        (verdict,) = transfer.predict([image], name=head)
+        subject = _transfer(vgg16.network(), transfer.load(head))
+    else:
+        names = ", ".join(approaches.NAMES)
+        raise ModelError(f"There is no approach {approach!r}; choose one of {names}.")
+    return Question(verdict, image.size, subject, _target(target, verdict, subject))
+
+
+def ask_taught(image: Image.Image, head: TaughtHead, target: str = "") -> Question:
+    """The question why a visitor's own head says `target`, one of its classes, of an RGB picture.
+
+    An empty `target` means the most probable class. Raises ModelError.
+    """
+    verdict = classifier.answer_picture(head, image)
+    subject = _taught(vgg16.base(), head)
+    return Question(verdict, image.size, subject, _class_target(target, verdict, subject))
+
+
+def _target(wanted: str, verdict: Verdict, subject: Subject) -> Target:
+    """The target of that name."""
+    if wanted == DOG_QUESTION:
+        return Target("a dog", subject.dogs)
+    return _class_target(wanted, verdict, subject, f"{DOG_QUESTION!r} or ")
+
+
+def _class_target(
+    wanted: str, verdict: Verdict | TaughtVerdict, subject: Subject, or_else: str = ""
+) -> Target:
+    """The class of that name; of classes with one name (two cranes), the more probable one."""
+    label = wanted or verdict.classes[0].label
+    if label not in subject.names:
+        raise ModelError(
+            f"{verdict.model} has no class {label[:60]!r}; leave the target empty, or choose "
+            f"{or_else}one of its {len(subject.names)} classes, "
+            f"as {' or '.join(repr(entry.label) for entry in verdict.classes[:2])}."
+        )
+    places = [place for place, name in enumerate(subject.names) if name == label]
+    place = places[0]
+    if len(places) > 1:
+        (probabilities,) = subject.run(np.asarray(verdict.saw)[None])
+        place = max(places, key=probabilities.__getitem__)
+    return Target(label, slice(place, place + 1))
+
+
+# The networks
+
+
+def _scratch(network: Network) -> Subject:
+    to_map, logits, coarser = cut(network.model)
+    dog = labels.CIFAR10_DOG
+    return Subject(
+        labels.CIFAR10,
+        slice(dog, dog + 1),
+        scratch.box,
+        lambda views: network.run(scratch.preprocess(views))[-1],
+        lambda views: to_map(scratch.preprocess(views))[0],
+        logits,
+        coarser,
+    )
+
+
+def _stand_in() -> Subject:
+    return _of_imagenet(pretrained.load_stand_in(), pretrained.preprocess_stand_in)
+
+
+def _vgg16(network: Network) -> Subject:
+    return _of_imagenet(network, vgg16.preprocess)
+
+
+def _of_imagenet(network: Network, preprocess: Callable[[np.ndarray], np.ndarray]) -> Subject:
+    to_map, logits, coarser = cut(network.model)
+    return Subject(
+        [synset.title for synset in labels.imagenet()],
+        labels.IMAGENET_DOGS,
+        vgg16.box,
+        lambda views: network.run(preprocess(views))[-1],
+        lambda views: to_map(preprocess(views))[0],
+        logits,
+        coarser,
+    )
+
+
+def _transfer(network: Network, head: Network) -> Subject:
+    """VGG16's features and a head; the map is that of VGG16's last convolution."""
+    to_map, to_features, answer = cut_transfer(network.model, head.model)
+
+    def run(views: np.ndarray) -> np.ndarray:
+        (dog,) = head.run(network.run(vgg16.preprocess(views))[0])
+        return np.concatenate([dog, 1 - dog], axis=1)
+
+    def logits(maps: "tf.Tensor") -> "tf.Tensor":
+        dog = answer(to_features(maps))
+        return _concatenated(dog, -dog)  # sigmoid(-x) = 1 - sigmoid(x)
+
+    return Subject(
+        ("dog", "not a dog"),
+        slice(0, 1),
+        vgg16.box,
+        run,
+        lambda views: to_map(vgg16.preprocess(views))[0],
+        logits,
+    )
+
+
+def _taught(base: Network, head: TaughtHead) -> Subject:
+    """The base that ships and a visitor's own head; the map is that of VGG16's last convolution."""
+    to_map, to_features = cut_base(base.model)
+
+    def run(views: np.ndarray) -> np.ndarray:
+        (features,) = base.run(vgg16.preprocess(views))
+        return classifier.answer(head, np.asarray(_pooling()(features))).probabilities
+
+    def logits(maps: "tf.Tensor") -> "tf.Tensor":
+        return _pooling()(to_features(maps)) @ head.kernel + head.bias
+
+    return Subject(
+        head.class_names,
+        NO_CLASSES,
+        vgg16.box,
+        run,
+        lambda views: to_map(vgg16.preprocess(views))[0],
+        logits,
+    )
+
+
+@loaded_once
+def _pooling() -> "keras.layers.Layer":
+    from imgrec.networks.heads import PowerPooling
+
+    return PowerPooling()
+
+
+def _concatenated(*columns: "tf.Tensor") -> "tf.Tensor":
+    import tensorflow as tf
+
+    return tf.concat(columns, axis=1)
+
+
+def fine_map(model: "keras.Model") -> tuple["keras.KerasTensor", bool]:
+    """The last map out of ReLU with FEWEST places a side, and whether the network has a later one.
+
+    The map is (None, rows, columns, channels). Without one that is fine enough it is the last.
+    """
+    maps = [
+        layer.output
+        for layer in model.layers
+        if len(layer.output.shape) == 4 and layer_table.rectifies(layer)
+    ]
+    fine = [each for each in maps if min(each.shape[1:3]) >= FEWEST]
+    chosen = (fine or maps)[-1]
+    return chosen, chosen is not maps[-1]
+
+
+@loaded_once
+def cut(model: "keras.Model") -> tuple[Forward, Logits, bool]:
+    """The model up to its `fine_map`, compiled, the logits from there on, whether a map follows it.
+
+    The model's last layer must be dense; its softmax or sigmoid is left out.
+    """
+    import keras
+
+    fine, coarser = fine_map(model)
+    return ready(keras.Model(model.inputs[0], fine)).run, _logits(model, fine), coarser
+
+
+@loaded_once
+def cut_transfer(base: "keras.Model", head: "keras.Model") -> tuple[Forward, "keras.Model", Logits]:
+    """Of a head on a base's features, as `cut`: to the base's last map, to its features, logits."""
+    return *cut_base(base), _logits(head, head.inputs[0])
+
+
+@loaded_once
+def cut_base(base: "keras.Model") -> tuple[Forward, "keras.Model"]:
+    """VGG16's base up to its last feature map, compiled, and from there to its features."""
+    import keras
+
+    features = base.outputs[0]
+    last = base.get_layer("block5_conv3").output
+    return ready(keras.Model(base.inputs[0], last)).run, keras.Model(last, features)
+
+
+def _logits(model: "keras.Model", start: "keras.KerasTensor") -> Logits:
+    """What the last, dense layer gives before its activation, from the tensor `start` on."""
+    import keras
+
+    answer = model.layers[-1]
+    before = keras.Model(start, answer.input)
+    return lambda inputs: before(inputs, training=False) @ answer.kernel + answer.bias

@@ -1,0 +1,45 @@
+"""The part of a picture that a network sees: the square in its centre, or all of it squared."""
+
+from PIL import Image
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom, in a picture's pixels
+
+
+def centre_crop(
+    image: Image.Image, size: int, shorter: int, resample: Image.Resampling
+) -> Image.Image:
+    """The central size×size pixels of the picture resized so that its shorter side is `shorter`.
+
+    Geometry of torchvision's `Resize(shorter)` and `CenterCrop(size)`; size <= shorter. Only the
+    pixels that are kept are computed, so that a long strip does not become a huge picture.
+    """
+    return image.resize((size, size), resample, box=centre_crop_box(image.size, size, shorter))
+
+
+def centre_crop_box(of: tuple[int, int], size: int, shorter: int) -> Box:
+    """What `centre_crop` keeps of a picture of that width and height."""
+    if size > shorter:
+        raise ValueError(f"a {size}-pixel crop does not fit into {shorter} pixels")
+    short = min(of)
+    box = [0.0] * 4
+    for axis, side in enumerate(of):
+        resized = shorter * side // short
+        start = round((resized - size) / 2)
+        box[axis], box[axis + 2] = start * side / resized, (start + size) * side / resized
+    return box[0], box[1], box[2], box[3]
+
+
+def square(image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
+    """The largest central square of the picture, resized to size×size.
+
+    A size×size picture keeps its exact pixels.
+    """
+    return image.crop(square_box(image.size)).resize((size, size), resample)
+
+
+def square_box(of: tuple[int, int]) -> tuple[int, int, int, int]:
+    """What `square` keeps of a picture of that width and height: a `Box` of whole pixels."""
+    width, height = of
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side

@@ -1,0 +1,47 @@
+"""Trained networks by name, loaded once, with their calibration."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from imgrec.caching import loaded_once
+from imgrec.errors import ModelError
+from imgrec.metrics.calibration import Calibration
+from imgrec.models import calibration_file, registry, store
+from imgrec.networks.inference import Logits, Network, ready_with_logits
+
+
+class Trained(NamedTuple):
+    """A trained network of the catalogue, in use."""
+
+    entry: registry.Entry
+    network: Network
+    logits: Logits  # as by `ready_with_logits`
+    calibration: Calibration | None  # where it was measured
+
+
+def load_trained(name: str, kind: registry.Kind) -> Trained:
+    """A trained network of the catalogue. Raises ModelError if there is none, or it is damaged."""
+    entry = registry.find(name, kind)
+    if not registry.answers(entry):
+        raise ModelError(f"{name} was not taught the classes of this tab; choose another one.")
+    network, logits = _loaded(kind, entry.folder, entry.report.get("weights_sha256", ""))
+    return Trained(entry, network, logits, calibration_file.of(entry))
+
+
+@loaded_once
+def _loaded(kind: registry.Kind, folder: Path, digest: str) -> tuple[Network, Logits]:
+    """The network in a model directory; `digest` makes other weights in it another network."""
+    from imgrec.networks.cifar10 import SCRATCH
+    from imgrec.networks.heads import HEADS
+    from imgrec.networks.weights import set_weights
+
+    saved = store.load(folder)
+    build = {"scratch": SCRATCH, "transfer": HEADS}[kind]
+    try:
+        model = build[saved.config["network"]](**saved.config.get("options", {}))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"{folder.name} has a network that is not known here; choose another one."
+        ) from error
+    set_weights(model, saved.weights)
+    return ready_with_logits(model)

@@ -1,0 +1,91 @@
+"""What a person does with a run: naming, renaming, deleting, zipping."""
+
+import io
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+from imgrec.errors import ModelError
+from imgrec.files import atomic
+from imgrec.files.paths import MODELS, runs_dir
+from imgrec.models import registry, run_control
+
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # on Windows
+
+
+def fresh_name(wanted: str) -> str:
+    """`wanted`, or with a number behind it where there is such an entry already."""
+    names = {folder.name for parent in (runs_dir(), MODELS) for folder in registry.folders(parent)}
+    numbered = (f"{wanted}-{number}" for number in range(2, len(names) + 3))
+    return wanted if wanted not in names else next(n for n in numbered if n not in names)
+
+
+def valid_name(name: str) -> str:
+    """The name without spaces around it. Raises ModelError if it can't be a run's."""
+    name = name.strip()
+    if not registry.NAME.fullmatch(name) or RESERVED.fullmatch(name) or name.endswith("."):
+        raise ModelError(
+            "A run's name has up to 60 letters, digits, spaces and - _ + . and begins with a "
+            "letter or digit; choose another one."
+        )
+    return name
+
+
+def check_name(name: str) -> str:
+    """The valid name. Raises ModelError also if it is taken."""
+    name = valid_name(name)
+    taken = {
+        folder.name.lower()
+        for parent in (runs_dir(), MODELS)
+        for folder in registry.folders(parent)
+    }
+    if name.lower() in taken:
+        raise ModelError(f"There is a {name} already; choose another name.")
+    return name
+
+
+def rename(name: str, new: str) -> str:
+    """Gives a run another name and returns it, without spaces around it. Raises ModelError."""
+    folder, new = _idle(name), check_name(new)
+    try:
+        folder.rename(folder.with_name(new))
+    except OSError as error:
+        raise run_control.unusable(folder, error) from error
+    return new
+
+
+def delete(name: str) -> None:
+    """Deletes a run for good. Raises ModelError."""
+    folder = _idle(name)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise run_control.unusable(folder, error) from error
+
+
+def _idle(name: str) -> Path:
+    """The folder of a run that may be changed: it doesn't ship and isn't being trained."""
+    entry = registry.find(name)
+    if entry.shipped:
+        raise ModelError(f"{name} ships with the project and stays as it is; choose a run.")
+    if run_control.is_held(entry.folder):
+        raise ModelError(f"{name} is being trained; stop it first.")
+    return entry.folder
+
+
+def zipped(name: str, folder: Path) -> Path:
+    """Writes a run's files as a zip into the folder and returns its path. Raises ModelError."""
+    entry = registry.find(name)
+    archive = folder / f"{entry.name}.zip"
+    content = io.BytesIO()
+    try:
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as bundle:
+            for file in sorted(entry.folder.rglob("*")):
+                if file.is_file() and not file.name.startswith("."):
+                    bundle.write(file, Path(entry.name) / file.relative_to(entry.folder))
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic.write(archive, content.getvalue())
+    except OSError as error:
+        raise run_control.unusable(entry.folder, error) from error
+    return archive

@@ -1,0 +1,80 @@
+"""What keeps a project from being taught, or from being taught well."""
+
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from imgrec.teaching.project import FEWEST_CLASSES, FEWEST_PICTURES, Project
+from imgrec.teaching.project_parts import TaughtClass
+
+FEW_PICTURES = 5  # of a class: with fewer, it can be taught, but hardly well
+GOOD_PICTURES = 20  # of a class: what is advised
+UNBALANCED = 5  # times as many pictures in one class as in another
+
+
+class Problem(NamedTuple):
+    """What keeps a project from being taught, or from being taught well."""
+
+    sentence: str  # what is wrong, and what to do
+    blocks: bool
+
+
+def problems(project: Project) -> list[Problem]:
+    """What keeps the project from being taught, or taught well; what blocks comes first."""
+    classes = project.classes
+    found = []
+    if len(classes) < FEWEST_CLASSES:
+        how_many = "is only one class" if classes else "are no classes yet"
+        found.append(
+            Problem(f"There {how_many}: add one for each thing to tell apart, two at least.", True)
+        )
+    for name in (each.name for each in classes if not each.pictures):
+        found.append(Problem(f"{name} has no pictures yet: add some, or remove the class.", True))
+    return found + _few(classes) + _unbalanced(classes) + _in_two(classes)
+
+
+def _few(classes: Sequence[TaughtClass]) -> list[Problem]:
+    """A problem for each class that has pictures, but few; those that block come first."""
+    few = [each for each in classes if 0 < len(each.pictures) < FEW_PICTURES]
+    found = [
+        Problem(
+            f"{each.name} has only {_pictures(len(each.pictures))}: add some until there are "
+            f"{FEW_PICTURES}, better {GOOD_PICTURES}, as different as what it will meet.",
+            len(each.pictures) < FEWEST_PICTURES,
+        )
+        for each in few
+    ]
+    return sorted(found, key=lambda problem: not problem.blocks)
+
+
+def _unbalanced(classes: Sequence[TaughtClass]) -> list[Problem]:
+    filled = sorted(
+        (each for each in classes if each.pictures), key=lambda each: len(each.pictures)
+    )
+    if not filled or len(filled[-1].pictures) <= UNBALANCED * len(filled[0].pictures):
+        return []
+    least, most = filled[0], filled[-1]
+    return [
+        Problem(
+            f"{most.name} has {_pictures(len(most.pictures))} and {least.name} only "
+            f"{len(least.pictures)}: bring them closer together, or the rare one is taught badly.",
+            False,
+        )
+    ]
+
+
+def _in_two(classes: Sequence[TaughtClass]) -> list[Problem]:
+    """One problem for each pair of classes that share pictures."""
+    found = []
+    for first, second in itertools.combinations(classes, 2):
+        shared = [each.name for each in first.pictures if each.id in set(second.ids())]
+        if shared:
+            what = shared[0] if len(shared) == 1 else f"{len(shared)} pictures ({shared[0]}, …)"
+            are = "is" if len(shared) == 1 else "are"
+            sentence = f"{what} {are} in {first.name} and in {second.name}: remove one of the two."
+            found.append(Problem(sentence, False))
+    return found
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count} pictures"

@@ -1,0 +1,129 @@
+"""How far to believe what was taught, as HTML: accuracy, table, pictures that went wrong."""
+
+from collections.abc import Sequence
+from html import escape
+
+from imgrec.teaching.classifier import Honest, Judged, TaughtHead
+from imgrec.teaching.project import Project
+from imgrec.ui.components.formatting import percent
+from imgrec.ui.teach.html import image
+
+MOST_BESIDE = 6  # classes whose table stands beside the pictures
+SURE = 0.9  # a right answer of at least this probability is not called unsure
+MOST_JUDGED = 9  # pictures that are shown as wrong, and as least sure
+
+
+def honest(head: TaughtHead | None) -> str:
+    """How far the head is to be believed, in one figure and a sentence."""
+    if head is None:
+        return ""
+    found = head.honest
+    low, high = 100 * found.low, 100 * found.high
+    largest = max(map(sum, found.confusion)) / sum(map(sum, found.confusion))
+    caution = f"<p>{escape(found.caution)}</p>" if found.caution else ""
+    return f"""
+<section class="panel taught honest" role="status">
+  <h4>Right on new pictures:</h4>
+  <p class="figure">{escape(found.in_words)}</p>
+  <i class="interval" aria-hidden="true"><i style="left:{low:.1f}%;width:{high - low:.1f}%"></i></i>
+  <p>{_how(found)} Guessing would be right on {_share(largest)}.{_no_better(found, largest)}
+  Taught in {max(head.seconds, 0.01):.2f} s.</p>{caution}
+</section>"""
+
+
+def _share(part: float) -> str:
+    """A share of counted pictures."""
+    return f"{100 * part:.0f} %"
+
+
+def _how(found: Honest) -> str:
+    """How the accuracy was measured."""
+    right = f"They were right on {_share(found.accuracy)}."
+    if found.folds >= found.pictures:
+        return f"Each picture was judged by a network that had learnt from all the others. {right}"
+    times = "" if found.repeats == 1 else f", {found.repeats} times over with other parts"
+    return (
+        f"Each picture was judged by a network that had never seen it: the pictures were dealt "
+        f"into {found.folds} parts, and each part judged by what the others taught{times}. {right}"
+    )
+
+
+def _no_better(found: Honest, largest: float) -> str:
+    if found.low > largest:
+        return ""
+    return " So this is <b>not surely better than guessing</b>: add more pictures."
+
+
+def report(project: Project | None) -> str:
+    """Where the head goes wrong: what it takes for what, which pictures, and where it wavers."""
+    head = project.head if project else None
+    if project is None or head is None:
+        return ""
+    found, names = head.honest, project.class_names
+    wavering = [each for each in found.unsure if each.probability < SURE]
+    wrong = _judged(project, found.wrong, "The surest first. Is each in the right class?")
+    unsure = _judged(project, wavering, "More pictures like these help.")
+    beside = "beside-it" if len(names) <= MOST_BESIDE else "below-it"
+    return f"""
+<section class="panel taught mistakes"><h3>Where it goes wrong</h3>
+  <p>Every picture here was judged by networks that had not learnt from it.</p>
+  <div class="parts-of {beside}"><div>{_matrix(found, names)}</div>
+  <div><h4>Wrong</h4>{wrong or "<p>Not one picture, all rounds taken together.</p>"}</div>
+  <div><h4>Right, but unsure</h4>{unsure or f"<p>None below {100 * SURE:.0f} %.</p>"}</div></div>
+</section>"""
+
+
+def _matrix(found: Honest, names: Sequence[str]) -> str:
+    """How often each class is taken for each."""
+    head = "".join(f"<th scope=col><span>{escape(name)}</span></th>" for name in names)
+    rows = "".join(
+        f"<tr><th scope=row>{escape(name)}</th>"
+        + "".join(
+            _cell(count, sum(row), right == guess, f"{name} taken for {names[guess]}")
+            for guess, count in enumerate(row)
+        )
+        + f"<td class=share>{_share(found.recall[right])}</td></tr>"
+        for right, (name, row) in enumerate(zip(names, found.confusion, strict=True))
+    )
+    over = f", the mean of {found.repeats} rounds" if found.repeats > 1 else ""
+    return (
+        "<h4>What it takes for what</h4><p>A row for each class, a column for what its pictures "
+        f"are taken for (a count{over}). In the framed cells it is right; the last column "
+        'is how often.</p><div class="scrolling" tabindex="0" role="group" '
+        'aria-label="What it takes for what"><div class="confusion own"><table><thead><tr><td></td>'
+        f"{head}<th scope=col><span>right</span></th></tr></thead><tbody>{rows}</tbody></table>"
+        "</div></div>"
+    )
+
+
+def _cell(count: float, of: float, right: bool, title: str) -> str:
+    shade = 12 + 55 * count / max(of, 1) if count else 0
+    kind = "right" if right else "miss"
+    number = f"{count:.1f}".removesuffix(".0") if count else "·"
+    return (
+        f'<td class="{kind}" style="--shade:{shade:.0f}%" title="{escape(title)}: {number}">'
+        f"{number}</td>"
+    )
+
+
+def _judged(project: Project, judged: Sequence[Judged], note: str) -> str:
+    """Pictures with what was said of them; a press opens the class that has one."""
+    if not judged:
+        return ""
+    keys = [each.key for each in project.classes]
+    made = "".join(_tile(project, each, keys[each.right]) for each in judged[:MOST_JUDGED])
+    count = len(judged)
+    some = f" The first {MOST_JUDGED} of {count}." if count > MOST_JUDGED else ""
+    return f'<p>{note}{some}</p><ul class="judged">{made}</ul>'
+
+
+def _tile(project: Project, judged: Judged, key: int) -> str:
+    names = project.class_names
+    right, guessed = names[judged.right], names[judged.guessed]
+    sure = percent(judged.probability)
+    words = f"{right}: {sure}" if right == guessed else f"{right}, taken for {guessed}: {sure}"
+    return (
+        f'<li><button type="button" data-press="choose:{key}" data-picture="{judged.picture}" '
+        f'title="Show it in {escape(right)}">{image(project, judged.picture)}'
+        f"<small>{escape(words)}</small></button></li>"
+    )

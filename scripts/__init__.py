@@ -1,0 +1,1 @@
+"""The commands of the project: training, measuring, converting, drawing."""

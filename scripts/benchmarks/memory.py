@@ -1,0 +1,120 @@
+"""Measures the memory that visitors' projects take."""
+
+import contextlib
+import ctypes
+import gc
+import io
+import itertools
+import mmap
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from imgrec.approaches import vgg16
+from imgrec.images.decode import open_image
+from imgrec.teaching import pictures
+from imgrec.teaching.project import MOST_PICTURES, Project
+from imgrec.teaching.project_parts import Settings
+from imgrec.teaching.store import projects
+
+
+def teaching_memory(rounds: int) -> dict[str, Any]:
+    """Bytes of full projects, of the process with and without them, and of looking at pictures.
+
+    The projects are filled twice, to tell what stays from what grows.
+    """
+    full = filled(noise((1024, 768)))
+    pictures_kept, (memory, disk) = full.count, full.size()
+    full.close()
+    small = list(itertools.islice(noise((160, 120)), MOST_PICTURES + 1))
+    report: dict[str, Any] = {
+        "sessions": rounds,
+        "largest": {"pictures": pictures_kept, "memory_bytes": memory, "disk_bytes": disk},
+        "resident_bytes_before": in_use(),
+    }
+    for which in ("first", "second"):
+        names = tqdm(range(rounds), f"{which} sessions")
+        tokens = [projects.create(filled(iter(small))) for _ in names]
+        sizes = [projects.get(token).size() for token in tokens]
+        counts = [projects.get(token).count for token in tokens]
+        report[which] = {
+            "pictures_each": min(counts),
+            "memory_bytes_each": max(size.memory for size in sizes),
+            "resident_bytes": in_use(),
+        }
+        for token in tokens:
+            projects.remove(token)
+        report[which]["resident_bytes_after"] = in_use()
+    return {**report, "looking": looking(rounds)}
+
+
+def noise(size: tuple[int, int]) -> Iterator[bytes]:
+    """JPEGs without end, each of other pixels."""
+    random = np.random.default_rng(1)
+    while True:
+        coarse = random.integers(0, 256, (size[1] // 8, size[0] // 8, 3), np.uint8)
+        picture = np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC), int)
+        grain = random.normal(0, 12, picture.shape)
+        buffer = io.BytesIO()
+        Image.fromarray((picture + grain).clip(0, 255).astype(np.uint8)).save(buffer, "JPEG")
+        yield buffer.getvalue()
+
+
+def filled(jpegs: Iterator[bytes]) -> Project:
+    """A project that takes no more pictures, with stand-ins for its features and their copies'."""
+    project = Project()
+    index = project.add_class("full")
+    project.configure(Settings(augment=True))
+    while not project.add(index, [("noise.jpg", next(jpegs))]).refused:
+        pass
+    random = np.random.default_rng(1)
+    with mock.patch(
+        "imgrec.teaching.features.pooled", lambda views: random.random((len(views), 512), "float32")
+    ):
+        project.extract()
+    return project
+
+
+def looking(visitors: int) -> dict[str, Any]:
+    """Bytes of the process while so many visitors have VGG16 look at pictures, beyond those before.
+
+    A first look is not counted: it loads the network.
+    """
+    jpegs = noise((320, 240))
+    pictures.pooled([vgg16.view(open_image(next(jpegs)))])
+    before, most = in_use(), 0
+    looked = [Project() for _ in range(visitors)]
+    for project in looked:
+        given = [(f"{n}.jpg", next(jpegs)) for n in range(pictures.BATCH)]
+        project.add(project.add_class(), given)
+    with ThreadPoolExecutor(visitors) as pool:
+        ends = [pool.submit(project.extract) for project in looked]
+        while not all(end.done() for end in ends):
+            most = max(most, resident())
+            time.sleep(0.01)
+        for end in ends:
+            end.result()
+    for project in looked:
+        project.close()
+    return {"visitors": visitors, "passes_at_once": pictures.PASSES, "more_bytes": most - before}
+
+
+def in_use() -> int:
+    """Bytes of this process in the machine's memory, after what it has freed went back."""
+    gc.collect()
+    with contextlib.suppress(AttributeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
+    return resident()
+
+
+def resident() -> int:
+    """Bytes of this process in the machine's memory, by Linux."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * mmap.PAGESIZE

@@ -1,0 +1,104 @@
+"""Measures teaching on cached features, beside every epoch through the base."""
+
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from imgrec.approaches import vgg16
+from imgrec.data.photos import draw_dog_photos, imagenet_files, is_dog
+from imgrec.images.decode import open_image
+from imgrec.metrics.classification import wilson
+from imgrec.teaching import pictures
+from imgrec.teaching.cross_validation import Examples, teach
+from imgrec.training.recipes import HEAD_RECIPES
+
+
+def teaching(rounds: int, photos: Path) -> dict[str, Any]:
+    """Seconds of a training on cached features and through the frozen base, in turn, their ratio.
+
+    The former are of the head and of all those that judge it; the latter of the head alone, with
+    as many epochs and as large a batch. Nothing is warmed up.
+    """
+    files, classes = imagenet_files(photos)
+    dogs = is_dog(classes).astype(int)
+    drawn = draw_dog_photos(classes, seed=1)
+    views = [vgg16.view(open_image(file)) for file in tqdm(files, "photos")]
+    started = time.perf_counter()
+    features = pooled([view for view, chosen in zip(views, drawn, strict=True) if chosen])
+    extraction = time.perf_counter() - started
+    apart = pooled([view for view, chosen in zip(views, drawn, strict=True) if not chosen])
+    inputs = vgg16.preprocess(np.stack([np.asarray(views[i]) for i in np.flatnonzero(drawn)]))
+    count = len(features)
+    examples = Examples(features, dogs[drawn], np.arange(count), np.zeros(count, bool))
+    cached: list[float] = []
+    through_base: list[float] = []
+    for _ in range(rounds):
+        head = teach(examples, ("not a dog", "dog"))
+        cached.append(head.seconds)
+        kernel, bias, seconds = taught_through_base(inputs, dogs[drawn])
+        through_base.append(seconds)
+    slow, fast = statistics.median(through_base), statistics.median(cached)
+    return {
+        "photos": count,
+        "epochs": HEAD_RECIPES["pooled"].epochs,
+        "batch_size": count,
+        "extraction_seconds": round(extraction, 2),
+        "cached_seconds": [round(value, 3) for value in cached],
+        "heads_trained_on_cached": 1 + head.honest.folds * head.honest.repeats,
+        "through_base_seconds": [round(value, 1) for value in through_base],
+        "ratio": round(slow / fast, 1),
+        "ratio_with_extraction": round(slow / (fast + extraction), 1),
+        "honest": {name: getattr(head.honest, name) for name in ("accuracy", "low", "high")},
+        "kept_apart": {
+            "cached": accuracy(apart @ head.kernel + head.bias, dogs[~drawn]),
+            "through_base": accuracy(apart @ kernel + bias, dogs[~drawn]),
+        },
+    }
+
+
+def pooled(views: Sequence[Image.Image]) -> np.ndarray:
+    """The pooled features of VGG16's views, float32 (n, 512), a batch at a time."""
+    starts = range(0, len(views), pictures.BATCH)
+    batches = [views[start : start + pictures.BATCH] for start in starts]
+    return np.concatenate([pictures.pooled(batch) for batch in tqdm(batches, "features")])
+
+
+def taught_through_base(
+    inputs: np.ndarray, right: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Trains the same head with the frozen base before it, in every epoch; kernel, bias, seconds.
+
+    Inputs are float32 (n, 224, 224, 3), as `vgg16.preprocess` gives them, right classes (n,); as
+    many of each. The features of the base stay what they are, so the head alone is judged.
+    """
+    import keras
+
+    from imgrec.networks.heads import pooled_head
+
+    recipe = HEAD_RECIPES["pooled"]
+    base = vgg16.base().model
+    base.trainable = False
+    head = pooled_head(l2=recipe.l2, classes=2)
+    for weight in head.weights:  # so does the head on cached features begin
+        weight.assign(np.zeros(weight.shape))
+    model = keras.Sequential([base, head])
+    adam = keras.optimizers.Adam(recipe.learning_rate)
+    model.compile(adam, "sparse_categorical_crossentropy")
+    started = time.perf_counter()
+    model.fit(inputs, right, batch_size=len(inputs), epochs=recipe.epochs, verbose=2)
+    seconds = time.perf_counter() - started
+    kernel, bias = (np.asarray(weight) for weight in head.weights)
+    return kernel, bias, seconds
+
+
+def accuracy(logits: np.ndarray, right: np.ndarray) -> dict[str, Any]:
+    """How often the most probable of (n, classes) is right, with its interval."""
+    count = int((logits.argmax(axis=1) == right).sum())
+    low, high = wilson(count, len(right))
+    return {"n": len(right), "accuracy": count / len(right), "low": low, "high": high}

@@ -1,0 +1,148 @@
+"""Measures training: the scratch networks in turn, an epoch of each."""
+
+import dataclasses
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from imgrec.data.cifar10 import Cifar10
+from imgrec.files import atomic
+from imgrec.training.recipes import USUAL, Recipe
+
+# Who trains beside whom; of `classic` in bfloat16 only the time is wanted: a few epochs tell it.
+RACE = {
+    "classic": USUAL["classic"],
+    "fast": USUAL["fast"],
+    "classic_bfloat16": dataclasses.replace(USUAL["classic"], mixed_precision=True, epochs=3),
+}
+RACE_IN_FLOAT32 = {
+    name: dataclasses.replace(USUAL[name], mixed_precision=False, epochs=epochs)
+    for name, epochs in {"classic": 3, "fast": 5}.items()
+}
+
+
+def training(folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE) -> dict[str, Any]:
+    """Seconds and accuracies of the networks, trained side by side into the folder, and ratios."""
+    sittings, laps = shown_race(recipes, data, folder)
+    classic, fast = (trained(folder / name, laps[name]) for name in ("classic", "fast"))
+    few, epochs = laps["classic_bfloat16"], recipes["classic"].epochs
+    bfloat16 = reckoned(few, epochs)
+    return {
+        "classic": classic,
+        "fast": fast,
+        "classic_bfloat16": {
+            "epochs_timed": len(few),
+            f"seconds_for_{epochs}": round(bfloat16, 1),
+        },
+        "ratio": round(fast["seconds"] / classic["seconds"], 3),
+        "ratio_bfloat16": round(fast["seconds"] / bfloat16, 3),
+        "sittings": sittings,
+        "data_sha256": data.sha256(),
+    }
+
+
+def training_float32(
+    folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE_IN_FLOAT32
+) -> dict[str, Any]:
+    """Seconds of the recipes in float32, reckoned from a few epochs side by side, and ratios.
+
+    `short` is the training of `fast` in a few epochs.
+    """
+    sittings, laps = shown_race(recipes, data, folder)
+    whole = {name: reckoned(laps[name], USUAL[name].epochs) for name in recipes}
+    short = trained(folder / "fast", laps["fast"])
+    return {
+        **{
+            name: {
+                "epochs": USUAL[name].epochs,
+                "epochs_timed": len(laps[name]),
+                "seconds": round(seconds, 1),
+            }
+            for name, seconds in whole.items()
+        },
+        "short": short,
+        "ratio": round(whole["fast"] / whole["classic"], 3),
+        "ratio_short": round(short["seconds"] / whole["classic"], 3),
+        "sittings": sittings,
+        "data_sha256": data.sha256(),
+    }
+
+
+def reckoned(few: Sequence[float], epochs: int) -> float:
+    """Seconds of so many epochs, where the first of a few took the set-up along."""
+    return few[0] + (epochs - 1) * statistics.mean(few[1:])
+
+
+Laps = dict[str, list[float]]  # seconds of each epoch, by name
+
+
+def shown_race(recipes: Mapping[str, Recipe], data: Cifar10, folder: Path) -> tuple[int, Laps]:
+    """The `race` with a bar and a line an epoch."""
+    total = sum(recipe.epochs for recipe in recipes.values())
+    with tqdm(total=total, unit="epoch") as bar:
+
+        def show(name: str, laps: Laps) -> None:
+            bar.update(sum(len(each) for each in laps.values()) - bar.n)
+            bar.write(f"{name}, epoch {len(laps[name])}: {laps[name][-1]:.1f} s")
+
+        return race(recipes, data, folder, show)
+
+
+def race(
+    recipes: Mapping[str, Recipe],
+    data: Cifar10,
+    folder: Path,
+    on_epoch: Callable[[str, Laps], None] = lambda name, laps: None,
+) -> tuple[int, Laps]:
+    """Trains all the recipes to their ends, an epoch in turn, each into a run of the folder.
+
+    Whoever has done the smallest share of its epochs is next. Returns how many sittings it took,
+    for each one after the first pays for its set-up again, and the seconds of the epochs.
+    """
+    from imgrec.training.scratch import epoch_by_epoch  # loads TensorFlow
+
+    notes = folder / "laps.json"
+    before = atomic.read_json(notes) if notes.exists() else {}
+    sittings: int = before.get("sittings", 0) + 1
+    laps: Laps = {name: before.get(name, []) for name in recipes}
+    for name in recipes:  # it may have been killed between an epoch and its note
+        laps[name] += told(folder / name, "seconds")[len(laps[name]) :]
+    trainings = {
+        name: epoch_by_epoch(recipe, data, folder / name)
+        for name, recipe in recipes.items()
+        if not (folder / name / "report.json").exists()
+    }
+    while trainings:
+        name = min(trainings, key=lambda name: len(laps[name]) / recipes[name].epochs)
+        started = time.perf_counter()
+        if next(trainings[name], None) is None:
+            del trainings[name]
+            continue
+        laps[name].append(round(time.perf_counter() - started, 3))
+        atomic.write_json(notes, {"sittings": sittings, **laps})
+        on_epoch(name, laps)
+    return sittings, laps
+
+
+def told(run: Path, curve: str) -> list[float]:
+    """A curve of a run's history, as far as it has come."""
+    file = run / "history.json"
+    return atomic.read_json(file)[curve] if file.exists() else []
+
+
+def trained(run: Path, laps: Sequence[float]) -> dict[str, Any]:
+    """What a finished run reached, and when."""
+    report = atomic.read_json(run / "report.json")
+    figures = ("test_accuracy", "test_accuracy_views", "parameters")
+    return {
+        "epochs": report["epochs"],
+        "seconds": round(sum(laps), 1),
+        **{name: report[name] for name in figures if name in report},
+        "val_accuracy": told(run, "val_accuracy"),
+        "elapsed": [round(seconds, 1) for seconds in itertools.accumulate(laps)],
+    }
