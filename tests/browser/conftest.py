@@ -1,0 +1,32 @@
+"""The browser, and the page opened in it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from support.browser import DESKTOP, PHONE, opened
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, or the browser that Playwright brought."""
+    with sync_playwright() as playwright:
+        found = shutil.which("chromium") or playwright.chromium.executable_path
+        if not Path(found).exists() and "CI" not in os.environ:
+            pytest.skip("needs Chromium: `apt install chromium` or `playwright install chromium`")
+        browser = playwright.chromium.launch(
+            executable_path=found,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def page(app, browser, request) -> Iterator[Page]:
+    """The opened page at desktop and phone width."""
+    with opened(browser, app.url, request.param) as page:
+        yield page
