@@ -7,6 +7,7 @@
     python scripts/benchmark.py evaluating --photos DIR    # beside the bare forward passes
     python scripts/benchmark.py teaching --photos DIR      # beside every epoch through the base
     python scripts/benchmark.py teaching_memory  # full projects of many visitors, beside none
+    python scripts/benchmark.py sessions         # the values of many sessions, beside none
     python scripts/benchmark.py training [--runs DIR]      # fast beside classic, an hour or so
     python scripts/benchmark.py training_float32 [--runs DIR]    # the same, where bfloat16 is slow
 
@@ -21,14 +22,16 @@ only runs the networks on the same batches, prepared before. `teaching` teaches 
 base before it in every epoch; both are measured on all the others. `teaching_memory` asks no page
 either: it fills as many projects as there are rounds with as many pictures as go in, each with
 augmented copies, and counts bytes; noise stands in for VGG16's features, which would take hours and
-be as large. `training` trains the scratch networks by their own recipes, an epoch of one and an
-epoch of the other in turn, so that a busy moment of the machine meets both; each one's time is
-that of its own epochs, with their validation, and its first takes the set-up along. Three epochs of
-`classic` in bfloat16 lie between them. One that was killed goes on, with the same --runs, after the
-last whole epoch. `training_float32` is for a processor that gains nothing by bfloat16: in float32,
-it trains `fast` for five epochs, a whole training, times three of `classic` between them, and
-reckons with as many as their recipes have. Each writes its report to assets/reports; the ratio of
-the medians, or of the times, is what compares between machines.
+be as large. `sessions` serves the page itself, and counts the bytes that the values of visitors'
+sessions take, and what is left of a thousand programs' calls. `training` trains the scratch
+networks by their own recipes, an epoch of one and an epoch of the other in turn, so that a busy
+moment of the machine meets both; each one's time is that of its own epochs, with their validation,
+and its first takes the set-up along. Three epochs of `classic` in bfloat16 lie between them. One
+that was killed goes on, with the same --runs, after the last whole epoch. `training_float32` is for
+a processor that gains nothing by bfloat16: in float32, it trains `fast` for five epochs, a whole
+training, times three of `classic` between them, and reckons with as many as their recipes have.
+Each writes its report to assets/reports; the ratio of the medians, or of the times, is what
+compares between machines.
 """
 
 import argparse
@@ -55,6 +58,7 @@ MEASURES: dict[str, tuple[Callable[..., dict[str, Any]], int]] = {
     "evaluating": (inference.evaluating, 3),
     "teaching": (teaching.teaching, 1),
     "teaching_memory": (memory.teaching_memory, 20),
+    "sessions": (memory.sessions, 1000),
 }
 TRAININGS = {"training": training.training, "training_float32": training.training_float32}
 WITH_PHOTOS = ("evaluating", "teaching")

@@ -33,7 +33,7 @@ NAME_OPEN_TAB = """() => setTimeout(() => {
   if (open) history.replaceState(null, '', '#' + open.textContent.trim());
 })"""
 QUEUE = 40  # visitors waiting; more are told to come back
-SESSIONS = 80  # whose values are kept, the ones used last; see scripts/benchmark.py sessions
+SESSIONS = 50  # whose values are kept; full of visitors they take 100 MB (benchmark.py sessions)
 HOUR = 3600  # seconds
 
 

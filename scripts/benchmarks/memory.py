@@ -1,5 +1,6 @@
-"""Measures the memory that visitors' projects take."""
+"""Measures the memory that visitors' projects and sessions take."""
 
+import base64
 import contextlib
 import ctypes
 import gc
@@ -7,22 +8,28 @@ import io
 import itertools
 import mmap
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import httpx
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+import demo
+from imgrec import approaches
 from imgrec.approaches import vgg16
+from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
 from imgrec.teaching import pictures
 from imgrec.teaching.project import MOST_PICTURES, Project
 from imgrec.teaching.project_parts import Settings
 from imgrec.teaching.store import projects
+from imgrec.ui.page import SESSIONS
 
 
 def teaching_memory(rounds: int) -> dict[str, Any]:
@@ -104,6 +111,43 @@ def looking(visitors: int) -> dict[str, Any]:
     for project in looked:
         project.close()
     return {"visitors": visitors, "passes_at_once": pictures.PASSES, "more_bytes": most - before}
+
+
+def sessions(rounds: int) -> dict[str, Any]:
+    """Bytes that the values of sessions take: of visitors who compare a picture, and of programs.
+
+    `rounds` programs call one after another, far more than the sessions whose values are kept.
+    """
+    page = demo.serve(demo.parse_arguments([]))
+    approaches.warm_up()
+    photo = base64.b64encode((IMAGES / "examples" / "cifar10_dog.png").read_bytes()).decode()
+    picture = {"url": f"data:image/png;base64,{photo}"}
+    try:
+        with httpx.Client(base_url=f"{page.local_url}gradio_api/run/", timeout=60) as client:
+
+            def call(name: str, *data: Any) -> None:
+                body = {"data": data, "session_hash": uuid.uuid4().hex}
+                client.post(name, json=body).raise_for_status()
+
+            compare = ("compare", picture, "fast", "dog_pooled_64", "calibrated")
+            call(*compare)
+            before = in_use()
+            visitors = SESSIONS // 2
+            for _ in tqdm(range(visitors), "visitors"):
+                call(*compare)
+            after_visitors = in_use()
+            for _ in tqdm(range(rounds), "programs"):
+                call("look", "", 0)
+            after_programs = in_use()
+    finally:
+        page.close()
+    return {
+        "sessions_kept": SESSIONS,
+        "visitors": visitors,
+        "bytes_a_visitor": (after_visitors - before) // visitors,
+        "programs": rounds,
+        "more_bytes_in_the_end": after_programs - before,
+    }
 
 
 def in_use() -> int:
