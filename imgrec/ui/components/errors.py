@@ -17,7 +17,7 @@ def reported(handler: Callable[P, T]) -> Callable[P, T]:
     """The handler, with the package's errors raised as gradio's.
 
     A program that calls the endpoint gets the sentence as the error's message. On the page gradio
-    would show it as HTML in a corner; `sentence` shows it where the answer would have been.
+    would show it as HTML in a corner; `listen` and `sentence` show it where the answer would be.
     """
 
     @wraps(handler)
@@ -38,28 +38,31 @@ def listen(
     failed: Callable[[str], tuple[Any, ...]],
     name: str,
 ) -> None:
-    """Lets a `reported` handler answer as the endpoint `/name` when a trigger fires.
+    """Lets a `reported` handler answer on the page when a trigger fires, and as `/name`.
 
     The first input is a picture, so nothing is preprocessed (see `imgrec.ui.components.picture`).
-    Where the handler fails, the outputs get `failed(panel)`, with the reason as HTML.
+    Where the handler fails, a program gets the error; on the page the outputs get `failed(panel)`,
+    with the reason as HTML.
     """
+
+    def answer(*arguments: Any) -> tuple[Any, ...]:
+        try:
+            return handler(*arguments)
+        except gr.Error as error:
+            return failed(html.failed(error.message))
+
+    common: dict[str, Any] = {"preprocess": False, "concurrency_id": "predict"}
     gr.on(
         triggers,
-        handler,
+        answer,
         inputs,
         outputs,
-        preprocess=False,
-        api_name=name,
-        concurrency_id="predict",
+        **common,
+        api_visibility="private",
         show_progress="minimal",
         trigger_mode="always_last",
-    ).failure(
-        lambda *arguments: failed(sentence(handler, *arguments)),
-        inputs,
-        outputs,
-        preprocess=False,
-        api_visibility="private",
     )
+    gr.Button(visible=False).click(handler, inputs, outputs, **common, api_name=name)
 
 
 def said_in_place(handler: Callable[..., str]) -> Callable[..., str]:

@@ -1,6 +1,7 @@
 """The picture that a visitor hands over."""
 
 import base64
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from imgrec.ui.access.uploaded_files import uploaded_file
 Source = dict[str, Any] | None
 
 NOT_IN_BROWSERS = {".heic", ".heif", ".tif", ".tiff"}
+
+MAX_DECODED = 8  # pictures kept, of 12 MB at most
 
 PHOTOGRAPHS = ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")
 CIFAR10_TEST = ("cifar10_dog.png", "cifar10_ship.png", "cifar10_horse.png")
@@ -74,7 +77,19 @@ def opened(source: dict[str, Any]) -> tuple[Image.Image, str]:
     if source.get("path") is None:
         return open_image(_decoded(source.get("url") or "")), "picture"
     path = uploaded_file(source)
-    return open_image(path), source.get("orig_name") or path.name
+    status = path.stat()
+    image = _decoded_file(path, status.st_mtime_ns, status.st_size)
+    return image, source.get("orig_name") or path.name
+
+
+@functools.lru_cache(MAX_DECODED)
+def _decoded_file(path: Path, changed: int, size: int) -> Image.Image:
+    """The picture of a file, kept, for the tabs and their parts ask for it again and again.
+
+    It is shared, so nobody may change it. gradio names an upload's folder by its content; `changed`
+    and `size` tell a file that was written anew apart all the same.
+    """
+    return open_image(path)
 
 
 def _decoded(address: str) -> bytes:
