@@ -25,7 +25,7 @@ Report = Callable[[str, int, int | None], None]  # what, done, total
 Work = Callable[[Report, Callable[[], bool]], None]
 
 
-class Background:
+class BackgroundJob:
     """Runs one work at a time."""
 
     def __init__(self, name: str) -> None:

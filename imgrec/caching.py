@@ -5,14 +5,14 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-KEPT = 12  # networks that one loader keeps in memory
+MAX_CACHED = 12  # networks that one loader keeps in memory
 
 T = TypeVar("T")
 
 
-def loaded_once(load: Callable[..., T]) -> Callable[..., T]:
+def load_once(load: Callable[..., T]) -> Callable[..., T]:
     """`functools.lru_cache` with a lock: two visitors never load the same model twice."""
-    cached, lock = functools.lru_cache(KEPT)(load), threading.Lock()
+    cached, lock = functools.lru_cache(MAX_CACHED)(load), threading.Lock()
 
     @functools.wraps(load)
     def locked(*arguments: Any) -> T:

@@ -27,7 +27,7 @@ from imgrec.models.loading import load_trained
 from imgrec.models.registry import Entry
 from imgrec.training import heads
 from imgrec.training.recipes import HeadRecipe, Recipe
-from imgrec.training.scratch import calibrated
+from imgrec.training.scratch import calibrate_network
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -37,15 +37,15 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def of_scratch(entry: Entry) -> Calibration | None:
+def calibrate_scratch(entry: Entry) -> Calibration | None:
     """The calibration of a scratch network; CIFAR-10 is fetched if it isn't here."""
     logits = load_trained(entry.name, "scratch").logits
-    return calibrated(logits, Recipe.of(entry.config), cifar10.load_cifar10())
+    return calibrate_network(logits, Recipe.of(entry.config), cifar10.load_cifar10())
 
 
-def of_head(entry: Entry, folder: Path | None) -> Calibration | None:
+def calibrate_trained_head(entry: Entry, folder: Path | None) -> Calibration | None:
     """The calibration of a head."""
-    photos = kept(entry) if folder is None else extracted(folder, entry.config["classes"][0])
+    photos = kept_photos(entry) if folder is None else extracted(folder, entry.config["classes"][0])
     report = entry.report
     if (len(photos.labels), photos.labels.sum()) != (report["photos"], report["positive"]):
         raise DataError(
@@ -58,10 +58,10 @@ def of_head(entry: Entry, folder: Path | None) -> Calibration | None:
             "another machine rounded otherwise.",
             file=sys.stderr,
         )
-    return heads.calibrated(HeadRecipe(**entry.config["recipe"]), photos)
+    return heads.calibrate_head(HeadRecipe(**entry.config["recipe"]), photos)
 
 
-def kept(entry: Entry) -> heads.Photos:
+def kept_photos(entry: Entry) -> heads.Photos:
     """The photos that a head was trained on, where their features were kept. Raises DataError."""
     try:
         return heads.photos_of(entry.folder)
@@ -94,7 +94,9 @@ def main() -> int:
         if entry.state != "finished":
             raise DataError(f"{entry.name} has not finished its training.")
         scratch = entry.kind == "scratch"
-        measured = of_scratch(entry) if scratch else of_head(entry, options.photos)
+        measured = (
+            calibrate_scratch(entry) if scratch else calibrate_trained_head(entry, options.photos)
+        )
         if measured is None:
             raise DataError(f"{entry.name} has too few images to measure on.")
     except ImgrecError as error:

@@ -59,7 +59,7 @@ def parse_arguments() -> argparse.Namespace:
     for_outside = add("outside", parents=[common, root], help="the scratch networks on photos")
     for_cifar10.add_argument("--data", type=Path, help="default: CIFAR-10's 10,000 test images")
     for_cifar10.add_argument(
-        "--views", action="store_true", help=f"average over {tta.COUNT} views of each picture"
+        "--views", action="store_true", help=f"average over {tta.VIEWS} views of each picture"
     )
     for_imagenet.add_argument("--data", type=Path, required=True)
     for_dogs.add_argument("--data", type=Path, help="default: the 100 CIFAR-10 images that ship")
@@ -75,22 +75,23 @@ def parse_arguments() -> argparse.Namespace:
 
 def cifar10(options: argparse.Namespace, **listeners: Any) -> Report:
     """The scratch network on its own task."""
-    chosen = {"weights": options.weights, "averaged": options.views}
+    chosen = {"weights": options.weights, "use_tta": options.views}
     measured = evaluation.measure(test_images(options.data), ("scratch",), **chosen, **listeners)
-    return {**own(measured), "views": options.views}
+    return {**task_figures(measured), "views": options.views}
 
 
 def imagenet(options: argparse.Namespace, **listeners: Any) -> Report:
     """The pre-trained network, or what stands in for it, on its own task."""
-    return own(evaluation.measure(photos(options), ("pretrained",), **listeners))
+    return task_figures(evaluation.measure(photos(options), ("pretrained",), **listeners))
 
 
 def dogs(options: argparse.Namespace, **listeners: Any) -> Report:
     """All three on the question on which they meet."""
-    chosen = photos(options) if options.data else labelled_images.of_sample()
+    chosen = photos(options) if options.data else labelled_images.sample_set()
     measured = evaluation.measure(chosen, weights=options.weights, head=options.head, **listeners)
     answers = {
-        name: {**whose(entry), **entry["dog"]} for name, entry in measured["approaches"].items()
+        name: {**network_facts(entry), **entry["dog"]}
+        for name, entry in measured["approaches"].items()
     }
     return {**measured, "approaches": answers}
 
@@ -106,14 +107,14 @@ def from_elsewhere(options: argparse.Namespace, **listeners: Any) -> Report:
     return distribution_shift.measure(photos(options), **listeners)
 
 
-def own(measured: Report) -> Report:
+def task_figures(measured: Report) -> Report:
     """What was measured of one approach on its own task."""
     (entry,) = measured["approaches"].values()
     about = {name: measured[name] for name in ("data_sha256", "unusable", "unusable_count")}
-    return {**whose(entry), **entry["own"], **about}
+    return {**network_facts(entry), **entry["own"], **about}
 
 
-def whose(entry: Report) -> Report:
+def network_facts(entry: Report) -> Report:
     """Which network it was that was measured."""
     return {name: entry[name] for name in ("model", "trained_on", "stand_in")}
 
@@ -134,7 +135,7 @@ def test_images(path: Path | None) -> labelled_images.LabelledSet:
             bar.total = total
             bar.update(done - bar.n)
 
-        return labelled_images.of_official(show)
+        return labelled_images.official_test_set(show)
 
 
 def evaluate(options: argparse.Namespace) -> Report:
@@ -226,7 +227,7 @@ def cifar10_lines(report: Report) -> list[str]:
         f"{entry['class']} for {entry['taken_for']} ({entry['count']:,})"
         for entry in report["confusions"]
     ]
-    looks = f", {tta.COUNT} views of each" if report["views"] else ""
+    looks = f", {tta.VIEWS} views of each" if report["views"] else ""
     return [
         f"{report['model']}{looks}: {percent(report['accuracy'], 2)} right ({interval(report)}), "
         f"calibration error {report['ece']:.4f}{better}",
@@ -310,7 +311,7 @@ def outside_lines(report: Report) -> list[str]:
         ]
         for name, of in report["networks"].items()
     ]
-    return table([["network", "one look (95 %)", f"{tta.COUNT} looks (95 %)"], *rows])
+    return table([["network", "one look (95 %)", f"{tta.VIEWS} looks (95 %)"], *rows])
 
 
 def named(entry: Report) -> str:

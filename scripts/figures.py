@@ -15,7 +15,7 @@ from imgrec.files.paths import MODELS, REPORTS
 
 SCRATCH_NETWORKS = ("fast", "classic")
 HEAD = "dog_pooled_64"  # the head that answers unless another one is chosen
-MOST_CONFUSIONS = 3
+MAX_CONFUSIONS = 3
 
 Report = dict[str, Any]
 T = TypeVar("T")
@@ -346,7 +346,7 @@ def cifar10(report: Report) -> Cifar10:
         share=fields_of(Share, report),
         confusions=tuple(
             Confusion(each["class"], each["taken_for"], each["count"])
-            for each in report["confusions"][:MOST_CONFUSIONS]
+            for each in report["confusions"][:MAX_CONFUSIONS]
         ),
         ece=report["ece"],
         ece_calibrated=report["calibrated"]["ece"],

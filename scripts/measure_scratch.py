@@ -27,7 +27,7 @@ from imgrec.environment import environment
 from imgrec.errors import ImgrecError
 from imgrec.files import atomic
 from imgrec.files.paths import REPORTS
-from imgrec.training.recipes import QUICK, USUAL, Recipe
+from imgrec.training.recipes import DEFAULT_RECIPES, QUICK, Recipe
 
 SEEDS = (1, 2, 3)
 ACCURACIES = ("test_accuracy", "test_accuracy_views")
@@ -192,7 +192,7 @@ def main() -> None:
     command = f"scripts/measure_scratch.py {options.what}"
     try:
         if options.what == "seeds":
-            report = seeds(USUAL["fast"], options.seeds, folder)
+            report = seeds(DEFAULT_RECIPES["fast"], options.seeds, folder)
             command += f" --seeds {' '.join(map(str, options.seeds))}"
         else:
             report = ablation(QUICK, folder)

@@ -36,8 +36,8 @@ def entry_of(run: str, runs_folder: Path) -> registry.Entry:
     if Path(run).name == run:
         for parent in (MODELS, runs_folder):
             with contextlib.suppress(ModelError):
-                return registry.at(parent / run)
-    return registry.at(Path(run))
+                return registry.load_entry(parent / run)
+    return registry.load_entry(Path(run))
 
 
 def main() -> int:

@@ -35,7 +35,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--views",
         action="store_true",
-        help=f"the scratch network answers for {tta.COUNT} views of each picture, averaged",
+        help=f"the scratch network answers for {tta.VIEWS} views of each picture, averaged",
     )
     options = parser.parse_args()
     if options.views and options.approach not in ("scratch", "all"):
@@ -60,16 +60,14 @@ def opened(files: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
 
 
 def verdicts(
-    files: Sequence[str], approach: str, top: int, averaged: bool = False
+    files: Sequence[str], approach: str, top: int, use_tta: bool = False
 ) -> Iterator[tuple[str, Sequence[Verdict]]]:
     """Each usable file with its verdicts, a batch of pictures in memory at a time."""
     for start in range(0, len(files), BATCH):
         batch = list(opened(files[start : start + BATCH]))
         if batch:
             names, pictures = zip(*batch, strict=True)
-            yield from zip(
-                names, approaches.predict(pictures, approach, top, averaged), strict=True
-            )
+            yield from zip(names, approaches.predict(pictures, approach, top, use_tta), strict=True)
 
 
 def as_text(file: str, answers: Sequence[Verdict]) -> str:
@@ -77,7 +75,7 @@ def as_text(file: str, answers: Sequence[Verdict]) -> str:
     lines = [file]
     for verdict in answers:
         note = " (stand-in)" if verdict.stand_in else ""
-        note += f", {verdict.looks} looks" if verdict.looks > 1 else ""
+        note += f", {verdict.views} looks" if verdict.views > 1 else ""
         lines.append(f"  {verdict.approach}: {verdict.model}{note}, dog {verdict.dog:.1%}")
         lines += [f"    {entry.probability:6.1%}  {entry.label}" for entry in verdict.classes]
     return "\n".join(lines)

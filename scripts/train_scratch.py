@@ -46,8 +46,8 @@ from imgrec.models import manage_runs, run_control, run_log
 from imgrec.models.run_control import StopTrainingError
 from imgrec.models.run_log import Step
 from imgrec.training import recipes
-from imgrec.training.recipes import FLIPS, NETWORKS, OPTIMIZERS, SCHEDULES, USUAL, Recipe
-from imgrec.training.time_estimate import fitting
+from imgrec.training.recipes import DEFAULT_RECIPES, FLIPS, NETWORKS, OPTIMIZERS, SCHEDULES, Recipe
+from imgrec.training.time_estimate import with_supported_precision
 
 STDIN = 0  # the file descriptor of standard input
 POLITENESS = 10  # the page's answers come first: the training takes what they leave
@@ -110,9 +110,9 @@ def chosen(run: Path, settings: dict[str, Any], resume: bool) -> Recipe:
     if not resume:
         if exists:
             raise ModelError(f"{run} exists: use --resume to go on with it, or another --run.")
-        usual = USUAL[settings.get("network", Recipe.network)]
+        usual = DEFAULT_RECIPES[settings.get("network", Recipe.network)]
         recipe = dataclasses.replace(usual, **settings)
-        return recipe if "mixed_precision" in settings else fitting(recipe)
+        return recipe if "mixed_precision" in settings else with_supported_precision(recipe)
     if not exists:
         raise ModelError(f"There is no run {run}; name one that was started before with --run.")
     recipe = Recipe.of(atomic.read_json(run / "config.json"))
@@ -187,13 +187,13 @@ def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, A
     """Trains, while this process holds the run; the run's journal tells how it ended."""
     with run_control.hold(run):
         if not options.follow_stdin:  # the page has wished already what it wishes
-            run_control.ask(run, "finish" if options.finish else None)
-        book = run_log.Journal(run)
+            run_control.send_command(run, "finish" if options.finish else None)
+        book = run_log.RunLog(run)
         try:
             precision = "bfloat16" if recipe.mixed_precision else "float32"
             book.write("starting", message=f"starting, to compute in {precision}")
             data = load(options.follow_stdin)
-            book.obey()  # before TensorFlow takes its time
+            book.apply_command()  # before TensorFlow takes its time
             from imgrec.training.scratch import train_scratch  # loads TensorFlow
 
             return train_scratch(
@@ -212,7 +212,7 @@ def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, A
             raise
         finally:
             with contextlib.suppress(ModelError):
-                run_control.ask(run, None)
+                run_control.send_command(run, None)
 
 
 def main() -> int:

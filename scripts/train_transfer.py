@@ -145,7 +145,7 @@ def train_classes(options: argparse.Namespace) -> None:
     head = teach_project(project)
     file.parent.mkdir(parents=True, exist_ok=True)
     project_file.write_project(project, file)
-    honest, names = head.honest, head.class_names
+    honest, names = head.cross_validation, head.class_names
     print(f"{file}: {honest.pictures} photos, {len(names)} classes, {head.seconds:.2f} s")
     print(f"accuracy on photos that it had not seen: {honest.in_words}")
     if honest.caution:
@@ -210,7 +210,7 @@ def in_batches(files: Sequence[Path]) -> Iterator[np.ndarray]:
             except ImageError as error:
                 print(f"left out: {error}", file=sys.stderr)
         if views:
-            yield pictures.pooled(views)
+            yield pictures.pooled_features(views)
 
 
 def main() -> int:

@@ -12,16 +12,16 @@ NAMES = tuple(MODULES)
 
 
 def predict(
-    images: Sequence[Image.Image], approach: str = "all", top_k: int = 5, averaged: bool = False
+    images: Sequence[Image.Image], approach: str = "all", top_k: int = 5, use_tta: bool = False
 ) -> list[tuple[Verdict, ...]]:
     """For each RGB picture the verdict of one approach, or of all in the order of `NAMES`.
 
-    Where `averaged`, the scratch network looks several times, as in `scratch.predict`.
+    Where `use_tta`, the scratch network looks several times, as in `scratch.predict`.
     """
     if approach == "all":
-        return compare(images, top_k, averaged=averaged)
+        return compare(images, top_k, use_tta=use_tta)
     if approach == "scratch":
-        return [(verdict,) for verdict in scratch.predict(images, top_k, averaged=averaged)]
+        return [(verdict,) for verdict in scratch.predict(images, top_k, use_tta=use_tta)]
     return [(verdict,) for verdict in MODULES[approach].predict(images, top_k)]
 
 
@@ -30,17 +30,17 @@ def compare(
     top_k: int = 5,
     weights: str = scratch.DEFAULT,
     head: str = transfer.DEFAULT,
-    averaged: bool = False,
+    use_tta: bool = False,
 ) -> list[tuple[Verdict, ...]]:
     """For each RGB picture the verdicts of all three, in the order of `NAMES`.
 
-    `weights` and `head` name the trained scratch network, `averaged` as in `scratch.predict`, and
+    `weights` and `head` name the trained scratch network, `use_tta` as in `scratch.predict`, and
     the trained head. VGG16's convolutional base runs once for the two approaches that stand on it.
     """
     passed = vgg16.run(images)
     return list(
         zip(
-            scratch.predict(images, top_k, weights, averaged),
+            scratch.predict(images, top_k, weights, use_tta),
             pretrained.predict(images, top_k, passed),
             transfer.predict(images, top_k, passed, head),
             strict=True,

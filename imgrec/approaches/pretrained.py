@@ -9,12 +9,12 @@ from PIL import Image
 
 from imgrec.approaches import vgg16
 from imgrec.approaches.verdict import Verdict, top_classes
-from imgrec.caching import loaded_once
+from imgrec.caching import load_once
 from imgrec.data import labels
 from imgrec.files.paths import MODELS
 from imgrec.models import store
 from imgrec.networks import layer_table
-from imgrec.networks.inference import Network, milliseconds_each, ready
+from imgrec.networks.inference import Network, compile_forward, milliseconds_each
 
 STAND_IN = "EfficientNet-Lite0"
 
@@ -28,7 +28,7 @@ def preprocess_stand_in(images: np.ndarray) -> np.ndarray:
     return (images.astype("float32") - 127) / 128
 
 
-@loaded_once
+@load_once
 def load_stand_in() -> Network:
     """EfficientNet-Lite0 with the weights that ship. Raises ModelError if they are damaged."""
     from imgrec.networks import imagenet
@@ -36,7 +36,7 @@ def load_stand_in() -> Network:
 
     model = imagenet.efficientnet_lite0()
     set_weights(model, store.load(MODELS / "efficientnet_lite0").weights)
-    return ready(model)
+    return compile_forward(model)
 
 
 def predict(

@@ -38,7 +38,7 @@ def box(size: tuple[int, int]) -> Box:
 
 def trained() -> list[str]:
     """The names of the scratch networks that can be chosen: what ships, then the user's runs."""
-    return [entry.name for entry in registry.finished("scratch")]
+    return [entry.name for entry in registry.usable_models("scratch")]
 
 
 def load(name: str) -> Network:
@@ -47,7 +47,7 @@ def load(name: str) -> Network:
 
 
 def predict(
-    images: Sequence[Image.Image], top_k: int = 5, name: str = DEFAULT, averaged: bool = False
+    images: Sequence[Image.Image], top_k: int = 5, name: str = DEFAULT, use_tta: bool = False
 ) -> list[Verdict]:
     """A verdict for each RGB picture of any size, where wished averaged over test-time views.
 
@@ -58,10 +58,10 @@ def predict(
     started = time.perf_counter()
     saw = [view(image) for image in images]
     inputs = preprocess(np.stack([np.asarray(each) for each in saw]))
-    logits = tta.averaged(loaded.logits, inputs) if averaged else loaded.logits(inputs)
+    logits = tta.predict_with_tta(loaded.logits, inputs) if use_tta else loaded.logits(inputs)
     milliseconds = milliseconds_each(started, len(images))
     return [
-        _verdict(loaded, row, top_k, milliseconds, each, tta.COUNT if averaged else 1)
+        _verdict(loaded, row, top_k, milliseconds, each, tta.VIEWS if use_tta else 1)
         for row, each in zip(logits, saw, strict=True)
     ]
 
@@ -72,24 +72,24 @@ def _verdict(
     top_k: int,
     milliseconds: float,
     saw: Image.Image,
-    looks: int,
+    views: int,
 ) -> Verdict:
     model, name, calibration = loaded.network.model, loaded.entry.name, loaded.calibration
-    said = softmax(logits)
-    believed = None if calibration is None else calibration.believed(logits)
+    probabilities = softmax(logits)
+    calibrated = None if calibration is None else calibration.calibrated_probabilities(logits)
     return Verdict(
         approach="scratch",
         model=f"{model.name} CNN" if name == model.name else f"{model.name} CNN, run {name}",
         trained_on="CIFAR-10",
         stand_in=False,
-        classes=top_classes(said, labels.CIFAR10, top_k, believed),
-        dog=float(said[labels.CIFAR10_DOG]),
+        classes=top_classes(probabilities, labels.CIFAR10, top_k, calibrated),
+        dog=float(probabilities[labels.CIFAR10_DOG]),
         milliseconds=milliseconds,
         parameters=model.count_params(),
         saw=saw,
-        dog_calibrated=None if believed is None else float(believed[labels.CIFAR10_DOG]),
+        dog_calibrated=None if calibrated is None else float(calibrated[labels.CIFAR10_DOG]),
         unfamiliar=None if calibration is None else calibration.unfamiliar(logits),
-        looks=looks,
+        views=views,
     )
 
 

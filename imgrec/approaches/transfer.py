@@ -8,7 +8,7 @@ from PIL import Image
 
 from imgrec.approaches import vgg16
 from imgrec.approaches.verdict import Verdict, top_classes
-from imgrec.metrics.calibration import softmax, yes_or_no
+from imgrec.metrics.calibration import binary_logits, softmax
 from imgrec.models import registry
 from imgrec.models.loading import Trained, load_trained
 from imgrec.networks import layer_table
@@ -19,7 +19,7 @@ DEFAULT = "dog_pooled_64"
 
 def trained() -> list[str]:
     """The names of the heads that can be chosen: what ships, then the user's runs."""
-    return [entry.name for entry in registry.finished("transfer")]
+    return [entry.name for entry in registry.usable_models("transfer")]
 
 
 def load(name: str) -> Network:
@@ -37,7 +37,7 @@ def predict(
     head = load_trained(name, "transfer")
     passed = passed or vgg16.run(images)
     started = time.perf_counter()
-    logits = yes_or_no(head.logits(passed.features)[:, 0])  # (n, 2)
+    logits = binary_logits(head.logits(passed.features)[:, 0])  # (n, 2)
     milliseconds = passed.milliseconds + milliseconds_each(started, len(images))
     return [
         _verdict(head, row, top_k, milliseconds, saw)
@@ -50,19 +50,21 @@ def _verdict(
 ) -> Verdict:
     model, name = head.network.model, head.entry.name
     title = f"VGG16 features + {model.name} head"
-    said = softmax(logits)
-    believed = None if head.calibration is None else head.calibration.believed(logits)
+    probabilities = softmax(logits)
+    calibrated = (
+        None if head.calibration is None else head.calibration.calibrated_probabilities(logits)
+    )
     return Verdict(
         approach="transfer",
         model=title if name == DEFAULT else f"{title}, {name}",
         trained_on=f"{head.entry.report['photos']} photos",
         stand_in=False,
-        classes=top_classes(said, ("dog", "not a dog"), top_k, believed),
-        dog=float(said[0]),
+        classes=top_classes(probabilities, ("dog", "not a dog"), top_k, calibrated),
+        dog=float(probabilities[0]),
         milliseconds=milliseconds,
         parameters=vgg16.BASE_PARAMETERS + model.count_params(),
         saw=saw,
-        dog_calibrated=None if believed is None else float(believed[0]),
+        dog_calibrated=None if calibrated is None else float(calibrated[0]),
     )
 
 

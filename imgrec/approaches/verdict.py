@@ -33,9 +33,9 @@ class Verdict:
     saw: Image.Image  # the picture as the network saw it
     dog_calibrated: float | None = None  # `dog` as it should be believed, where that was measured
     unfamiliar: bool | None = None  # unlike all it was trained on; None where it can't tell
-    looks: int = 1  # at the picture, mirrored and shifted, whose mean the answer is
+    views: int = 1  # at the picture, mirrored and shifted, whose mean the answer is
 
-    def believed(self) -> "Verdict":
+    def calibrated(self) -> "Verdict":
         """The same with calibrated probabilities in place of what the network says, if it has any.
 
         The order of the classes stays. The dog question may be answered otherwise: a dog that one
@@ -66,7 +66,7 @@ class Verdict:
             "dog": self.dog,
             "dog_calibrated": self.dog_calibrated,
             "unfamiliar": self.unfamiliar,
-            "looks": self.looks,
+            "looks": self.views,
             "milliseconds": round(self.milliseconds, 2),
         }
 

@@ -14,13 +14,13 @@ import numpy as np
 from PIL import Image
 
 from imgrec.approaches.vgg16_weights import FILE_NAME, weights
-from imgrec.caching import loaded_once
+from imgrec.caching import load_once
 from imgrec.errors import ModelError
 from imgrec.files.paths import MODELS
 from imgrec.images.crops import Box, centre_crop, centre_crop_box
 from imgrec.models import store
 from imgrec.networks import layer_table
-from imgrec.networks.inference import Network, milliseconds_each, ready
+from imgrec.networks.inference import Network, compile_forward, milliseconds_each
 
 SIZE = 224  # pixels, each side (Simonyan & Zisserman 2015, section 2.1)
 SHORTER_SIDE = 256  # pixels before the crop; the paper's smallest test scale (section 3.2)
@@ -78,13 +78,13 @@ def network() -> Network:
     file = weights.file()
     if file is not None:
         try:
-            return _whole(file)
+            return _full_network(file)
         except ModelError as error:
             weights.refuse(str(error))
     return base()
 
 
-@loaded_once
+@load_once
 def base() -> Network:
     """Images to features, with the weights that ship."""
     from imgrec.networks import imagenet
@@ -92,11 +92,11 @@ def base() -> Network:
 
     model = imagenet.vgg16_base()
     set_weights(model, store.load(MODELS / "vgg16_base").weights)
-    return ready(model)
+    return compile_forward(model)
 
 
-@loaded_once
-def _whole(file: Path) -> Network:
+@load_once
+def _full_network(file: Path) -> Network:
     """Images to features and probabilities. Raises ModelError if the file does not fit."""
     import keras
 
@@ -107,7 +107,7 @@ def _whole(file: Path) -> Network:
             f"{file.name} is not a file of VGG16's weights in Keras's format; use {FILE_NAME}."
         ) from error
     features = model.get_layer("block5_pool").output
-    return ready(keras.Model(model.input, [features, model.output]))
+    return compile_forward(keras.Model(model.input, [features, model.output]))
 
 
 def has_top() -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from imgrec.background_job import Background, Report
+from imgrec.background_job import BackgroundJob, Report
 from imgrec.errors import DataError, ModelError
 from imgrec.files import downloads
 from imgrec.files.paths import keras_cache_dir
@@ -41,7 +41,7 @@ class Weights:
         self.named: Path | None = None
         self.may_download = True
         self._refused = ""  # why the named file was given up
-        self._transfer = Background("vgg16-download")
+        self._transfer = BackgroundJob("vgg16-download")
         self._checked: tuple[tuple[float, int], bool] | None = None
 
     def use(self, file: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from imgrec.background_job import Background
+from imgrec.background_job import BackgroundJob
 from imgrec.errors import DataError
 from imgrec.files import atomic, downloads
 from imgrec.files.paths import IMAGES, cache_dir
@@ -37,7 +37,7 @@ SAMPLE_FILE = IMAGES / "cifar10_sample.png"  # made by scripts/make_sample.py
 SAMPLE_COLUMNS = 10  # images of each class
 
 Progress = Callable[[str, int, int | None], None]  # source, bytes done, bytes in all
-fetching_cifar10 = Background("cifar10-download")
+cifar10_download = BackgroundJob("cifar10-download")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def start_fetching_cifar10() -> None:
     def fetch(report: Progress, cancelled: Callable[[], bool]) -> None:
         load_cifar10(report, cancelled)
 
-    fetching_cifar10.start(fetch)
+    cifar10_download.start(fetch)
 
 
 def cifar10_sample() -> tuple[np.ndarray, np.ndarray]:

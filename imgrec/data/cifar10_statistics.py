@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from imgrec.caching import loaded_once
+from imgrec.caching import load_once
 from imgrec.data import cifar10, labels
 from imgrec.errors import DataError
 
@@ -40,20 +40,20 @@ class DataSet:
             )
         return self.splits[name]
 
-    def described(self) -> str:
+    def statistics_split(self) -> str:
         """The split that statistics are taken of: what networks learn from, if it is there."""
         return "train" if "train" in self.splits else "test"
 
 
-def current() -> DataSet:
+def current_set() -> DataSet:
     """The full set if it is in the cache, and whole; else the sample."""
     try:
-        return named("full")
+        return load_set("full")
     except DataError:
         return _sample()
 
 
-def named(source: str) -> DataSet:
+def load_set(source: str) -> DataSet:
     """The "sample" or the "full" set. Raises DataError if that is not there."""
     if source == "sample":
         return _sample()
@@ -63,12 +63,12 @@ def named(source: str) -> DataSet:
     return _full(file, file.stat().st_mtime_ns)
 
 
-@loaded_once
+@load_once
 def _sample() -> DataSet:
     return DataSet("sample", {"test": Split(*cifar10.cifar10_sample())})
 
 
-@loaded_once
+@load_once
 def _full(file: Path, changed: int) -> DataSet:
     """What is in the cache; `changed` makes another file of that name another set."""
     data = cifar10.cached_cifar10()
@@ -106,14 +106,14 @@ class Statistics(NamedTuple):
     histogram: np.ndarray  # int (256, 3): how often each value from 0 to 255 occurs
     mean: np.ndarray  # (3,)
     deviation: np.ndarray  # (3,), of the whole population
-    least: np.ndarray  # int (3,), 0 to 255
-    greatest: np.ndarray  # int (3,), 0 to 255
+    minimum: np.ndarray  # int (3,), 0 to 255
+    maximum: np.ndarray  # int (3,), 0 to 255
 
 
-@loaded_once
+@load_once
 def statistics(data: DataSet) -> Statistics:
     """The pixel values of the described split, counted."""
-    images = data.split(data.described()).images
+    images = data.split(data.statistics_split()).images
     histogram = np.zeros((256, 3), np.int64)
     for start in range(0, len(images), CHUNK):
         for channel in range(3):
@@ -148,9 +148,9 @@ def rescaled(values: np.ndarray, scale: str, of: Statistics) -> np.ndarray:
     return unit if scale == "unit" else (unit - of.mean) / np.maximum(of.deviation, 1e-9)
 
 
-@loaded_once
+@load_once
 def mean_images(data: DataSet) -> np.ndarray:
     """The mean of each class's images in the described split: uint8 (10, 32, 32, 3)."""
-    images, classes = data.split(data.described())
+    images, classes = data.split(data.statistics_split())
     means = [images[classes == label].mean(axis=0) for label in range(CLASSES)]
     return np.rint(np.stack(means)).astype(np.uint8)

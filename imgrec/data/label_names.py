@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from imgrec.data import labels
 from imgrec.errors import DataError
-from imgrec.files.display_names import shown_path
+from imgrec.files.display_names import displayable_path
 
 Scheme = Literal["cifar10", "imagenet", "dogs"]  # which of a label's fields must be known
 Parts = tuple[str, ...]  # a path within a set: its folders, and the file's name
@@ -53,23 +53,23 @@ class Label(NamedTuple):
     imagenet: int | None = None  # class index, 0 to 999
 
 
-class Found(NamedTuple):
+class FoundFile(NamedTuple):
     """A file that may be a picture, and how to get its bytes (raises ImageError)."""
 
     parts: Parts
     read: Callable[[], bytes]
 
 
-Search = Callable[[], Iterator[Found]]  # sorted by parts
+Search = Callable[[], Iterator[FoundFile]]  # sorted by parts
 Labeller = Callable[[Parts], Label | None]  # None: nothing says what is in the picture
 
 
-def of_cifar10(index: int) -> Label:
+def cifar10_label(index: int) -> Label:
     """All that a CIFAR-10 class index, 0 to 9, tells."""
     return Label(dog=index == labels.CIFAR10_DOG, cifar10=index)
 
 
-def of_imagenet(index: int) -> Label:
+def imagenet_label(index: int) -> Label:
     """All that an ImageNet class index, 0 to 999, tells."""
     dog = index in range(1000)[labels.IMAGENET_DOGS]
     return Label(dog=dog, cifar10=labels.cifar10_of(index), imagenet=index)
@@ -84,22 +84,24 @@ def labeller(name: str, search: Search, scheme: Scheme | None) -> Labeller:
         return _by_wordnet_id
     outer = _outer_folders(search)
     if scheme == "cifar10":
-        depth = next((i for i, folder in enumerate(outer) if _cifar10_word(folder)), len(outer))
+        depth = next(
+            (i for i, folder in enumerate(outer) if _label_of_cifar10_word(folder)), len(outer)
+        )
         return functools.partial(_by_class_folder, name, depth)
-    return functools.partial(_by_folders, len(outer), _opposite(name, search, len(outer)))
+    return functools.partial(_by_folders, len(outer), _negative_folder(name, search, len(outer)))
 
 
 def _by_class_folder(name: str, depth: int, parts: Parts) -> Label | None:
     """By the folder at that depth, which must be a class of CIFAR-10. Raises DataError."""
     if len(parts) <= depth + 1:
         return None
-    label = _cifar10_word(parts[depth])
+    label = _label_of_cifar10_word(parts[depth])
     if label is None and may_be_picture(parts):
         raise DataError(
-            f"The folder {shown_path(parts[depth])} in {name} is not one of CIFAR-10’s classes. "
-            f"{HOW_TO_LABEL['cifar10']}"
+            f"The folder {displayable_path(parts[depth])} in {name} is not one of CIFAR-10’s "
+            f"classes. {HOW_TO_LABEL['cifar10']}"
         )
-    return label and _agreed(label, _by_wordnet_id(parts))
+    return label and _combined(label, _by_wordnet_id(parts))
 
 
 def _by_folders(depth: int, opposite: str | None, parts: Parts) -> Label | None:
@@ -108,13 +110,13 @@ def _by_folders(depth: int, opposite: str | None, parts: Parts) -> Label | None:
     `opposite` is the folder beside the one named dog, where these are the only two.
     """
     folders = parts[depth:-1]
-    said = next(filter(None, map(_word, reversed(folders))), None)
-    if opposite and folders and (folders[0] == opposite or _plain(folders[0]) == DOG_WORD):
+    said = next(filter(None, map(_label_of_word, reversed(folders))), None)
+    if opposite and folders and (folders[0] == opposite or _normalised(folders[0]) == DOG_WORD):
         said = Label(dog=folders[0] != opposite)
-    return _agreed(said, _by_wordnet_id(parts))
+    return _combined(said, _by_wordnet_id(parts))
 
 
-def _agreed(word: Label | None, wordnet: Label | None) -> Label | None:
+def _combined(word: Label | None, wordnet: Label | None) -> Label | None:
     """What a folder's word and a WordNet id tell together; the word decides where they differ."""
     if word is None or wordnet is None:
         return word or wordnet
@@ -131,21 +133,23 @@ def _by_wordnet_id(parts: Parts) -> Label | None:
         for wordnet_id in WORDNET_ID.findall(part):
             index = labels.imagenet_indices().get(wordnet_id.lower())
             if index is not None:
-                return of_imagenet(index)
+                return imagenet_label(index)
     return None
 
 
-def _word(folder: str) -> Label | None:
+def _label_of_word(folder: str) -> Label | None:
     """What a folder's name says by itself, if it is a word that is known here."""
-    return Label(dog=False) if _plain(folder) in NOT_DOG_WORDS else _cifar10_word(folder)
+    return (
+        Label(dog=False) if _normalised(folder) in NOT_DOG_WORDS else _label_of_cifar10_word(folder)
+    )
 
 
-def _cifar10_word(folder: str) -> Label | None:
-    index = CIFAR10_WORDS.get(_plain(folder))
-    return None if index is None else of_cifar10(index)
+def _label_of_cifar10_word(folder: str) -> Label | None:
+    index = CIFAR10_WORDS.get(_normalised(folder))
+    return None if index is None else cifar10_label(index)
 
 
-def _plain(folder: str) -> str:
+def _normalised(folder: str) -> str:
     """A folder's name in small letters, with one space between words, without a plural s."""
     return re.sub(r"[\W_]+", " ", folder.casefold()).strip().removesuffix("s")
 
@@ -159,19 +163,19 @@ def _outer_folders(search: Search) -> Parts:
         if folders is None:
             folders = here
         deeper = deeper or here != folders
-        folders = _common(folders, here)
+        folders = _common_prefix(folders, here)
         if not folders:
             break
     return (folders or ()) if deeper else (folders or ())[:-1]
 
 
-def _common(first: Parts, second: Parts) -> Parts:
+def _common_prefix(first: Parts, second: Parts) -> Parts:
     """With what both begin."""
     pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
     return tuple(part for part, _ in pairs)
 
 
-def _opposite(name: str, search: Search, depth: int) -> str | None:
+def _negative_folder(name: str, search: Search, depth: int) -> str | None:
     """The folder that means "not a dog": the only one beside the one named dog.
 
     None where the names speak for themselves. Raises DataError if there are several beside it, one
@@ -183,15 +187,20 @@ def _opposite(name: str, search: Search, depth: int) -> str | None:
             folders.add(parts[depth])
             if _by_folders(depth, None, parts) is None:
                 silent.add(parts[depth])
-    others = [folder for folder in folders if _plain(folder) != DOG_WORD]
+    others = [folder for folder in folders if _normalised(folder) != DOG_WORD]
     if len(others) == len(folders):  # none is named dog
         return None
-    if len(others) == 1 and not _cifar10_word(others[0]) and not _by_wordnet_id((others[0],)):
+    if (
+        len(others) == 1
+        and not _label_of_cifar10_word(others[0])
+        and not _by_wordnet_id((others[0],))
+    ):
         return others[0]
     if silent:
         raise DataError(
             f"Beside the folder dog, there are several in {name}, and these don’t say whether "
-            f"there are dogs in them: {listed(sorted(silent))}. Leave one, or call them not_dog."
+            f"there are dogs in them: {first_names(sorted(silent))}. Leave one, or call "
+            "them not_dog."
         )
     return None
 
@@ -204,7 +213,7 @@ def is_junk(name: str) -> bool:
     return name.startswith(".") or name.casefold() in JUNK
 
 
-def listed(names: Iterable[str], limit: int = 8) -> str:
+def first_names(names: Iterable[str], limit: int = 8) -> str:
     """The first of the names, for a message."""
-    first = [shown_path(name) for name in itertools.islice(names, limit + 1)]
+    first = [displayable_path(name) for name in itertools.islice(names, limit + 1)]
     return ", ".join([*first[:limit], "…"] if len(first) > limit else first)

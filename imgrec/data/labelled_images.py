@@ -16,21 +16,21 @@ import numpy as np
 from imgrec.data import cifar10
 from imgrec.data.label_names import (
     HOW_TO_LABEL,
-    Found,
+    FoundFile,
     Label,
     Parts,
     Scheme,
     Search,
+    cifar10_label,
+    first_names,
+    imagenet_label,
     is_junk,
     labeller,
-    listed,
     may_be_picture,
-    of_cifar10,
-    of_imagenet,
 )
 from imgrec.errors import DataError, ImageError
 from imgrec.files import atomic, zips
-from imgrec.files.display_names import shown_path
+from imgrec.files.display_names import displayable_path
 from imgrec.images import decode
 
 MAX_ZIP_FILES = 20_000
@@ -63,25 +63,25 @@ def open_set(path: Path, scheme: Scheme | None = None, root: Path | None = None)
     `scheme` tells what must be known of the pictures; None finds out what there is. `root` is where
     a CSV's paths begin. Raises DataError.
     """
-    name = shown_path(path.name) or "The path"
+    name = displayable_path(path.name) or "The path"
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError) as error:  # ValueError: a null character
         reason = getattr(error, "strerror", None) or "invalid path"
         raise DataError(f"{name} cannot be read ({reason}); check the path.") from error
     if stat.S_ISDIR(mode):
-        return of_folder(path, scheme)
+        return open_folder(path, scheme)
     kind = path.suffix.lower()
     if kind == ".zip":
-        return of_zip(path, scheme)
+        return open_zip(path, scheme)
     if kind == ".npz" and scheme != "imagenet":
-        return of_array(path)
+        return open_array(path)
     if scheme == "cifar10" or kind == ".npz" or not stat.S_ISREG(mode):
         raise DataError(f"{name} is not what is needed here. {HOW_TO_LABEL[scheme]}")
-    return of_csv(path, root)
+    return open_csv(path, root)
 
 
-def of_folder(folder: Path, scheme: Scheme | None = None) -> LabelledSet:
+def open_folder(folder: Path, scheme: Scheme | None = None) -> LabelledSet:
     """The pictures below a folder; of their names, one sub-folder's are in memory at a time.
 
     `cifar10`: a sub-folder for each class, at least one; another name is refused. `imagenet`:
@@ -89,42 +89,42 @@ def of_folder(folder: Path, scheme: Scheme | None = None) -> LabelledSet:
     named dog; or WordNet ids; or folders whose names say it. None: any of these, whatever is there.
     A folder around all the others doesn't matter. Raises DataError if that isn't so.
     """
-    name = shown_path(folder.resolve().name) or "the folder"
+    name = displayable_path(folder.resolve().name) or "the folder"
 
-    def search() -> Iterator[Found]:
+    def search() -> Iterator[FoundFile]:
         for parts, file in _files_below(folder):
-            yield Found(parts, functools.partial(decode.read_file, file, "/".join(parts)))
+            yield FoundFile(parts, functools.partial(decode.read_file, file, "/".join(parts)))
 
-    return _labelled(name, search, scheme)
+    return _labelled_set(name, search, scheme)
 
 
-def of_zip(file: Path, scheme: Scheme | None = None) -> LabelledSet:
-    """The pictures in a zip, labelled as `of_folder` does; nothing is ever unpacked to disk.
+def open_zip(file: Path, scheme: Scheme | None = None) -> LabelledSet:
+    """The pictures in a zip, labelled as `open_folder` does; nothing is ever unpacked to disk.
 
     A member's bytes come into memory when it is read, decode.MAX_BYTES of them at most. Raises
     DataError if it is no zip, is damaged or protected with a password, or has too many files.
     """
-    name = shown_path(file.name)
-    archive = zips.opened(file, name, MAX_ZIP_FILES)
+    name = displayable_path(file.name)
+    archive = zips.open_zip(file, name, MAX_ZIP_FILES)
     found = _sorted_found(
         (info.filename, functools.partial(_read_member, archive, info))
         for info in zips.files(archive)
     )
-    return _labelled(name, lambda: iter(found), scheme)
+    return _labelled_set(name, lambda: iter(found), scheme)
 
 
-def of_uploads(
+def open_uploads(
     files: Iterable[tuple[str, str | os.PathLike[str]]], scheme: Scheme | None = None
 ) -> LabelledSet:
-    """The pictures at the paths, labelled as `of_folder` does by the relative names beside them.
+    """The pictures at the paths, labelled as `open_folder` does by the relative names beside them.
 
     Only the paths are opened; the names may come from anyone. Raises DataError.
     """
     found = _sorted_found((name, functools.partial(decode.read_file, path)) for name, path in files)
-    return _labelled("the folder", lambda: iter(found), scheme)
+    return _labelled_set("the folder", lambda: iter(found), scheme)
 
 
-def of_csv(file: Path, root: Path | None = None) -> LabelledSet:
+def open_csv(file: Path, root: Path | None = None) -> LabelledSet:
     """The pictures that a CSV lists: columns `file` and `label`, an ImageNet class index 0–999.
 
     Paths are relative to `root` or, without it, to the CSV's folder; other columns are ignored. A
@@ -135,22 +135,22 @@ def of_csv(file: Path, root: Path | None = None) -> LabelledSet:
 
     def items() -> Iterator[Item]:
         for path, index in _rows(file):
-            name = shown_path(path)
+            name = displayable_path(path)
             read = functools.partial(decode.read_file, folder / path, name)
-            yield Item(name, of_imagenet(index), read)
+            yield Item(name, imagenet_label(index), read)
 
     count = sum(1 for _ in _rows(file))
     if not count:
-        raise DataError(f"{shown_path(file.name)} lists no pictures; add a line for each.")
-    return LabelledSet(shown_path(file.name), count, items)
+        raise DataError(f"{displayable_path(file.name)} lists no pictures; add a line for each.")
+    return LabelledSet(displayable_path(file.name), count, items)
 
 
-def of_array(file: Path) -> LabelledSet:
+def open_array(file: Path) -> LabelledSet:
     """The images of an `.npz`: uint8 `x` (n, 32, 32, 3), and integers `y` (n,) or (n, 1), 0 to 9.
 
     Raises DataError if it is not that.
     """
-    name = shown_path(file.name)
+    name = displayable_path(file.name)
     try:
         arrays = atomic.unpack(file.read_bytes())
     except (OSError, ValueError, MemoryError) as error:
@@ -159,7 +159,7 @@ def of_array(file: Path) -> LabelledSet:
         ) from error
     if not {"x", "y"} <= arrays.keys():
         raise DataError(
-            f"{name} must hold the arrays x and y; it holds: {listed(arrays) or 'none'}."
+            f"{name} must hold the arrays x and y; it holds: {first_names(arrays) or 'none'}."
         )
     x, y = arrays["x"], arrays["y"]
     if x.dtype != np.uint8 or x.shape[1:] != (32, 32, 3) or not len(x):
@@ -173,42 +173,42 @@ def of_array(file: Path) -> LabelledSet:
         )
     if y.min() < 0 or y.max() > 9:
         raise DataError(f"y in {name} goes from {y.min()} to {y.max()}; classes are 0 to 9.")
-    return _of_pixels(name, x, y)
+    return _pixel_set(name, x, y)
 
 
-def of_official(
+def official_test_set(
     on_progress: cifar10.Progress = lambda source, done, total: None,
 ) -> LabelledSet:
     """CIFAR-10's 10,000 test images, from the cache or fetched. Raises DataError."""
     data = cifar10.load_cifar10(on_progress)
-    return _of_pixels("CIFAR-10’s test images", data.x_test, data.y_test)
+    return _pixel_set("CIFAR-10’s test images", data.x_test, data.y_test)
 
 
-def of_sample() -> LabelledSet:
+def sample_set() -> LabelledSet:
     """The 100 of CIFAR-10's test images that ship: ten of each class, in the classes' order."""
-    return _of_pixels("The 100 CIFAR-10 images that ship", *cifar10.cifar10_sample())
+    return _pixel_set("The 100 CIFAR-10 images that ship", *cifar10.cifar10_sample())
 
 
-def _of_pixels(name: str, x: np.ndarray, y: np.ndarray) -> LabelledSet:
+def _pixel_set(name: str, x: np.ndarray, y: np.ndarray) -> LabelledSet:
     """CIFAR-10 images named by their number, from 00000."""
 
     def items() -> Iterator[Item]:
         for number, index in enumerate(y.reshape(-1)):
             yield Item(
-                f"{number:05}", of_cifar10(int(index)), functools.partial(x.__getitem__, number)
+                f"{number:05}", cifar10_label(int(index)), functools.partial(x.__getitem__, number)
             )
 
     return LabelledSet(name, len(x), items)
 
 
-def _labelled(name: str, search: Search, scheme: Scheme | None) -> LabelledSet:
+def _labelled_set(name: str, search: Search, scheme: Scheme | None) -> LabelledSet:
     """The set of what a search finds. Raises DataError if nothing in it is labelled."""
     label_of = labeller(name, search, scheme)
 
     def items() -> Iterator[Item]:
         for parts, read in search():
             label = label_of(parts)
-            shown = shown_path("/".join(parts))
+            shown = displayable_path("/".join(parts))
             if label:
                 yield Item(shown, label, read)
             elif may_be_picture(parts):
@@ -245,7 +245,7 @@ def _files_below(
         with os.scandir(folder) as entries:
             kinds = {entry.name: entry.is_dir() for entry in entries if not is_junk(entry.name)}
     except OSError as error:
-        name = shown_path("/".join(parts) or folder.name)
+        name = displayable_path("/".join(parts) or folder.name)
         raise DataError(f"The folder {name} cannot be read ({error.strerror}).") from error
     if here in above:
         return
@@ -256,19 +256,19 @@ def _files_below(
             yield (*parts, name), folder / name
 
 
-def _sorted_found(files: Iterable[tuple[str, Callable[[str], bytes]]]) -> list[Found]:
+def _sorted_found(files: Iterable[tuple[str, Callable[[str], bytes]]]) -> list[FoundFile]:
     """Files by names that anyone may have chosen; each is read under its name."""
     found = []
     for name, read in files:
         parts = tuple(part for part in re.split(r"[/\\]", name) if part)
         if parts and not any(map(is_junk, parts)):
-            found.append(Found(parts, functools.partial(read, "/".join(parts))))
+            found.append(FoundFile(parts, functools.partial(read, "/".join(parts))))
     return sorted(found, key=lambda file: file.parts)
 
 
 def _rows(file: Path) -> Iterator[tuple[str, int]]:
     """The path and the class index in each line of a CSV. Raises DataError."""
-    name = shown_path(file.name)
+    name = displayable_path(file.name)
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.reader(text, skipinitialspace=True, strict=True)
@@ -276,7 +276,7 @@ def _rows(file: Path) -> Iterator[tuple[str, int]]:
             if not {"file", "label"} <= set(header):
                 raise DataError(
                     f"{name}, line 1: the header must name the columns file and label; it is: "
-                    f"{listed(header) or 'empty'}."
+                    f"{first_names(header) or 'empty'}."
                 )
             columns = header.index("file"), header.index("label")
             for row in reader:
@@ -301,11 +301,11 @@ def _cells(row: list[str], columns: tuple[int, int], place: str) -> tuple[str, i
     if not re.fullmatch(r"0*\d{1,3}", label.strip(), re.ASCII):
         raise DataError(
             f"{place}: the label must be an ImageNet class index from 0 to 999; it is: "
-            f"{shown_path(label.strip()[:30]) or 'empty'}."
+            f"{displayable_path(label.strip()[:30]) or 'empty'}."
         )
     return path, int(label)
 
 
 def _read_member(archive: ZipFile, info: ZipInfo, name: str) -> bytes:
     """A member's bytes; one that is too large comes cut off behind what makes it too large."""
-    return zips.read(archive, info, shown_path(name), decode.MAX_BYTES)
+    return zips.read(archive, info, displayable_path(name), decode.MAX_BYTES)

@@ -6,15 +6,15 @@ from collections.abc import Callable
 import numpy as np
 
 from imgrec.approaches import scratch
-from imgrec.caching import KEPT
+from imgrec.caching import MAX_CACHED
 from imgrec.data.cifar10_statistics import DataSet
 from imgrec.networks.inference import BATCH, Forward
 
-_guesses: dict[tuple[Forward, DataSet], np.ndarray] = {}
-_guessing = threading.Lock()
+_cached: dict[tuple[Forward, DataSet], np.ndarray] = {}
+_predicting = threading.Lock()
 
 
-def guesses(
+def predictions(
     name: str, data: DataSet, report: Callable[[int, int], None] = lambda done, total: None
 ) -> np.ndarray:
     """The probabilities, float32 (n, 10), that a scratch network gives to each test image.
@@ -23,16 +23,16 @@ def guesses(
     how many images are done. Raises ModelError if there is no such network.
     """
     key = scratch.load(name).run, data
-    with _guessing:
-        if key not in _guesses:
-            found = _all_guesses(*key, report)
-            while len(_guesses) >= KEPT:
-                del _guesses[next(iter(_guesses))]
-            _guesses[key] = found
-        return _guesses[key]
+    with _predicting:
+        if key not in _cached:
+            found = _predict_all(*key, report)
+            while len(_cached) >= MAX_CACHED:
+                del _cached[next(iter(_cached))]
+            _cached[key] = found
+        return _cached[key]
 
 
-def _all_guesses(run: Forward, data: DataSet, report: Callable[[int, int], None]) -> np.ndarray:
+def _predict_all(run: Forward, data: DataSet, report: Callable[[int, int], None]) -> np.ndarray:
     images, done = data.split("test").images, []
     step = 16 * BATCH
     for start in range(0, len(images), step):
@@ -41,18 +41,20 @@ def _all_guesses(run: Forward, data: DataSet, report: Callable[[int, int], None]
     return np.concatenate(done)
 
 
-def in_cell(probabilities: np.ndarray, right: np.ndarray, label: int, guess: int) -> np.ndarray:
-    """The indices of the images of class `label` taken for `guess`, the surest first.
+def confusion_cell(
+    probabilities: np.ndarray, right: np.ndarray, label: int, predicted: int
+) -> np.ndarray:
+    """The indices of the images of class `label` taken for `predicted`, the surest first.
 
     `probabilities` is (n, 10), `right` the (n,) labels.
     """
     guessed = probabilities.argmax(axis=1)
-    found = np.flatnonzero((right == label) & (guessed == guess))
-    return found[np.argsort(-probabilities[found, guess], kind="stable")]
+    found = np.flatnonzero((right == label) & (guessed == predicted))
+    return found[np.argsort(-probabilities[found, predicted], kind="stable")]
 
 
-def surest_mistakes(probabilities: np.ndarray, right: np.ndarray, most: int) -> np.ndarray:
+def most_confident_mistakes(probabilities: np.ndarray, right: np.ndarray, limit: int) -> np.ndarray:
     """The indices of at most so many wrong guesses, those with the highest probability first."""
     guessed = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(guessed != right)
-    return wrong[np.argsort(-probabilities[wrong, guessed[wrong]], kind="stable")][:most]
+    return wrong[np.argsort(-probabilities[wrong, guessed[wrong]], kind="stable")][:limit]

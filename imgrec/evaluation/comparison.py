@@ -127,18 +127,18 @@ class Timing(NamedTuple):
     slowest: float
 
 
-def timed(image: Image.Image, rounds: int = ROUNDS) -> dict[str, Timing]:
+def measure_timings(image: Image.Image, rounds: int = ROUNDS) -> dict[str, Timing]:
     """How long each approach takes alone for one RGB picture, here and now.
 
     The approaches take turns, so that a busy moment hits all of them; a first round, which loads
     what is not loaded yet, does not count.
     """
-    taken: dict[str, list[float]] = {name: [] for name in MODULES}
+    times: dict[str, list[float]] = {name: [] for name in MODULES}
     for number in range(rounds + 1):
         for name, module in MODULES.items():
             (verdict,) = module.predict([image])
             if number:
-                taken[name].append(verdict.milliseconds)
+                times[name].append(verdict.milliseconds)
     return {
-        name: Timing(statistics.median(each), min(each), max(each)) for name, each in taken.items()
+        name: Timing(statistics.median(each), min(each), max(each)) for name, each in times.items()
     }

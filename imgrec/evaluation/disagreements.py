@@ -13,7 +13,7 @@ from imgrec.errors import DataError
 from imgrec.images.decode import open_image
 
 
-class Disputed(NamedTuple):
+class Disagreement(NamedTuple):
     """A picture on which the approaches disagree: one of them stands alone."""
 
     number: int  # its place in the set
@@ -22,42 +22,46 @@ class Disputed(NamedTuple):
     dog: dict[str, float]  # probability of a dog by approach
 
     @property
-    def alone(self) -> str:
+    def outlier(self) -> str:
         """The approach that says what no other says; yes is a probability of one half or more."""
         yes = [name for name, dog in self.dog.items() if dog >= 0.5]
         no = [name for name in self.dog if name not in yes]
         return min(yes, no, key=len)[0]
 
     @property
-    def alone_is_right(self) -> bool | None:
+    def outlier_is_right(self) -> bool | None:
         """Whether the approach that stands alone is right; None where no label tells."""
         is_dog = self.label.dog
-        return None if is_dog is None else (self.dog[self.alone] >= 0.5) == is_dog
+        return None if is_dog is None else (self.dog[self.outlier] >= 0.5) == is_dog
 
 
-def disputed(labelled: LabelledSet, measured: dict[str, Any], most: int) -> list[Disputed]:
-    """The `most` widest disagreements, in the order of the set; what is no longer in it is not."""
-    told = {row["file"]: row for row in measured["disagreements"][:most]}
+def widest_disagreements(
+    labelled: LabelledSet, measured: dict[str, Any], limit: int
+) -> list[Disagreement]:
+    """The `limit` widest disagreements, in the order of the set; what is no longer in it is not."""
+    rows = {row["file"]: row for row in measured["disagreements"][:limit]}
     found = []
     for number, item in enumerate(labelled.items()):
-        if row := told.pop(item.name, None):
-            found.append(Disputed(number, item.name, item.label, row["dog"]))
+        if row := rows.pop(item.name, None):
+            found.append(Disagreement(number, item.name, item.label, row["dog"]))
     return found
 
 
-def groups(found: Sequence[Disputed]) -> Iterator[tuple[str, bool | None, list[Disputed]]]:
+def groups(found: Sequence[Disagreement]) -> Iterator[tuple[str, bool | None, list[Disagreement]]]:
     """The approach that stands alone, whether it is right, and the pictures; empty ones left out.
 
     In the order of the approaches, what they are wrong about first.
     """
     for name in MODULES:
         for right in (False, True, None):
-            alike = [each for each in found if (each.alone, each.alone_is_right) == (name, right)]
+            alike = [
+                each for each in found if (each.outlier, each.outlier_is_right) == (name, right)
+            ]
             if alike:
                 yield name, right, alike
 
 
-def item(labelled: LabelledSet, number: int) -> Item:
+def item_at(labelled: LabelledSet, number: int) -> Item:
     """The picture at that place of the set. Raises DataError if there is none."""
     found = next(islice(labelled.items(), number, None), None)
     if found is None:
@@ -65,6 +69,6 @@ def item(labelled: LabelledSet, number: int) -> Item:
     return found
 
 
-def opened(found: Item) -> Image.Image:
+def open_item(found: Item) -> Image.Image:
     """The picture itself. Raises ImageError."""
     return open_image(found.read(), name=found.name)

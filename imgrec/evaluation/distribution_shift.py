@@ -10,11 +10,11 @@ from imgrec.approaches import scratch
 from imgrec.approaches.verdict import Verdict
 from imgrec.data import labels
 from imgrec.data.labelled_images import Item, LabelledSet
-from imgrec.evaluation.evaluate import Row, Taken, judge_all
+from imgrec.evaluation.evaluate import EvaluatedPictures, Row, predict_all
 from imgrec.metrics.classification import Classes
 
 NETWORKS = (scratch.DEFAULT, scratch.CLASSIC)
-LOOKS = {"one": False, "several": True}  # at each photo: whether test-time views are averaged
+TTA_MODES = {"one": False, "several": True}  # at each photo: whether test-time views are averaged
 
 Answers = dict[str, dict[str, Verdict]]  # by network and looks
 
@@ -29,33 +29,39 @@ def measure(
     """How often each network that ships is right, with one look and with several, as plain JSON.
 
     `photos` have ImageNet's classes; of them those are taken whose class is clearly one of the ten.
-    Returns `Taken.figures` and `"networks": {name: {"one" | "several": as of evaluation.Classes}}`.
-    Callbacks, and what is raised, are as in `evaluate.measure`.
+    Returns `EvaluatedPictures.figures` and `"networks": {name: {"one" | "several": as of
+    evaluation.Classes}}`. Callbacks, and what is raised, are as in `evaluate.measure`.
     """
-    taken = Taken()
-    tallies = {name: {looks: Classes(labels.CIFAR10) for looks in LOOKS} for name in NETWORKS}
-    answered = judge_all(ten_kinds(photos), judged, taken, on_progress=on_progress, on_bad=on_bad)
+    evaluated = EvaluatedPictures()
+    tallies = {name: {mode: Classes(labels.CIFAR10) for mode in TTA_MODES} for name in NETWORKS}
+    answered = predict_all(
+        cifar10_classes_only(photos),
+        predict_networks,
+        evaluated,
+        on_progress=on_progress,
+        on_bad=on_bad,
+    )
     with closing(answered):
         for picture, answers in answered:
             right = picture.label.cifar10
-            assert right is not None  # `ten_kinds` took no other
-            said: Row = {"file": picture.name, "cifar10": right}
+            assert right is not None  # `cifar10_classes_only` took no other
+            row: Row = {"file": picture.name, "cifar10": right}
             for name, each in answers.items():
-                for looks, verdict in each.items():
+                for mode, verdict in each.items():
                     winner = verdict.classes[0]
-                    tallies[name][looks].add(right, winner.index, winner.probability)
-                    said[f"{name}, {looks}"] = winner.label
-            on_picture(said)
+                    tallies[name][mode].add(right, winner.index, winner.probability)
+                    row[f"{name}, {mode}"] = winner.label
+            on_picture(row)
     return {
-        **taken.figures(),
+        **evaluated.figures(),
         "networks": {
-            name: {looks: tally.figures() for looks, tally in each.items()}
+            name: {mode: tally.figures() for mode, tally in each.items()}
             for name, each in tallies.items()
         },
     }
 
 
-def ten_kinds(photos: LabelledSet) -> LabelledSet:
+def cifar10_classes_only(photos: LabelledSet) -> LabelledSet:
     """The photos whose class is clearly one of CIFAR-10's ten."""
 
     def items() -> Iterator[Item]:
@@ -64,13 +70,15 @@ def ten_kinds(photos: LabelledSet) -> LabelledSet:
     return LabelledSet(photos.name, sum(1 for _ in items()), items)
 
 
-def judged(images: Sequence[Image.Image]) -> list[Answers]:
+def predict_networks(images: Sequence[Image.Image]) -> list[Answers]:
     """What each network says of each picture, with one look and with several."""
-    said = {
-        name: {looks: scratch.predict(images, 1, name, several) for looks, several in LOOKS.items()}
+    verdicts = {
+        name: {
+            mode: scratch.predict(images, 1, name, use_tta) for mode, use_tta in TTA_MODES.items()
+        }
         for name in NETWORKS
     }
     return [
-        {name: {looks: said[name][looks][place] for looks in LOOKS} for name in NETWORKS}
+        {name: {mode: verdicts[name][mode][place] for mode in TTA_MODES} for name in NETWORKS}
         for place in range(len(images))
     ]

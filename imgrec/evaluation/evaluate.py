@@ -20,13 +20,13 @@ from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import CancelledError, DataError, ImageError
 from imgrec.files import atomic
 from imgrec.images.decode import open_image
-from imgrec.metrics.classification import Classes, Greatest, Reliability, TopFive, YesNo
+from imgrec.metrics.classification import Classes, LargestRows, Reliability, TopFive, YesNo
 from imgrec.networks.inference import BATCH
 
-TOP = 5  # classes of each verdict
-WORST = 10  # mistakes that are told, of each approach
-DISAGREEMENTS = 50  # that are told
-UNUSABLE = 100  # files that are told by name
+TOP_K = 5  # classes of each verdict
+MAX_MISTAKES = 10  # mistakes that are told, of each approach
+MAX_DISAGREEMENTS = 50  # that are told
+MAX_UNUSABLE = 100  # files that are told by name
 BATCH_PIXELS = 32_000_000  # a batch of large pictures is cut short: three bytes a pixel
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
         return len(self.pictures) + len(self.unusable)
 
 
-class Taken:
+class EvaluatedPictures:
     """Which pictures a measurement is of."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Taken:
     def leave_out(self, bad: Row) -> None:
         """Counts a picture that can't be used."""
         self.unusable_count += 1
-        if len(self.unusable) < UNUSABLE:
+        if len(self.unusable) < MAX_UNUSABLE:
             self.unusable.append(bad)
 
     def figures(self) -> dict[str, Any]:
@@ -88,11 +88,11 @@ class Taken:
 
 def measure(
     labelled: LabelledSet,
-    asked: Sequence[str] = approaches.NAMES,
+    names: Sequence[str] = approaches.NAMES,
     *,
     weights: str = scratch.DEFAULT,
     head: str = transfer.DEFAULT,
-    averaged: bool = False,
+    use_tta: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     on_bad: Callable[[str, str], None] = lambda file, reason: None,
     on_picture: Callable[[Row], None] = lambda row: None,
@@ -100,20 +100,20 @@ def measure(
 ) -> dict[str, Any]:
     """How well the approaches that are asked do on the pictures, as plain JSON.
 
-    What is in it is told at `Taken.figures` and `Tally.figures`. `weights` and `head` name the
-    trained scratch network, `averaged` as in `scratch.predict`, and the trained head. `on_progress`
-    gets how many of all pictures are done, `on_bad` a picture that can't be used and why, in a
-    sentence, and `on_picture` what was said about each picture (`row`); all are called by this
-    thread. Memory grows by some bytes a picture.
+    What is in it is told at `EvaluatedPictures.figures` and `Tally.figures`. `weights` and `head`
+    name the trained scratch network, `use_tta` as in `scratch.predict`, and the trained head.
+    `on_progress` gets how many of all pictures are done, `on_bad` a picture that can't be used and
+    why, in a sentence, and `on_picture` what was said about each picture (`row`); all are called by
+    this thread. Memory grows by some bytes a picture.
 
     Raises DataError if no picture can be used, ModelError if a network can't be loaded,
     CancelledError if `cancelled()` became true.
     """
-    tally, taken = Tally(asked), Taken()
-    answered = judge_all(
+    tally, evaluated = Tally(names), EvaluatedPictures()
+    answered = predict_all(
         labelled,
-        lambda images: judged(images, asked, weights, head, averaged),
-        taken,
+        lambda images: predict_approaches(images, names, weights, head, use_tta),
+        evaluated,
         on_progress=on_progress,
         on_bad=on_bad,
         cancelled=cancelled,
@@ -122,21 +122,21 @@ def measure(
         for picture, answers in answered:
             tally.add(picture, answers)
             on_picture(row(picture, answers))
-    return {**taken.figures(), **tally.figures()}
+    return {**evaluated.figures(), **tally.figures()}
 
 
-def judge_all(
+def predict_all(
     labelled: LabelledSet,
-    judge: Callable[[Sequence[Image.Image]], Sequence[T]],
-    taken: Taken,
+    predict: Callable[[Sequence[Image.Image]], Sequence[T]],
+    evaluated: EvaluatedPictures,
     *,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     on_bad: Callable[[str, str], None] = lambda file, reason: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Generator[tuple[Picture, T], None, None]:
-    """Each picture that can be used with what `judge` makes of it, a batch at a time.
+    """Each picture that can be used with what `predict` makes of it, a batch at a time.
 
-    `taken` counts them, and those that can't. The rest, and what is raised, is as in `measure`.
+    `evaluated` counts them, and those that can't. The rest, and what is raised, is as in `measure`.
     """
     done = 0
     on_progress(done, labelled.count)
@@ -145,19 +145,19 @@ def judge_all(
             if cancelled():
                 break
             for bad in batch.unusable:
-                taken.leave_out(bad)
+                evaluated.leave_out(bad)
                 on_bad(bad["file"], bad["reason"])
             images = [picture.image for picture in batch.pictures]
-            answers = judge(images) if images else ()
+            answers = predict(images) if images else ()
             for picture, answer in zip(batch.pictures, answers, strict=True):
-                taken.add(picture)
+                evaluated.add(picture)
                 yield picture, answer
             done += batch.seen
             on_progress(done, max(done, labelled.count))
     if cancelled():
         raise CancelledError("The evaluation was stopped.")
-    if not taken.n:
-        first = f", for instance: {taken.unusable[0]['reason']}" if taken.unusable else "."
+    if not evaluated.n:
+        first = f", for instance: {evaluated.unusable[0]['reason']}" if evaluated.unusable else "."
         raise DataError(f"No picture of {labelled.name} can be used{first}")
 
 
@@ -190,32 +190,32 @@ def _read(items: Iterator[Item], cancelled: Callable[[], bool]) -> Batch:
     return batch
 
 
-def judged(
+def predict_approaches(
     images: Sequence[Image.Image],
-    asked: Sequence[str],
+    names: Sequence[str],
     weights: str,
     head: str,
-    averaged: bool = False,
+    use_tta: bool = False,
 ) -> list[tuple[Verdict, ...]]:
     """For each picture the verdicts of the approaches that are asked, in that order.
 
     Only the networks that these need are run, VGG16's convolutional base once.
     """
-    passed = vgg16.run(images) if "transfer" in asked else None
-    ask: dict[str, Callable[[], list[Verdict]]] = {
-        "scratch": lambda: scratch.predict(images, TOP, weights, averaged),
-        "pretrained": lambda: pretrained.predict(images, TOP, passed),
-        "transfer": lambda: transfer.predict(images, TOP, passed, head),
+    passed = vgg16.run(images) if "transfer" in names else None
+    predict: dict[str, Callable[[], list[Verdict]]] = {
+        "scratch": lambda: scratch.predict(images, TOP_K, weights, use_tta),
+        "pretrained": lambda: pretrained.predict(images, TOP_K, passed),
+        "transfer": lambda: transfer.predict(images, TOP_K, passed, head),
     }
-    return list(zip(*(ask[name]() for name in asked), strict=True))
+    return list(zip(*(predict[name]() for name in names), strict=True))
 
 
 def row(picture: Picture, verdicts: Sequence[Verdict]) -> Row:
     """What was said about a picture; without the time, so that it is the same when repeated."""
-    said = [verdict.as_json() for verdict in verdicts]
-    for verdict in said:
+    answers = [verdict.as_json() for verdict in verdicts]
+    for verdict in answers:
         del verdict["milliseconds"]
-    return {"file": picture.name, **picture.label._asdict(), "verdicts": said}
+    return {"file": picture.name, **picture.label._asdict(), "verdicts": answers}
 
 
 @dataclass
@@ -225,11 +225,11 @@ class Approach:
     first: Verdict  # any of its verdicts: whose they are
     dog: YesNo = field(default_factory=YesNo)
     dog_calibrated: YesNo = field(default_factory=YesNo)
-    mistakes: Greatest = field(default_factory=lambda: Greatest(WORST))
+    mistakes: LargestRows = field(default_factory=lambda: LargestRows(MAX_MISTAKES))
     classes: Classes = field(default_factory=lambda: Classes(labels.CIFAR10))
     classes_calibrated: Reliability = field(default_factory=Reliability)
-    told_unfamiliar: int = 0
-    unfamiliar: int = 0
+    flaggable: int = 0
+    flagged: int = 0
     top: TopFive = field(default_factory=TopFive)
 
     def add(self, picture: Picture, verdict: Verdict) -> None:
@@ -256,8 +256,8 @@ class Approach:
         if winner.calibrated is not None:
             self.classes_calibrated.add(winner.calibrated, winner.index == right)
         if verdict.unfamiliar is not None:
-            self.told_unfamiliar += 1
-            self.unfamiliar += verdict.unfamiliar
+            self.flaggable += 1
+            self.flagged += verdict.unfamiliar
 
     def figures(self) -> dict[str, Any]:
         """Whose they are, the dog question, and the approach's own task; None without a label.
@@ -272,47 +272,49 @@ class Approach:
             "trained_on": self.first.trained_on,
             "stand_in": self.first.stand_in,
             "dog": self._dog_figures() if self.dog.scores else None,
-            "own": self._own_figures(),
+            "own": self._task_figures(),
         }
 
     def _dog_figures(self) -> dict[str, Any]:
-        believed = self.dog_calibrated.figures() if self.dog_calibrated.scores else None
-        return {**self.dog.figures(), "worst": self.mistakes.rows(), "calibrated": believed}
+        calibrated = self.dog_calibrated.figures() if self.dog_calibrated.scores else None
+        return {**self.dog.figures(), "worst": self.mistakes.rows(), "calibrated": calibrated}
 
-    def _own_figures(self) -> dict[str, Any] | None:
+    def _task_figures(self) -> dict[str, Any] | None:
         if self.top.total:
             return self.top.figures()
         if not self.classes.table.any():
             return None
-        believed = self.classes_calibrated
-        told = self.told_unfamiliar
+        calibrated = self.classes_calibrated
+        flaggable = self.flaggable
         return {
             **self.classes.figures(),
-            "calibrated": believed.figures() if any(believed.counts) else None,
-            "unfamiliar": self.unfamiliar / told if told else None,
+            "calibrated": calibrated.figures() if any(calibrated.counts) else None,
+            "unfamiliar": self.flagged / flaggable if flaggable else None,
         }
 
 
 class Tally:
     """What is counted over all pictures."""
 
-    def __init__(self, asked: Sequence[str]) -> None:
-        self.asked = asked
-        self.judged = self.dogs = 0  # pictures with a label of the dog question, and dogs
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = names
+        self.with_dog_label = self.dogs = 0  # pictures with a label of the dog question, and dogs
         self.approaches: dict[str, Approach] = {}
-        self.disagreements = Greatest(DISAGREEMENTS)
+        self.disagreements = LargestRows(MAX_DISAGREEMENTS)
 
     def add(self, picture: Picture, verdicts: Sequence[Verdict]) -> None:
-        """Counts a picture and what each approach says about it, in the order of `asked`."""
+        """Counts a picture and what each approach says about it, in the order of `names`."""
         if picture.label.dog is not None:
-            self.judged += 1
+            self.with_dog_label += 1
             self.dogs += picture.label.dog
-        for name, verdict in zip(self.asked, verdicts, strict=True):
+        for name, verdict in zip(self.names, verdicts, strict=True):
             self.approaches.setdefault(name, Approach(verdict)).add(picture, verdict)
-        said = {verdict.approach: verdict.dog for verdict in verdicts}
-        if len({dog >= 0.5 for dog in said.values()}) > 1:
-            told = {"file": picture.name, "is_dog": picture.label.dog, "dog": said}
-            self.disagreements.add(max(said.values()) - min(said.values()), told)
+        probabilities = {verdict.approach: verdict.dog for verdict in verdicts}
+        if len({dog >= 0.5 for dog in probabilities.values()}) > 1:
+            disagreement = {"file": picture.name, "is_dog": picture.label.dog, "dog": probabilities}
+            self.disagreements.add(
+                max(probabilities.values()) - min(probabilities.values()), disagreement
+            )
 
     def figures(self) -> dict[str, Any]:
         """As plain JSON; None stands for what no label tells.
@@ -321,7 +323,7 @@ class Tally:
         [{"file", "is_dog", "dog": {name: probability}}, ...]}`, those that differ the most.
         """
         return {
-            "dogs": self.dogs if self.judged else None,
+            "dogs": self.dogs if self.with_dog_label else None,
             "approaches": {name: counted.figures() for name, counted in self.approaches.items()},
             "disagreements": self.disagreements.rows(),
             "disagreement_count": self.disagreements.seen,

@@ -18,7 +18,7 @@ from imgrec.data import labels
 from imgrec.data.label_names import Label
 from imgrec.data.labelled_images import LabelledSet
 from imgrec.errors import ModelError
-from imgrec.evaluation.evaluate import Row, Taken, judge_all
+from imgrec.evaluation.evaluate import EvaluatedPictures, Row, predict_all
 from imgrec.metrics.calibration import SCORES
 from imgrec.metrics.classification import roc_auc, wilson, without_nan
 from imgrec.models.loading import load_trained
@@ -64,8 +64,8 @@ def measure(
         lambda: itertools.chain(familiar.items(), photos.items()),
     )
     found = {name: array("f") for name in ("cifar10", "ten_kinds", "unclear", "other")}
-    taken = Taken()
-    answered = judge_all(together, logits, taken, on_progress=on_progress, on_bad=on_bad)
+    evaluated = EvaluatedPictures()
+    answered = predict_all(together, logits, evaluated, on_progress=on_progress, on_bad=on_bad)
     with closing(answered):
         for picture, row in answered:
             kind = group(picture.label)
@@ -78,17 +78,17 @@ def measure(
     pair = by_group["cifar10"], by_group["other"]
     sign = SCORES[loaded.calibration.score]
     return {
-        **taken.figures(),
+        **evaluated.figures(),
         "model": f"{loaded.network.model.name} CNN",
         "score": loaded.calibration.score,
         "threshold": threshold,
         "accepted": loaded.calibration.accepted,
-        "groups": {name: flagged(sign(rows), threshold) for name, rows in by_group.items()},
+        "groups": {name: flagged_share(sign(rows), threshold) for name, rows in by_group.items()},
         "auroc": without_nan({name: auroc(score, *pair) for name, score in SCORES.items()}),
     }
 
 
-def flagged(scores: np.ndarray, threshold: float) -> dict[str, Any]:
+def flagged_share(scores: np.ndarray, threshold: float) -> dict[str, Any]:
     """How many pictures with scores (n,) there are, and the share that the sign flags."""
     count = int((scores < threshold).sum())
     low, high = wilson(count, len(scores))

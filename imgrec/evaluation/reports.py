@@ -11,14 +11,14 @@ from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, Recipe
 # What `scripts/evaluate.py` measured: each approach on its own task, all on the dog question with
 # photos and with the CIFAR-10 images that ship, the sign *unlike anything it was trained on*, and
 # the scratch networks on photos from elsewhere.
-MEASURED = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar", "outside")
+REPORT_NAMES = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar", "outside")
 
 Figures = dict[str, Any]  # what `imgrec.metrics.classification` says of an approach
 
 
 @cache
-def measured(name: str) -> dict[str, Any]:
-    """The report of `MEASURED` of that name as it was written."""
+def load_report(name: str) -> dict[str, Any]:
+    """The report of `REPORT_NAMES` of that name as it was written."""
     return atomic.read_json(REPORTS / f"{name}.json")
 
 
@@ -31,14 +31,14 @@ class DogReport:
 
     photos: int
     dogs: int
-    found: dict[str, float]  # share of the dogs
-    mistaken: dict[str, float]  # share of the others that were taken for dogs
+    recall: dict[str, float]  # share of the dogs
+    false_positive_rate: dict[str, float]  # share of the others that were taken for dogs
 
 
 @cache
 def dogs(calibrated: bool = False) -> DogReport:
     """The report of `scripts/evaluate.py dogs`, by calibrated probabilities where there are any."""
-    report = measured("dogs")
+    report = load_report("dogs")
     approaches = [
         {**entry, **((calibrated and entry["calibrated"]) or {})}
         for entry in report["approaches"].values()
@@ -46,8 +46,8 @@ def dogs(calibrated: bool = False) -> DogReport:
     return DogReport(
         photos=report["n"],
         dogs=report["dogs"],
-        found={entry["model"]: entry["recall"] for entry in approaches},
-        mistaken={entry["model"]: 1 - entry["specificity"] for entry in approaches},
+        recall={entry["model"]: entry["recall"] for entry in approaches},
+        false_positive_rate={entry["model"]: 1 - entry["specificity"] for entry in approaches},
     )
 
 
@@ -126,29 +126,29 @@ def dog_answers(measured: dict[str, Any]) -> dict[str, Figures]:
     return {name: figures for name, figures in found.items() if figures}
 
 
-def own_tasks(measured: dict[str, Any]) -> dict[str, Figures | None]:
+def task_figures(measured: dict[str, Any]) -> dict[str, Figures | None]:
     """How each approach did what it was made for, of what `imgrec.evaluation.evaluate` gives.
 
     The head was made for the dog question. None where no label tells.
     """
     tasks = {name: entry["own"] for name, entry in measured["approaches"].items()}
-    return {**tasks, "transfer": _counted(dog_answers(measured).get("transfer"))}
+    return {**tasks, "transfer": _with_count(dog_answers(measured).get("transfer"))}
 
 
-def reported_tasks() -> dict[str, Figures | None]:
+def shipped_task_figures() -> dict[str, Figures | None]:
     """The same, of the reports that ship."""
-    dogs = measured("dogs")
+    dogs = load_report("dogs")
     return {
-        "scratch": measured("cifar10"),
-        "pretrained": measured("imagenet"),
-        "transfer": _counted(dogs["approaches"]["transfer"]),
+        "scratch": load_report("cifar10"),
+        "pretrained": load_report("imagenet"),
+        "transfer": _with_count(dogs["approaches"]["transfer"]),
     }
 
 
-def _counted(figures: Figures | None) -> Figures | None:
-    return figures and {**figures, "n": judged(figures)}
+def _with_count(figures: Figures | None) -> Figures | None:
+    return figures and {**figures, "n": labelled_count(figures)}
 
 
-def judged(figures: Figures) -> int:
+def labelled_count(figures: Figures) -> int:
     """How many pictures were judged: those with a label that tells."""
     return sum(each["count"] for each in figures["reliability"])

@@ -17,14 +17,14 @@ from imgrec.errors import ModelError
 from imgrec.explaining import heatmaps
 from imgrec.explaining.grad_cam import grad_cam
 from imgrec.explaining.occlusion import occlusion
-from imgrec.explaining.targets import Question, ask
+from imgrec.explaining.targets import Question, build_question
 from imgrec.images.crops import Box
 
 Method = Literal["grad-cam", "occlusion"]
 METHODS: tuple[Method, ...] = ("grad-cam", "occlusion")
-CLEARLY = 0.2  # a change of less than this share of the probability is called none
+MIN_DROP = 0.2  # a change of less than this share of the probability is called none
 
-EARLIER = (
+EARLIER_LAYER_NOTE = (
     "This network’s last map has even fewer places, so an earlier one is shown. In it each place "
     "is weighed by itself (LayerCAM)."
 )
@@ -44,11 +44,11 @@ class Deletion:
         if self.now <= 0:
             return "the network gives it no probability that could fall, so this tells nothing."
         hottest, coldest = self.hottest_covered / self.now, self.coldest_covered / self.now
-        if hottest < 1 - CLEARLY and hottest < coldest - CLEARLY:
+        if hottest < 1 - MIN_DROP and hottest < coldest - MIN_DROP:
             return "the map points at what matters."
-        if coldest < 1 - CLEARLY and coldest < hottest - CLEARLY:
+        if coldest < 1 - MIN_DROP and coldest < hottest - MIN_DROP:
             return "the map misleads: what it leaves dark matters more. Don’t trust it here."
-        if min(hottest, coldest) >= 1 - CLEARLY:
+        if min(hottest, coldest) >= 1 - MIN_DROP:
             return "neither matters much, so no single place decides, or the map misses it."
         return "both take about as much away, so read little into the map."
 
@@ -101,7 +101,7 @@ def warm_up() -> None:
     Raises ModelError where a network can't be loaded.
     """
     for approach in approaches.NAMES:
-        grad_cam(ask(Image.new("RGB", (vgg16.SIZE, vgg16.SIZE)), approach))
+        grad_cam(build_question(Image.new("RGB", (vgg16.SIZE, vgg16.SIZE)), approach))
 
 
 # What the maps say
@@ -110,14 +110,14 @@ def warm_up() -> None:
 def explain(question: Question, method: str = "grad-cam") -> Explanation:
     """The whole explanation by one of `METHODS`. Raises ModelError."""
     if method == "grad-cam":
-        return explained(question, "grad-cam", grad_cam(question))
+        return interpret(question, "grad-cam", grad_cam(question))
     if method == "occlusion":
         *_, drops = occlusion(question)
-        return explained(question, "occlusion", drops)
+        return interpret(question, "occlusion", drops)
     raise ModelError(f"There is no method {method!r}; choose one of {', '.join(METHODS)}.")
 
 
-def explained(question: Question, method: Method, found: np.ndarray) -> Explanation:
+def interpret(question: Question, method: Method, found: np.ndarray) -> Explanation:
     """What a result of `grad_cam` or `occlusion` (also half a one) means.
 
     A map that isn't finite, or has nothing above 0, becomes zeros and a sentence.
@@ -134,11 +134,11 @@ def explained(question: Question, method: Method, found: np.ndarray) -> Explanat
     if not finite:
         notes = ["The network’s numbers are not finite here, so there is nothing to show."]
     elif peak <= 0:
-        notes = [_nothing(method, label)]
+        notes = [_empty_map_note(method, label)]
     else:
         notes = _notes(method, label, scaled, peak, deletion)
-        if method == "grad-cam" and question.subject.coarser:
-            notes.append(EARLIER)
+        if method == "grad-cam" and question.network.coarser:
+            notes.append(EARLIER_LAYER_NOTE)
     verdict = question.verdict
     return Explanation(
         approach=verdict.approach,
@@ -149,7 +149,7 @@ def explained(question: Question, method: Method, found: np.ndarray) -> Explanat
         method=method,
         map=scaled,
         size=question.size,
-        box=question.subject.box(question.size),
+        box=question.network.box(question.size),
         deletion=deletion,
         notes=tuple(notes),
     )
@@ -158,12 +158,12 @@ def explained(question: Question, method: Method, found: np.ndarray) -> Explanat
 def _delete(question: Question, heat: np.ndarray) -> Deletion:
     """Covers the hottest and the coldest fifth of the view and asks again."""
     view = question.view[0]
-    views = np.stack([heatmaps.covered(view, fifth) for fifth in heatmaps.fifths(heat, len(view))])
+    views = np.stack([heatmaps.cover(view, fifth) for fifth in heatmaps.fifths(heat, len(view))])
     hottest, coldest = question.probabilities(views)
     return Deletion(question.probability, float(hottest), float(coldest))
 
 
-def _nothing(method: Method, label: str) -> str:
+def _empty_map_note(method: Method, label: str) -> str:
     if method == "occlusion":
         return f"Wherever the picture is covered, “{label}” does not become less likely."
     return (
@@ -180,8 +180,9 @@ def _notes(
     if method == "occlusion":
         bright = "Bright is where covering the picture takes most from"
     notes = [
-        f"{bright} “{label}”. Most of the heat is {heatmaps.where(heat)}; the hottest tenth of "
-        f"what the network saw holds {100 * heatmaps.hottest_tenth(heat):.0f} % of it."
+        f"{bright} “{label}”. Most of the heat is {heatmaps.location_in_words(heat)}; the "
+        "hottest tenth of what the network saw holds "
+        f"{100 * heatmaps.hottest_tenth(heat):.0f} % of it."
     ]
     if method == "occlusion":
         notes.append(

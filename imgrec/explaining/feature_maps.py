@@ -8,16 +8,16 @@ from PIL import Image
 
 from imgrec.approaches import scratch, vgg16
 from imgrec.approaches.verdict import ClassProbability, top_classes
-from imgrec.caching import loaded_once
+from imgrec.caching import load_once
 from imgrec.data import labels
 from imgrec.errors import ModelError
 from imgrec.networks import layer_table
-from imgrec.networks.inference import Forward, Network, ready
+from imgrec.networks.inference import Forward, Network, compile_forward
 
 TITLES = {"scratch": "From scratch", "vgg16": "VGG16"}  # the networks that can be walked through
 
 
-class Walk(NamedTuple):
+class LayeredNetwork(NamedTuple):
     """A network whose forward pass returns the output of each layer; the input is no layer."""
 
     network: Literal["scratch", "vgg16"]
@@ -50,20 +50,22 @@ class Activation(NamedTuple):
         return float((self.values == 0).mean())
 
 
-def load(network: str, weights: str = scratch.DEFAULT) -> Walk:
+def load(network: str, weights: str = scratch.DEFAULT) -> LayeredNetwork:
     """The network by its key in TITLES; `weights` names the trained scratch network.
 
     Of VGG16 it is the base, or all of it where its own file is. Raises ModelError.
     """
     if network == "scratch":
-        return _walk("scratch", scratch.load(str(weights)))  # a visitor may send anything
+        return _with_layer_outputs(
+            "scratch", scratch.load(str(weights))
+        )  # a visitor may send anything
     if network == "vgg16":
-        return _walk("vgg16", vgg16.network())
+        return _with_layer_outputs("vgg16", vgg16.network())
     raise ModelError(f"There is no network of that name; choose one of {', '.join(TITLES)}.")
 
 
-@loaded_once
-def _walk(key: Literal["scratch", "vgg16"], network: Network) -> Walk:
+@load_once
+def _with_layer_outputs(key: Literal["scratch", "vgg16"], network: Network) -> LayeredNetwork:
     """The same layers with the same weights, as one graph with an output for each of them."""
     import keras
 
@@ -72,38 +74,41 @@ def _walk(key: Literal["scratch", "vgg16"], network: Network) -> Walk:
     rectified = [layer.name for layer in passed if layer_table.rectifies(layer)]
     outputs = [layer.output for layer in passed]
     rows = [row for row in layer_table.table(model) if row.kind != "InputLayer"]
-    return Walk(key, rows, frozenset(rectified), ready(keras.Model(model.inputs[0], outputs)).run)
+    return LayeredNetwork(
+        key, rows, frozenset(rectified), compile_forward(keras.Model(model.inputs[0], outputs)).run
+    )
 
 
-def first_convolution(walk: Walk) -> str:
+def first_convolution(layered: LayeredNetwork) -> str:
     """The name of the first layer that has feature maps to show."""
-    return next((row.name for row in walk.rows if row.kind == "Conv2D"), walk.rows[0].name)
+    return next((row.name for row in layered.rows if row.kind == "Conv2D"), layered.rows[0].name)
 
 
-def activation(walk: Walk, layer: str, image: Image.Image) -> Activation:
+def activation(layered: LayeredNetwork, layer: str, image: Image.Image) -> Activation:
     """What a layer makes of an RGB picture of any size. Raises ModelError for an unknown layer."""
-    names = [row.name for row in walk.rows]
+    names = [row.name for row in layered.rows]
     if layer not in names:
         raise ModelError(
-            f"{TITLES[walk.network]} has no layer of that name; choose one of {', '.join(names)}."
+            f"{TITLES[layered.network]} has no layer of that name; choose one of "
+            f"{', '.join(names)}."
         )
-    approach = {"scratch": scratch, "vgg16": vgg16}[walk.network]
+    approach = {"scratch": scratch, "vgg16": vgg16}[layered.network]
     saw = approach.view(image)
-    outputs = walk.run(approach.preprocess(np.asarray(saw)[np.newaxis]))
-    row, values = walk.rows[names.index(layer)], outputs[names.index(layer)][0]
-    return Activation(row, values, saw, _classes(walk, row, values))
+    outputs = layered.run(approach.preprocess(np.asarray(saw)[np.newaxis]))
+    row, values = layered.rows[names.index(layer)], outputs[names.index(layer)][0]
+    return Activation(row, values, saw, _classes(layered, row, values))
 
 
 def _classes(
-    walk: Walk, row: layer_table.Layer, values: np.ndarray
+    layered: LayeredNetwork, row: layer_table.Layer, values: np.ndarray
 ) -> tuple[ClassProbability, ...]:
     """The vector with its classes' names, where the layer is the last and says classes."""
     names: Sequence[str] = (
         labels.CIFAR10
-        if walk.network == "scratch"
+        if layered.network == "scratch"
         else [synset.title for synset in labels.imagenet()]
     )
-    if row != walk.rows[-1] or values.shape != (len(names),):
+    if row != layered.rows[-1] or values.shape != (len(names),):
         return ()
     return top_classes(values, names, len(names))
 

@@ -21,13 +21,13 @@ def grad_cam(question: Question) -> np.ndarray:
     """
     import tensorflow as tf
 
-    maps = tf.constant(question.subject.to_map(question.view))
+    maps = tf.constant(question.network.to_map(question.view))
     with tf.GradientTape() as tape:
         tape.watch(maps)
-        score = _score(question.subject.logits(maps)[0], question.target.classes)
-    slopes = tape.gradient(score, maps)  # (1, rows, columns, channels)
-    coarser = question.subject.coarser
-    weights = tf.nn.relu(slopes[0]) if coarser else tf.reduce_mean(slopes, axis=(0, 1, 2))
+        score = _score(question.network.logits(maps)[0], question.target.classes)
+    gradients = tape.gradient(score, maps)  # (1, rows, columns, channels)
+    coarser = question.network.coarser
+    weights = tf.nn.relu(gradients[0]) if coarser else tf.reduce_mean(gradients, axis=(0, 1, 2))
     return np.asarray(tf.nn.relu(tf.reduce_sum(weights * maps[0], axis=-1)))
 
 

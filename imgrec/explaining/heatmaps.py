@@ -4,10 +4,10 @@ import numpy as np
 
 from imgrec.images.crops import Box
 
-COVERED = 0.2  # of the view in the deletion check
+DELETED_SHARE = 0.2  # of the view in the deletion check
 
 
-def covered(view: np.ndarray, patch: np.ndarray) -> np.ndarray:
+def cover(view: np.ndarray, patch: np.ndarray) -> np.ndarray:
     """The view (side, side, 3) with its mean colour where `patch` is true."""
     covered = view.copy()
     covered[patch] = np.rint(view.mean(axis=(0, 1)))
@@ -24,13 +24,13 @@ def fifths(heat: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     rows, columns = np.ogrid[:side, :side]
     nearness = -np.hypot(rows - row, columns - column)
     order = np.lexsort((nearness.ravel(), fine.ravel()))  # the coldest first
-    number = round(COVERED * side * side)
+    number = round(DELETED_SHARE * side * side)
     hottest, coldest = np.zeros((2, side * side), bool)
     hottest[order[-number:]] = coldest[order[:number]] = True
     return hottest.reshape(side, side), coldest.reshape(side, side)
 
 
-def where(heat: np.ndarray) -> str:
+def location_in_words(heat: np.ndarray) -> str:
     """The middle of a map's heat in words: `in the upper left`, `in the middle`."""
     total = heat.sum()
     rows, columns = (np.arange(side) + 0.5 for side in heat.shape)
@@ -81,8 +81,8 @@ def placed(heat: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     """
     left, top, right, bottom = box
     width, height = size
-    down = _between(heat.shape[0], top, bottom, height)  # (height, rows)
-    across = _between(heat.shape[1], left, right, width)  # (width, columns)
+    down = _interpolation_weights(heat.shape[0], top, bottom, height)  # (height, rows)
+    across = _interpolation_weights(heat.shape[1], left, right, width)  # (width, columns)
     return down @ heat @ across.T
 
 
@@ -91,7 +91,7 @@ def resized(heat: np.ndarray, rows: int, columns: int) -> np.ndarray:
     return placed(heat, (0, 0, columns, rows), (columns, rows))
 
 
-def _between(places: int, start: float, end: float, pixels: int) -> np.ndarray:
+def _interpolation_weights(places: int, start: float, end: float, pixels: int) -> np.ndarray:
     """(pixels, places): how much of each place is in each pixel; NaN before start and after end."""
     centres = np.arange(pixels) + 0.5
     along = (centres - start) / (end - start) * places - 0.5

@@ -11,12 +11,12 @@ from PIL import Image
 from imgrec import approaches
 from imgrec.approaches import pretrained, scratch, transfer, vgg16
 from imgrec.approaches.verdict import Verdict
-from imgrec.caching import loaded_once
+from imgrec.caching import load_once
 from imgrec.data import labels
 from imgrec.errors import ModelError
 from imgrec.images.crops import Box
 from imgrec.networks import layer_table
-from imgrec.networks.inference import Forward, Network, ready
+from imgrec.networks.inference import Forward, Network, compile_forward
 from imgrec.teaching import classifier
 from imgrec.teaching.classifier import TaughtHead, TaughtVerdict
 
@@ -28,7 +28,7 @@ DOG_QUESTION = "dog?"  # the target that asks for the dog question instead of a 
 NO_CLASSES = slice(0, 0)  # what answers the dog question where it isn't asked
 TOP_K = 5  # classes that the page offers
 
-FEWEST = 7  # places along a side of a map that is shown, if the network has such a map
+MIN_MAP_SIDE = 7  # places along a side of a map that is shown, if the network has such a map
 
 Logits = Callable[["tf.Tensor"], "tf.Tensor"]
 
@@ -40,7 +40,7 @@ class Target(NamedTuple):
     classes: slice  # their places among the network's logits and probabilities
 
 
-class Subject(NamedTuple):
+class ExplainableNetwork(NamedTuple):
     """A network, cut at its last feature map that is fine enough.
 
     Views are uint8 (n, side, side, 3).
@@ -61,7 +61,7 @@ class Question:
 
     verdict: Verdict | TaughtVerdict
     size: tuple[int, int]  # the picture's width and height
-    subject: Subject
+    network: ExplainableNetwork
     target: Target
 
     @functools.cached_property
@@ -76,10 +76,10 @@ class Question:
 
     def probabilities(self, views: np.ndarray) -> np.ndarray:
         """The target's probability (n,) in other views."""
-        return self.subject.run(views)[:, self.target.classes].sum(axis=1)
+        return self.network.run(views)[:, self.target.classes].sum(axis=1)
 
 
-def ask(
+def build_question(
     image: Image.Image,
     approach: str,
     target: str = "",
@@ -93,51 +93,51 @@ def ask(
     """
     if approach == "scratch":
         (verdict,) = scratch.predict([image], TOP_K, weights)
-        subject = _scratch(scratch.load(weights))
+        network = _scratch(scratch.load(weights))
     elif approach == "pretrained":
         (verdict,) = pretrained.predict([image], TOP_K)
-        subject = _stand_in() if verdict.stand_in else _vgg16(vgg16.network())
+        network = _stand_in() if verdict.stand_in else _vgg16(vgg16.network())
     elif approach == "transfer":
         (verdict,) = transfer.predict([image], name=head)
-        subject = _transfer(vgg16.network(), transfer.load(head))
+        network = _transfer(vgg16.network(), transfer.load(head))
     else:
         names = ", ".join(approaches.NAMES)
         raise ModelError(f"There is no approach {approach!r}; choose one of {names}.")
-    return Question(verdict, image.size, subject, _target(target, verdict, subject))
+    return Question(verdict, image.size, network, _target(target, verdict, network))
 
 
-def ask_taught(image: Image.Image, head: TaughtHead, target: str = "") -> Question:
+def build_taught_question(image: Image.Image, head: TaughtHead, target: str = "") -> Question:
     """The question why a visitor's own head says `target`, one of its classes, of an RGB picture.
 
     An empty `target` means the most probable class. Raises ModelError.
     """
     verdict = classifier.answer_picture(head, image)
-    subject = _taught(vgg16.base(), head)
-    return Question(verdict, image.size, subject, _class_target(target, verdict, subject))
+    network = _taught(vgg16.base(), head)
+    return Question(verdict, image.size, network, _class_target(target, verdict, network))
 
 
-def _target(wanted: str, verdict: Verdict, subject: Subject) -> Target:
+def _target(requested: str, verdict: Verdict, network: ExplainableNetwork) -> Target:
     """The target of that name."""
-    if wanted == DOG_QUESTION:
-        return Target("a dog", subject.dogs)
-    return _class_target(wanted, verdict, subject, f"{DOG_QUESTION!r} or ")
+    if requested == DOG_QUESTION:
+        return Target("a dog", network.dogs)
+    return _class_target(requested, verdict, network, f"{DOG_QUESTION!r} or ")
 
 
 def _class_target(
-    wanted: str, verdict: Verdict | TaughtVerdict, subject: Subject, or_else: str = ""
+    requested: str, verdict: Verdict | TaughtVerdict, network: ExplainableNetwork, or_else: str = ""
 ) -> Target:
     """The class of that name; of classes with one name (two cranes), the more probable one."""
-    label = wanted or verdict.classes[0].label
-    if label not in subject.names:
+    label = requested or verdict.classes[0].label
+    if label not in network.names:
         raise ModelError(
             f"{verdict.model} has no class {label[:60]!r}; leave the target empty, or choose "
-            f"{or_else}one of its {len(subject.names)} classes, "
+            f"{or_else}one of its {len(network.names)} classes, "
             f"as {' or '.join(repr(entry.label) for entry in verdict.classes[:2])}."
         )
-    places = [place for place, name in enumerate(subject.names) if name == label]
+    places = [place for place, name in enumerate(network.names) if name == label]
     place = places[0]
     if len(places) > 1:
-        (probabilities,) = subject.run(np.asarray(verdict.saw)[None])
+        (probabilities,) = network.run(np.asarray(verdict.saw)[None])
         place = max(places, key=probabilities.__getitem__)
     return Target(label, slice(place, place + 1))
 
@@ -145,10 +145,10 @@ def _class_target(
 # The networks
 
 
-def _scratch(network: Network) -> Subject:
-    to_map, logits, coarser = cut(network.model)
+def _scratch(network: Network) -> ExplainableNetwork:
+    to_map, logits, coarser = split_at_feature_map(network.model)
     dog = labels.CIFAR10_DOG
-    return Subject(
+    return ExplainableNetwork(
         labels.CIFAR10,
         slice(dog, dog + 1),
         scratch.box,
@@ -159,17 +159,19 @@ def _scratch(network: Network) -> Subject:
     )
 
 
-def _stand_in() -> Subject:
+def _stand_in() -> ExplainableNetwork:
     return _of_imagenet(pretrained.load_stand_in(), pretrained.preprocess_stand_in)
 
 
-def _vgg16(network: Network) -> Subject:
+def _vgg16(network: Network) -> ExplainableNetwork:
     return _of_imagenet(network, vgg16.preprocess)
 
 
-def _of_imagenet(network: Network, preprocess: Callable[[np.ndarray], np.ndarray]) -> Subject:
-    to_map, logits, coarser = cut(network.model)
-    return Subject(
+def _of_imagenet(
+    network: Network, preprocess: Callable[[np.ndarray], np.ndarray]
+) -> ExplainableNetwork:
+    to_map, logits, coarser = split_at_feature_map(network.model)
+    return ExplainableNetwork(
         [synset.title for synset in labels.imagenet()],
         labels.IMAGENET_DOGS,
         vgg16.box,
@@ -180,9 +182,9 @@ def _of_imagenet(network: Network, preprocess: Callable[[np.ndarray], np.ndarray
     )
 
 
-def _transfer(network: Network, head: Network) -> Subject:
+def _transfer(network: Network, head: Network) -> ExplainableNetwork:
     """VGG16's features and a head; the map is that of VGG16's last convolution."""
-    to_map, to_features, answer = cut_transfer(network.model, head.model)
+    to_map, to_features, answer = split_transfer(network.model, head.model)
 
     def run(views: np.ndarray) -> np.ndarray:
         (dog,) = head.run(network.run(vgg16.preprocess(views))[0])
@@ -192,7 +194,7 @@ def _transfer(network: Network, head: Network) -> Subject:
         dog = answer(to_features(maps))
         return _concatenated(dog, -dog)  # sigmoid(-x) = 1 - sigmoid(x)
 
-    return Subject(
+    return ExplainableNetwork(
         ("dog", "not a dog"),
         slice(0, 1),
         vgg16.box,
@@ -202,9 +204,9 @@ def _transfer(network: Network, head: Network) -> Subject:
     )
 
 
-def _taught(base: Network, head: TaughtHead) -> Subject:
+def _taught(base: Network, head: TaughtHead) -> ExplainableNetwork:
     """The base that ships and a visitor's own head; the map is that of VGG16's last convolution."""
-    to_map, to_features = cut_base(base.model)
+    to_map, to_features = split_base(base.model)
 
     def run(views: np.ndarray) -> np.ndarray:
         (features,) = base.run(vgg16.preprocess(views))
@@ -213,7 +215,7 @@ def _taught(base: Network, head: TaughtHead) -> Subject:
     def logits(maps: "tf.Tensor") -> "tf.Tensor":
         return _pooling()(to_features(maps)) @ head.kernel + head.bias
 
-    return Subject(
+    return ExplainableNetwork(
         head.class_names,
         NO_CLASSES,
         vgg16.box,
@@ -223,7 +225,7 @@ def _taught(base: Network, head: TaughtHead) -> Subject:
     )
 
 
-@loaded_once
+@load_once
 def _pooling() -> "keras.layers.Layer":
     from imgrec.networks.heads import PowerPooling
 
@@ -236,8 +238,8 @@ def _concatenated(*columns: "tf.Tensor") -> "tf.Tensor":
     return tf.concat(columns, axis=1)
 
 
-def fine_map(model: "keras.Model") -> tuple["keras.KerasTensor", bool]:
-    """The last map out of ReLU with FEWEST places a side, and whether the network has a later one.
+def last_fine_feature_map(model: "keras.Model") -> tuple["keras.KerasTensor", bool]:
+    """The last map out of ReLU with MIN_MAP_SIDE places a side, and whether there is a later one.
 
     The map is (None, rows, columns, channels). Without one that is fine enough it is the last.
     """
@@ -246,37 +248,43 @@ def fine_map(model: "keras.Model") -> tuple["keras.KerasTensor", bool]:
         for layer in model.layers
         if len(layer.output.shape) == 4 and layer_table.rectifies(layer)
     ]
-    fine = [each for each in maps if min(each.shape[1:3]) >= FEWEST]
+    fine = [each for each in maps if min(each.shape[1:3]) >= MIN_MAP_SIDE]
     chosen = (fine or maps)[-1]
     return chosen, chosen is not maps[-1]
 
 
-@loaded_once
-def cut(model: "keras.Model") -> tuple[Forward, Logits, bool]:
-    """The model up to its `fine_map`, compiled, the logits from there on, whether a map follows it.
+@load_once
+def split_at_feature_map(model: "keras.Model") -> tuple[Forward, Logits, bool]:
+    """The model up to its `last_fine_feature_map`, compiled, the logits from there on.
 
-    The model's last layer must be dense; its softmax or sigmoid is left out.
+    The third is whether a map follows it. The model's last layer must be dense; its softmax or
+    sigmoid is left out.
     """
     import keras
 
-    fine, coarser = fine_map(model)
-    return ready(keras.Model(model.inputs[0], fine)).run, _logits(model, fine), coarser
+    fine, coarser = last_fine_feature_map(model)
+    return compile_forward(keras.Model(model.inputs[0], fine)).run, _logits(model, fine), coarser
 
 
-@loaded_once
-def cut_transfer(base: "keras.Model", head: "keras.Model") -> tuple[Forward, "keras.Model", Logits]:
-    """Of a head on a base's features, as `cut`: to the base's last map, to its features, logits."""
-    return *cut_base(base), _logits(head, head.inputs[0])
+@load_once
+def split_transfer(
+    base: "keras.Model", head: "keras.Model"
+) -> tuple[Forward, "keras.Model", Logits]:
+    """Of a head on a base's features, as `split_at_feature_map`.
+
+    To the base's last map, to its features, logits.
+    """
+    return *split_base(base), _logits(head, head.inputs[0])
 
 
-@loaded_once
-def cut_base(base: "keras.Model") -> tuple[Forward, "keras.Model"]:
+@load_once
+def split_base(base: "keras.Model") -> tuple[Forward, "keras.Model"]:
     """VGG16's base up to its last feature map, compiled, and from there to its features."""
     import keras
 
     features = base.outputs[0]
     last = base.get_layer("block5_conv3").output
-    return ready(keras.Model(base.inputs[0], last)).run, keras.Model(last, features)
+    return compile_forward(keras.Model(base.inputs[0], last)).run, keras.Model(last, features)
 
 
 def _logits(model: "keras.Model", start: "keras.KerasTensor") -> Logits:

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 
-def shown_path(name: str) -> str:
+def displayable_path(name: str) -> str:
     """A name fit to be shown: on one line, without stray surrogates."""
     return "".join(
         "?" if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character
@@ -15,7 +15,7 @@ def shown_path(name: str) -> str:
 NAME_LENGTH = 40  # characters of a class's name
 
 
-def shown_name(name: str) -> str:
+def displayable_name(name: str) -> str:
     """A file's name fit to be shown: without its folders, on one line, not endless."""
     name = one_line(re.split(r"[/\\]", str(name))[-1][: 4 * NAME_LENGTH]) or "a picture"
     return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"

@@ -16,11 +16,11 @@ from imgrec.errors import DataError, ImageError
 MAX_DIRECTORY = 8 * 2**20  # bytes of the list of files, which is read whole
 
 # What zipfile raises for archives that are damaged or made to do harm.
-FAULTS = (BadZipFile, OSError, ValueError, RuntimeError, EOFError, struct.error, zlib.error)
+ZIP_ERRORS = (BadZipFile, OSError, ValueError, RuntimeError, EOFError, struct.error, zlib.error)
 NPY_HEADER = 128  # bytes, of a small array in NumPy's format
 
 
-class _Frugal(io.FileIO):
+class _BoundedFile(io.FileIO):
     """A file that refuses to read more than so much at once: zipfile reads a zip's list whole."""
 
     longest: int | None = MAX_DIRECTORY
@@ -35,24 +35,24 @@ class _Frugal(io.FileIO):
         return super().read(-1 if size is None else size) or b""
 
 
-def opened(file: Path, name: str, most: int) -> ZipFile:
+def open_zip(file: Path, name: str, max_files: int) -> ZipFile:
     """The zip, which stays open as long as somebody has it; messages call it `name`.
 
     Raises DataError if it is no zip, is damaged or protected with a password, or has more than
-    `most` files.
+    `max_files` files.
     """
     with contextlib.ExitStack() as closing:
         try:
-            content = closing.enter_context(_Frugal(file))
+            content = closing.enter_context(_BoundedFile(file))
             content.called = name
             archive = ZipFile(content)
-        except FAULTS as error:
+        except ZIP_ERRORS as error:
             raise DataError(f"{name} is not a whole zip archive; make it again.") from error
         content.longest = None
         weakref.finalize(archive, closing.pop_all().close)
     members = files(archive)
-    if len(members) > most:
-        raise DataError(f"{name} holds more than {most:,} files; make it smaller.")
+    if len(members) > max_files:
+        raise DataError(f"{name} holds more than {max_files:,} files; make it smaller.")
     if any(info.flag_bits & 1 for info in members):
         raise DataError(f"{name} is protected with a password; make it without one.")
     return archive
@@ -63,8 +63,8 @@ def files(archive: ZipFile) -> list[ZipInfo]:
     return [info for info in archive.infolist() if not info.is_dir()]
 
 
-def read(archive: ZipFile, info: ZipInfo, name: str, most: int) -> bytes:
-    """A member's bytes, at most `most` + 1 of them; a message calls it `name`.
+def read(archive: ZipFile, info: ZipInfo, name: str, max_bytes: int) -> bytes:
+    """A member's bytes, at most `max_bytes` + 1 of them; a message calls it `name`.
 
     Only the usual way of packing is unpacked: the others of zipfile unpack without a bound. Raises
     ImageError if it is packed otherwise, or damaged.
@@ -73,8 +73,8 @@ def read(archive: ZipFile, info: ZipInfo, name: str, most: int) -> bytes:
         raise ImageError(f"{name} is packed in an unusual way; make a usual zip archive.")
     try:
         with archive.open(info) as member:
-            return member.read(most + 1)
-    except FAULTS as error:
+            return member.read(max_bytes + 1)
+    except ZIP_ERRORS as error:
         raise ImageError(f"{name} is damaged in the archive; make it again.") from error
 
 

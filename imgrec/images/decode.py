@@ -82,12 +82,12 @@ def open_image(source: Source, name: str | None = None) -> Image.Image:
     with _decoding, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\b")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        name = _called(source, name)
+        name = _display_name(source, name)
         if isinstance(source, Image.Image):
             return _normalised(source, name)
         if isinstance(source, np.ndarray):
             return _normalised(_from_array(source, name), name)
-        return _normalised(_opened(_read(source, name), name), name)
+        return _normalised(_open_header(_read(source, name), name), name)
 
 
 def read_file(path: str | os.PathLike[Any], name: str | None = None) -> bytes:
@@ -95,10 +95,10 @@ def read_file(path: str | os.PathLike[Any], name: str | None = None) -> bytes:
 
     Raises ImageError, which calls it `name` or by the file's own name, and nothing else.
     """
-    return _read(path, _called(path, name))
+    return _read(path, _display_name(path, name))
 
 
-def _called(source: Source, name: str | None) -> str:
+def _display_name(source: Source, name: str | None) -> str:
     """What to call the source in a message: never by its folder, for messages reach strangers."""
     if name:
         return _printable(name)
@@ -140,7 +140,7 @@ def _printable(name: str, limit: int = 60) -> str:
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 
-def _opened(encoded: bytes, name: str) -> Image.Image:
+def _open_header(encoded: bytes, name: str) -> Image.Image:
     """The picture with its header read and its pixels not yet decoded."""
     with _refusing_faults(name):
         try:

@@ -11,10 +11,10 @@ import numpy as np
 
 from imgrec.metrics.classification import Reliability
 
-FEWEST = 20  # images that tell anything
+MIN_IMAGES = 20  # images that tell anything
 TEMPERATURES = (0.05, 1000.0)
-HALVINGS = 60  # of the interval of inverse temperatures: more than a float can tell apart
-ACCEPTED = 0.95  # share of the images kept apart that are taken for familiar
+BISECTIONS = 60  # of the interval of inverse temperatures: more than a float can tell apart
+ACCEPTED_SHARE = 0.95  # share of the images kept apart that are taken for familiar
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Calibration:
     accepted: float | None = None  # share of the n images that lie above it
     score: str = "energy"  # of SCORES: by which a picture is familiar
 
-    def believed(self, logits: np.ndarray) -> np.ndarray:
+    def calibrated_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """(..., classes) logits as the probabilities to believe; the order of the classes stays."""
         return softmax(logits / self.temperature)
 
@@ -70,7 +70,7 @@ SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def fitted_temperature(logits: np.ndarray, right: np.ndarray) -> float:
+def fit_temperature(logits: np.ndarray, right: np.ndarray) -> float:
     """The temperature within TEMPERATURES that makes (n,) right classes the most probable.
 
     Guo et al. 2017, section 4.2: the negative log-likelihood of softmax(logits / T), with logits
@@ -86,58 +86,65 @@ def fitted_temperature(logits: np.ndarray, right: np.ndarray) -> float:
         return float(((softmax(inverse * z) * z).sum(axis=1) - chosen).mean())
 
     low, high = (1 / temperature for temperature in reversed(TEMPERATURES))
-    for _ in range(HALVINGS):
+    for _ in range(BISECTIONS):
         middle = (low + high) / 2
         low, high = (low, middle) if slope(middle) > 0 else (middle, high)
     return 2 / (low + high)
 
 
-def calibration_error(sure: np.ndarray, happened: np.ndarray) -> float:
+def calibration_error(probabilities: np.ndarray, outcomes: np.ndarray) -> float:
     """The expected calibration error of (n,) probabilities of what happened or did not, (n,)."""
     reliability = Reliability()
-    for probability, right in zip(sure.tolist(), happened.tolist(), strict=True):
+    for probability, right in zip(probabilities.tolist(), outcomes.tolist(), strict=True):
         reliability.add(probability, right)
     return reliability.figures()["ece"]
 
 
-def of_classes(
+def calibrate_multiclass(
     logits: np.ndarray, right: np.ndarray, split: str, score: str = "energy"
 ) -> Calibration | None:
     """The calibration of a network that chooses a class: logits (n, classes), right classes (n,).
 
     Sure is how probable the chosen class is; familiar is a picture by that one of SCORES. None
-    where there are fewer than FEWEST images.
+    where there are fewer than MIN_IMAGES images.
     """
-    if len(right) < FEWEST:
+    if len(right) < MIN_IMAGES:
         return None
 
     def error(temperature: float) -> float:
         probabilities = softmax(logits / temperature)
         return calibration_error(probabilities.max(axis=1), probabilities.argmax(axis=1) == right)
 
-    temperature = fitted_temperature(logits, right)
-    threshold = float(np.quantile(SCORES[score](logits), 1 - ACCEPTED))
+    temperature = fit_temperature(logits, right)
+    threshold = float(np.quantile(SCORES[score](logits), 1 - ACCEPTED_SHARE))
     return Calibration(
-        temperature, error(1), error(temperature), len(right), split, threshold, ACCEPTED, score
+        temperature,
+        error(1),
+        error(temperature),
+        len(right),
+        split,
+        threshold,
+        ACCEPTED_SHARE,
+        score,
     )
 
 
-def of_question(logits: np.ndarray, yes: np.ndarray, split: str) -> Calibration | None:
+def calibrate_binary(logits: np.ndarray, yes: np.ndarray, split: str) -> Calibration | None:
     """The calibration of a network that answers yes or no: logits (n,) of yes, the truth (n,).
 
-    Sure is how probable yes is, beside how often it was right. None as in `of_classes`.
+    Sure is how probable yes is, beside how often it was right. None as in `calibrate_multiclass`.
     """
-    if len(yes) < FEWEST:
+    if len(yes) < MIN_IMAGES:
         return None
-    pairs = yes_or_no(logits)
+    pairs = binary_logits(logits)
 
     def error(temperature: float) -> float:
         return calibration_error(softmax(pairs / temperature)[:, 0], yes)
 
-    temperature = fitted_temperature(pairs, 1 - yes.astype(int))
+    temperature = fit_temperature(pairs, 1 - yes.astype(int))
     return Calibration(temperature, error(1), error(temperature), len(yes), split)
 
 
-def yes_or_no(logits: np.ndarray) -> np.ndarray:
+def binary_logits(logits: np.ndarray) -> np.ndarray:
     """The logits (n,) of yes beside 0 for no, (n, 2): their softmax is the sigmoid and the rest."""
     return np.stack([logits, np.zeros_like(logits)], axis=1)

@@ -69,12 +69,12 @@ def binary_metrics(probabilities: np.ndarray, positive: np.ndarray) -> dict[str,
     }
 
 
-def confusion(right: np.ndarray, guessed: np.ndarray, classes: int) -> np.ndarray:
+def confusion(right: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """How often each class was taken for each: int (classes, classes), a row for each right class.
 
-    `right` and `guessed` are (n,) class indices.
+    `right` and `predicted` are (n,) class indices.
     """
-    pairs = classes * right.astype(np.int64) + guessed
+    pairs = classes * right.astype(np.int64) + predicted
     return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
@@ -147,10 +147,10 @@ class Classes:
         self.table = np.zeros((len(names), len(names)), np.int64)  # a row for each right class
         self.reliability = Reliability()
 
-    def add(self, right: int, guessed: int, probability: float) -> None:
+    def add(self, right: int, predicted: int, probability: float) -> None:
         """Class indices, and the probability in [0, 1] that the guessed class was given."""
-        self.table[right, guessed] += 1
-        self.reliability.add(probability, guessed == right)
+        self.table[right, predicted] += 1
+        self.reliability.add(probability, predicted == right)
 
     def figures(self) -> dict[str, Any]:
         """Accuracy, calibration error, precision and recall of each class, top confusions."""
@@ -178,10 +178,10 @@ class Classes:
             "confusions": self.confusions(),
         }
 
-    def confusions(self, most: int = 10) -> list[dict[str, Any]]:
+    def confusions(self, limit: int = 10) -> list[dict[str, Any]]:
         """What was most often taken for what, the most frequent first."""
         pairs = itertools.permutations(range(len(self.names)), 2)
-        worst = sorted(pairs, key=lambda pair: -self.table[pair])[:most]
+        worst = sorted(pairs, key=lambda pair: -self.table[pair])[:limit]
         return [
             {"class": self.names[i], "taken_for": self.names[j], "count": int(self.table[i, j])}
             for i, j in worst
@@ -213,18 +213,18 @@ class TopFive:
         }
 
 
-class Greatest:
-    """The `most` rows with the greatest values; of equal ones, those that came first."""
+class LargestRows:
+    """The `limit` rows with the greatest values; of equal ones, those that came first."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
         self.seen = 0
         self._heap: list[tuple[float, int, dict[str, Any]]] = []
 
     def add(self, value: float, row: dict[str, Any]) -> None:
         """A row, kept if it is among the greatest so far."""
         self.seen += 1
-        keep = heapq.heappush if len(self._heap) < self.most else heapq.heappushpop
+        keep = heapq.heappush if len(self._heap) < self.limit else heapq.heappushpop
         keep(self._heap, (value, -self.seen, row))
 
     def rows(self) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ def write(folder: Path, calibration: Calibration) -> None:
     )
 
 
-def of(entry: Entry) -> Calibration | None:
+def load_calibration(entry: Entry) -> Calibration | None:
     """A trained network's calibration; None if there is none, or it is damaged or of other weights.
 
     Older runs have none: what they say is shown as they say it.
@@ -38,12 +38,12 @@ def of(entry: Entry) -> Calibration | None:
         fields = {field.name for field in dataclasses.fields(Calibration)}
         known = {RENAMED.get(name, name): value for name, value in content.items()}
         calibration = Calibration(**{name: known[name] for name in fields & set(known)})
-        return calibration if _makes_sense(calibration) else None
+        return calibration if _is_valid(calibration) else None
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 
-def _makes_sense(calibration: Calibration) -> bool:
+def _is_valid(calibration: Calibration) -> bool:
     """Whether the values are of the right types, finite, and in their ranges.
 
     Raises TypeError or OverflowError for some that are not.

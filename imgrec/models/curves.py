@@ -29,9 +29,9 @@ def _epoch_curve(entry: Entry, loss: str, accuracy: str) -> list[Point]:
     ]
 
 
-def thinned(points: Sequence[Point], most: int) -> list[Point]:
+def thinned(points: Sequence[Point], max_points: int) -> list[Point]:
     """At most so many points: each the mean of as many neighbours, at the last one's place."""
-    size = max(1, -(-len(points) // most))
+    size = max(1, -(-len(points) // max_points))
     groups = [points[start : start + size] for start in range(0, len(points), size)]
     return [
         replace(

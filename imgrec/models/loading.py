@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from imgrec.caching import loaded_once
+from imgrec.caching import load_once
 from imgrec.errors import ModelError
 from imgrec.metrics.calibration import Calibration
 from imgrec.models import calibration_file, registry, store
-from imgrec.networks.inference import Logits, Network, ready_with_logits
+from imgrec.networks.inference import Logits, Network, compile_with_logits
 
 
 class Trained(NamedTuple):
@@ -15,20 +15,20 @@ class Trained(NamedTuple):
 
     entry: registry.Entry
     network: Network
-    logits: Logits  # as by `ready_with_logits`
+    logits: Logits  # as by `compile_with_logits`
     calibration: Calibration | None  # where it was measured
 
 
 def load_trained(name: str, kind: registry.Kind) -> Trained:
     """A trained network of the catalogue. Raises ModelError if there is none, or it is damaged."""
     entry = registry.find(name, kind)
-    if not registry.answers(entry):
+    if not registry.has_tab_classes(entry):
         raise ModelError(f"{name} was not taught the classes of this tab; choose another one.")
     network, logits = _loaded(kind, entry.folder, entry.report.get("weights_sha256", ""))
-    return Trained(entry, network, logits, calibration_file.of(entry))
+    return Trained(entry, network, logits, calibration_file.load_calibration(entry))
 
 
-@loaded_once
+@load_once
 def _loaded(kind: registry.Kind, folder: Path, digest: str) -> tuple[Network, Logits]:
     """The network in a model directory; `digest` makes other weights in it another network."""
     from imgrec.networks.cifar10 import SCRATCH
@@ -44,4 +44,4 @@ def _loaded(kind: registry.Kind, folder: Path, digest: str) -> tuple[Network, Lo
             f"{folder.name} has a network that is not known here; choose another one."
         ) from error
     set_weights(model, saved.weights)
-    return ready_with_logits(model)
+    return compile_with_logits(model)

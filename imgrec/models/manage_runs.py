@@ -47,7 +47,7 @@ def check_name(name: str) -> str:
 
 def rename(name: str, new: str) -> str:
     """Gives a run another name and returns it, without spaces around it. Raises ModelError."""
-    folder, new = _idle(name), check_name(new)
+    folder, new = _idle_folder(name), check_name(new)
     try:
         folder.rename(folder.with_name(new))
     except OSError as error:
@@ -57,14 +57,14 @@ def rename(name: str, new: str) -> str:
 
 def delete(name: str) -> None:
     """Deletes a run for good. Raises ModelError."""
-    folder = _idle(name)
+    folder = _idle_folder(name)
     try:
         shutil.rmtree(folder)
     except OSError as error:
         raise run_control.unusable(folder, error) from error
 
 
-def _idle(name: str) -> Path:
+def _idle_folder(name: str) -> Path:
     """The folder of a run that may be changed: it doesn't ship and isn't being trained."""
     entry = registry.find(name)
     if entry.shipped:
@@ -74,7 +74,7 @@ def _idle(name: str) -> Path:
     return entry.folder
 
 
-def zipped(name: str, folder: Path) -> Path:
+def write_zip(name: str, folder: Path) -> Path:
     """Writes a run's files as a zip into the folder and returns its path. Raises ModelError."""
     entry = registry.find(name)
     archive = folder / f"{entry.name}.zip"

@@ -78,7 +78,7 @@ def find(name: str, kind: Kind | None = None) -> Entry:
     raise ModelError(f"There is no trained network {name!r}; choose one of {names}.")
 
 
-def at(folder: Path) -> Entry:
+def load_entry(folder: Path) -> Entry:
     """The entry in a directory, wherever it is. Raises ModelError."""
     folder = Path(os.path.normpath(folder.absolute()))  # `.` has no name
     entry = _entry(folder, shipped=folder.parent == MODELS)
@@ -87,13 +87,15 @@ def at(folder: Path) -> Entry:
     return entry
 
 
-def finished(kind: Kind) -> list[Entry]:
+def usable_models(kind: Kind) -> list[Entry]:
     """What can be used, what ships first; of heads only those that know dogs."""
-    usable = [e for e in entries() if e.kind == kind and e.state == "finished" and answers(e)]
+    usable = [
+        e for e in entries() if e.kind == kind and e.state == "finished" and has_tab_classes(e)
+    ]
     return sorted(usable, key=lambda entry: not entry.shipped)
 
 
-def answers(entry: Entry) -> bool:
+def has_tab_classes(entry: Entry) -> bool:
     """Whether the entry's classes are those of its tab and of the dog question."""
     wanted = list(labels.CIFAR10) if entry.kind == "scratch" else ["dog"]
     return entry.config["classes"] == wanted

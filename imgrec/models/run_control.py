@@ -15,10 +15,10 @@ from filelock import FileLock, Timeout
 from imgrec.errors import CancelledError, ModelError
 from imgrec.files import atomic
 
-Wish = Literal["pause", "stop", "finish"]
-LOOK = 0.2  # seconds between looks at the wish while paused
+Command = Literal["pause", "stop", "finish"]
+POLL_SECONDS = 0.2  # seconds between looks at the wish while paused
 
-_looking = threading.Lock()  # a look holds the run for a moment: two at once would see each other
+_probing = threading.Lock()  # a look holds the run for a moment: two at once would see each other
 
 
 class StopTrainingError(CancelledError):
@@ -59,7 +59,7 @@ def is_held(run: Path) -> bool:
     if not (run / ".lock").exists():
         return False
     lock = FileLock(run / ".lock")
-    with _looking:
+    with _probing:
         try:
             lock.acquire(blocking=False)
         except Timeout:
@@ -70,18 +70,18 @@ def is_held(run: Path) -> bool:
     return False
 
 
-def ask(run: Path, wish: Wish | None) -> None:
+def send_command(run: Path, command: Command | None) -> None:
     """Wishes something of the training; None: that it goes on. Raises ModelError."""
     try:
-        if wish is None:
+        if command is None:
             (run / "wish").unlink(missing_ok=True)
         else:
-            atomic.write(run / "wish", wish.encode())
+            atomic.write(run / "wish", command.encode())
     except OSError as error:
         raise unusable(run, error) from error
 
 
-def wish_of(run: Path) -> str | None:
+def pending_command(run: Path) -> str | None:
     """What is wished of the training now."""
     try:
         return (run / "wish").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from imgrec.models.run_control import LOOK, StopTrainingError, is_held, wish_of
+from imgrec.models.run_control import POLL_SECONDS, StopTrainingError, is_held, pending_command
 
 State = Literal[
     "starting",
@@ -51,7 +51,7 @@ class Step:
     accuracy: float
 
 
-class Journal:
+class RunLog:
     """Writes a run's events, and lets the training pause, stop or finish as it is wished."""
 
     def __init__(self, run: Path, seconds: float | None = None):
@@ -110,20 +110,20 @@ class Journal:
             return True
         return False
 
-    def obey(self) -> None:
+    def apply_command(self) -> None:
         """Waits while a pause is wished.
 
         Raises StopTrainingError if a stop is wished, or the time is over.
         """
         self._count()
-        wish = wish_of(self.run)
-        if wish == "pause":
+        command = pending_command(self.run)
+        if command == "pause":
             self.write("paused")
-            while (wish := wish_of(self.run)) == "pause" and not self._time_is_over():
-                time.sleep(LOOK)
+            while (command := pending_command(self.run)) == "pause" and not self._time_is_over():
+                time.sleep(POLL_SECONDS)
             self.write("went on")
         self._since = time.monotonic()
-        if wish == "stop":
+        if command == "stop":
             raise StopTrainingError("The training was stopped; it can be resumed.")
         if self._time_is_over():
             raise StopTrainingError("The time for this training is over.")
@@ -151,15 +151,15 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Guess:
+class Prediction:
     """What the network takes an image of the strip for, and what it is: CIFAR-10 class indices."""
 
-    guessed: int
+    predicted: int
     right: int
 
 
 @dataclass(frozen=True)
-class Watched:
+class RunStatus:
     """A run as those see it who watch."""
 
     state: State
@@ -169,19 +169,19 @@ class Watched:
     steps: int = 0
     seconds_left: float | None = None  # None: not known yet
     points: tuple[Point, ...] = ()
-    guesses: tuple[Guess, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
     log: tuple[str, ...] = ()
     problem: str = ""  # why it failed
 
 
-def watch(run: Path) -> Watched:
+def watch(run: Path) -> RunStatus:
     """What is known of a run now; of one that has vanished, nothing but that it was interrupted."""
     try:
         file = (run / EVENTS).stat()
         version = (file.st_size, file.st_mtime_ns)
     except OSError:
         version = (0, 0)
-    return dataclasses.replace(_story(run, *version), state=state_of(run))
+    return dataclasses.replace(_replayed(run, *version), state=state_of(run))
 
 
 def state_of(run: Path) -> State:
@@ -192,7 +192,7 @@ def state_of(run: Path) -> State:
     if is_held(run):
         if last == "measuring":
             return "measuring"  # whatever is wished: there is no step left to obey after
-        if wish_of(run) == "stop":
+        if pending_command(run) == "stop":
             return "stopping"
         if last in ("", "stopped", "failed", "starting"):
             return "starting"
@@ -232,21 +232,21 @@ def _events(lines: list[bytes]) -> list[Event]:
 
 
 @lru_cache(maxsize=16)
-def _story(run: Path, size: int, changed: int) -> Watched:
+def _replayed(run: Path, size: int, changed: int) -> RunStatus:
     """Everything the first `size` bytes of events tell; `changed` is when the file was."""
     try:
         with (run / EVENTS).open("rb") as file:
             events = _events(file.read(size).splitlines())
     except OSError:
         events = []
-    story = _Story()
+    replay = _LogReplay()
     for event in events:
         with contextlib.suppress(KeyError, TypeError, ValueError, ArithmeticError, OSError):
-            story.tell(event)
-    return story.told()
+            replay.apply(event)
+    return replay.snapshot()
 
 
-class _Story:
+class _LogReplay:
     """Gathers what the events tell, one after the other."""
 
     def __init__(self) -> None:
@@ -259,7 +259,7 @@ class _Story:
         self.log: list[str] = []
         self.problem = ""
 
-    def tell(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         handler = {
             "started": self._started,
             "step": self._step,
@@ -312,8 +312,8 @@ class _Story:
             return None
         return each * (self.epochs - self.epoch - share)
 
-    def told(self) -> Watched:
-        return Watched(
+    def snapshot(self) -> RunStatus:
+        return RunStatus(
             state="interrupted",  # `watch` knows better
             epoch=self.epoch,
             epochs=self.epochs,
@@ -321,7 +321,9 @@ class _Story:
             steps=self.steps,
             seconds_left=self._seconds_left(),
             points=tuple(self.points),
-            guesses=tuple(Guess(*pair) for pair in zip(self.guessed, self.right, strict=False)),
+            predictions=tuple(
+                Prediction(*pair) for pair in zip(self.guessed, self.right, strict=False)
+            ),
             log=tuple(self.log),
             problem=self.problem,
         )

@@ -22,7 +22,7 @@ class Network(NamedTuple):
     run: Forward
 
 
-def ready(model: "keras.Model") -> Network:
+def compile_forward(model: "keras.Model") -> Network:
     """The model with its forward pass compiled, over any number of inputs, `BATCH` at a time.
 
     The pass takes float32 (n, ...) and returns a list with an array (n, ...) for each output of the
@@ -47,16 +47,17 @@ def ready(model: "keras.Model") -> Network:
     return Network(model, in_batches)
 
 
-def ready_with_logits(model: "keras.Model") -> tuple[Network, Logits]:
-    """The model as by `ready`, and its pass from float32 (n, ...) to logits float32 (n, classes).
+def compile_with_logits(model: "keras.Model") -> tuple[Network, Logits]:
+    """The model as by `compile_forward`, and its pass from float32 (n, ...) to logits.
 
+    The logits are float32 (n, classes).
     They are what the last, dense layer gives before its softmax or sigmoid, which loses how large
     they are.
     """
     import keras
 
     answer = model.layers[-1]
-    both = ready(keras.Model(model.inputs[0], [answer.output, answer.input])).run
+    both = compile_forward(keras.Model(model.inputs[0], [answer.output, answer.input])).run
     kernel, bias = (np.asarray(weight) for weight in answer.weights)
     return (
         Network(model, lambda inputs: both(inputs)[:1]),

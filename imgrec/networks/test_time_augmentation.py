@@ -5,10 +5,10 @@ import numpy as np
 from imgrec.networks.inference import Logits
 
 SHIFT = 1  # pixels, up and left or down and right
-COUNT = 6  # each of three places, as it is and mirrored
+VIEWS = 6  # each of three places, as it is and mirrored
 
 
-def averaged(logits: Logits, images: np.ndarray) -> np.ndarray:
+def predict_with_tta(logits: Logits, images: np.ndarray) -> np.ndarray:
     """Logits (n, classes) of images float32 (n, h, w, 3) over their views.
 
     Half of the weight is the picture's and its mirror image's; a quarter each is those two shifted

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from imgrec.teaching.project import FEWEST_CLASSES, FEWEST_PICTURES, Project
+from imgrec.teaching.project import MIN_CLASSES, MIN_PICTURES, Project
 from imgrec.teaching.project_parts import TaughtClass
 
 FEW_PICTURES = 5  # of a class: with fewer, it can be taught, but hardly well
@@ -23,24 +23,24 @@ def problems(project: Project) -> list[Problem]:
     """What keeps the project from being taught, or taught well; what blocks comes first."""
     classes = project.classes
     found = []
-    if len(classes) < FEWEST_CLASSES:
+    if len(classes) < MIN_CLASSES:
         how_many = "is only one class" if classes else "are no classes yet"
         found.append(
             Problem(f"There {how_many}: add one for each thing to tell apart, two at least.", True)
         )
     for name in (each.name for each in classes if not each.pictures):
         found.append(Problem(f"{name} has no pictures yet: add some, or remove the class.", True))
-    return found + _few(classes) + _unbalanced(classes) + _in_two(classes)
+    return found + _too_few_pictures(classes) + _unbalanced(classes) + _shared_pictures(classes)
 
 
-def _few(classes: Sequence[TaughtClass]) -> list[Problem]:
+def _too_few_pictures(classes: Sequence[TaughtClass]) -> list[Problem]:
     """A problem for each class that has pictures, but few; those that block come first."""
     few = [each for each in classes if 0 < len(each.pictures) < FEW_PICTURES]
     found = [
         Problem(
             f"{each.name} has only {_pictures(len(each.pictures))}: add some until there are "
             f"{FEW_PICTURES}, better {GOOD_PICTURES}, as different as what it will meet.",
-            len(each.pictures) < FEWEST_PICTURES,
+            len(each.pictures) < MIN_PICTURES,
         )
         for each in few
     ]
@@ -63,7 +63,7 @@ def _unbalanced(classes: Sequence[TaughtClass]) -> list[Problem]:
     ]
 
 
-def _in_two(classes: Sequence[TaughtClass]) -> list[Problem]:
+def _shared_pictures(classes: Sequence[TaughtClass]) -> list[Problem]:
     """One problem for each pair of classes that share pictures."""
     found = []
     for first, second in itertools.combinations(classes, 2):

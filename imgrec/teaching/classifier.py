@@ -21,14 +21,20 @@ from imgrec.networks.inference import milliseconds_each
 from imgrec.teaching import pictures
 
 FEATURES = 512  # channels of VGG16's last feature map
-MOST_ALIKE = 0.2  # share of such pictures without a word about it
-MOST_SHOWN = 24  # pictures listed as wrong, and as least sure
+MAX_DUPLICATE_SHARE = 0.2  # share of such pictures without a word about it
+MAX_LISTED = 24  # pictures listed as wrong, and as least sure
 ARRAYS = ("kernel", "bias", "known")
+# The keys of a project's file, where they are other than the names of the fields.
+FILE_KEYS = {
+    "similarity_threshold": "familiar",
+    "rejection_rate": "turned_away",
+    "cross_validation": "honest",
+}
 
 Table = tuple[tuple[float, ...], ...]
 
 
-class Judged(NamedTuple):
+class EvaluatedPicture(NamedTuple):
     """What the heads that never saw a picture said of it, on average."""
 
     picture: str  # its id
@@ -38,7 +44,7 @@ class Judged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Honest:
+class CrossValidation:
     """How often a head is right, measured on pictures that the judging heads had not seen."""
 
     pictures: int
@@ -47,8 +53,8 @@ class Honest:
     high: float
     recall: tuple[float, ...]  # of each class
     confusion: Table  # pictures taken for each class, a row for each right one; mean of repeats
-    wrong: tuple[Judged, ...]  # the surest first
-    unsure: tuple[Judged, ...]  # right, the least sure first
+    wrong: tuple[EvaluatedPicture, ...]  # the surest first
+    unsure: tuple[EvaluatedPicture, ...]  # right, the least sure first
     temperature: float  # above 1 the head is too sure of itself
     folds: int
     repeats: int
@@ -63,7 +69,7 @@ class Honest:
     @property
     def caution(self) -> str:
         """Why the accuracy is too good to be true, in a sentence; empty where nothing says so."""
-        if self.alike <= MOST_ALIKE * self.pictures:
+        if self.alike <= MAX_DUPLICATE_SHARE * self.pictures:
             return ""
         return (
             f"{self.alike} of the {self.pictures} pictures are nearly the same as another one, so "
@@ -79,9 +85,11 @@ class TaughtHead:
     bias: np.ndarray  # float32 (classes,)
     class_names: tuple[str, ...]
     known: np.ndarray  # float32 (pictures, 512): what it was taught, without copies
-    familiar: float  # a picture less similar than this to each known one is *none of these*
-    turned_away: float  # share of its own pictures that this turns away, from 0 to 1
-    honest: Honest
+    similarity_threshold: (
+        float  # a picture less similar than this to each known one is *none of these*
+    )
+    rejection_rate: float  # share of its own pictures that this turns away, from 0 to 1
+    cross_validation: CrossValidation
     seconds: float  # that the training took, folds included
 
 
@@ -124,8 +132,8 @@ class TaughtVerdict:
 def answer(head: TaughtHead, features: np.ndarray) -> Answer:
     """What the head says of pictures with pooled features (n, 512)."""
     similarity = (features @ head.known.T).max(axis=1)
-    probabilities = softmax(logits(head, features) / head.honest.temperature)
-    return Answer(probabilities, similarity < head.familiar, similarity)
+    probabilities = softmax(logits(head, features) / head.cross_validation.temperature)
+    return Answer(probabilities, similarity < head.similarity_threshold, similarity)
 
 
 def logits(head: TaughtHead, features: np.ndarray) -> np.ndarray:
@@ -137,11 +145,11 @@ def answer_picture(head: TaughtHead, image: Image.Image) -> TaughtVerdict:
     """The head's verdict on an RGB picture of any size."""
     started = time.perf_counter()
     saw = vgg16.view(image)
-    said = answer(head, pictures.pooled([saw]))
+    found = answer(head, pictures.pooled_features([saw]))
     return TaughtVerdict(
-        top_classes(said.probabilities[0], head.class_names, len(head.class_names)),
-        bool(said.none[0]),
-        float(said.similarity[0]),
+        top_classes(found.probabilities[0], head.class_names, len(head.class_names)),
+        bool(found.none[0]),
+        float(found.similarity[0]),
         milliseconds_each(started, 1),
         saw,
     )
@@ -151,33 +159,35 @@ def answer_picture(head: TaughtHead, image: Image.Image) -> TaughtVerdict:
 
 
 def head_to_arrays(head: TaughtHead) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The head as arrays (`kernel`, `bias`, `known`) and plain JSON; `restored` takes both."""
+    """The head as arrays (`kernel`, `bias`, `known`) and plain JSON, for `head_from_arrays`."""
     arrays = {name: getattr(head, name) for name in ARRAYS}
-    figures = {**vars(head), "honest": dataclasses.asdict(head.honest)}
-    return arrays, {name: value for name, value in figures.items() if name not in ARRAYS}
+    figures = {**vars(head), "cross_validation": dataclasses.asdict(head.cross_validation)}
+    return arrays, {
+        FILE_KEYS.get(name, name): value for name, value in figures.items() if name not in ARRAYS
+    }
 
 
 def head_from_arrays(arrays: Mapping[str, np.ndarray], figures: Mapping[str, Any]) -> TaughtHead:
-    """The head of `packed`, from anywhere. Raises ModelError if it makes no sense."""
+    """The head of `head_to_arrays`, from anywhere. Raises ModelError if it makes no sense."""
     try:
-        honest = _restored_honest(figures["honest"])
+        measured = _restore_cross_validation(figures["honest"])
         head = TaughtHead(
             **{name: arrays[name] for name in ARRAYS},
             class_names=tuple(figures["class_names"]),
-            familiar=_number(figures["familiar"], -1, 1),
-            turned_away=_number(figures["turned_away"], 0, 1),
-            honest=honest,
+            similarity_threshold=_number(figures["familiar"], -1, 1),
+            rejection_rate=_number(figures["turned_away"], 0, 1),
+            cross_validation=measured,
             seconds=_number(figures["seconds"], 0, math.inf),
         )
         classes = len(head.class_names)
         shapes = {"kernel": (FEATURES, classes), "bias": (classes,)}
-        shapes["known"] = (honest.pictures, FEATURES)
+        shapes["known"] = (measured.pictures, FEATURES)
         wanted = {name: (shape, "float32") for name, shape in shapes.items()}
         if {name: (array.shape, array.dtype) for name, array in arrays.items()} != wanted:
             raise ValueError("shapes")
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise ValueError("not finite")
-        if len(honest.recall) != classes or not all(isinstance(n, str) for n in head.class_names):
+        if len(measured.recall) != classes or not all(isinstance(n, str) for n in head.class_names):
             raise ValueError("classes")
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise ModelError(
@@ -186,38 +196,38 @@ def head_from_arrays(arrays: Mapping[str, np.ndarray], figures: Mapping[str, Any
     return head
 
 
-def _restored_honest(content: Mapping[str, Any]) -> Honest:
+def _restore_cross_validation(content: Mapping[str, Any]) -> CrossValidation:
     """Raises KeyError, TypeError or ValueError unless each value is of its type and range."""
     recall = tuple(_number(share, 0, 1) for share in content["recall"])
-    pictures, classes = _whole(content["pictures"], 1, 10_000), len(recall)
+    pictures, classes = _integer(content["pictures"], 1, 10_000), len(recall)
     counts = tuple(
         tuple(_number(count, 0, pictures) for count in row) for row in content["confusion"]
     )
     if not [classes] * classes == [len(row) for row in counts]:
         raise ValueError("confusion")
-    return Honest(
+    return CrossValidation(
         pictures=pictures,
         recall=recall,
         confusion=counts,
-        wrong=tuple(_judged(one, classes) for one in content["wrong"][:MOST_SHOWN]),
-        unsure=tuple(_judged(one, classes) for one in content["unsure"][:MOST_SHOWN]),
+        wrong=tuple(_restore_evaluated(one, classes) for one in content["wrong"][:MAX_LISTED]),
+        unsure=tuple(_restore_evaluated(one, classes) for one in content["unsure"][:MAX_LISTED]),
         temperature=_number(content["temperature"], *TEMPERATURES),
-        folds=_whole(content["folds"], 2, 10_000),
-        repeats=_whole(content["repeats"], 1, 1000),
-        alike=_whole(content["alike"], 0, pictures),
+        folds=_integer(content["folds"], 2, 10_000),
+        repeats=_integer(content["repeats"], 1, 1000),
+        alike=_integer(content["alike"], 0, pictures),
         **{name: _number(content[name], 0, 1) for name in ("accuracy", "low", "high")},
     )
 
 
-def _judged(content: Sequence[Any], classes: int) -> Judged:
+def _restore_evaluated(content: Sequence[Any], classes: int) -> EvaluatedPicture:
     picture, right, guessed, probability = content
     if not isinstance(picture, str):
         raise TypeError("picture")
-    places = (_whole(right, 0, classes - 1), _whole(guessed, 0, classes - 1))
-    return Judged(picture, *places, probability=_number(probability, 0, 1))
+    places = (_integer(right, 0, classes - 1), _integer(guessed, 0, classes - 1))
+    return EvaluatedPicture(picture, *places, probability=_number(probability, 0, 1))
 
 
-def _whole(value: Any, low: int, high: int) -> int:
+def _integer(value: Any, low: int, high: int) -> int:
     if type(value) is not int:
         raise TypeError("a whole number is wanted")
     return int(_number(value, low, high))

@@ -11,15 +11,17 @@ from typing import NamedTuple
 import numpy as np
 
 from imgrec.errors import TeachError
-from imgrec.metrics.calibration import FEWEST, fitted_temperature, softmax
+from imgrec.metrics.calibration import MIN_IMAGES, fit_temperature, softmax
 from imgrec.metrics.classification import confusion, wilson
-from imgrec.teaching.classifier import MOST_SHOWN, Honest, Judged, TaughtHead
-from imgrec.teaching.project import FEWEST_PICTURES
+from imgrec.teaching.classifier import MAX_LISTED, CrossValidation, EvaluatedPicture, TaughtHead
+from imgrec.teaching.project import MIN_PICTURES
 
 FOLDS, REPEATS = 5, 3
-TINY = 20  # pictures: of so few, each is judged by a head that learnt from all others
-TURNED_AWAY = 0.05  # share of its own pictures that *none of these* may turn away
-ALIKE = 0.9  # similarity of nearly the same pictures: none of 1,000 different photos has it
+MAX_LEAVE_ONE_OUT = 20  # pictures: of so few, each is judged by a head that learnt from all others
+REJECTION_RATE = 0.05  # share of its own pictures that *none of these* may turn away
+DUPLICATE_SIMILARITY = (
+    0.9  # similarity of nearly the same pictures: none of 1,000 different photos has it
+)
 
 
 class Examples(NamedTuple):
@@ -41,22 +43,22 @@ def teach(
     """Trains the head, and measures it by repeated stratified folds; `seed` deals them.
 
     `on_progress` is told the epoch and how many there are. Raises TeachError unless there are two
-    classes or more with FEWEST_PICTURES each.
+    classes or more with MIN_PICTURES each.
     """
     from imgrec.teaching import batched_heads
 
     started = time.perf_counter()
     _check(examples, class_names)
-    folds = dealt(examples, seed)  # (repeats, groups)
+    folds = assign_folds(examples, seed)  # (repeats, groups)
     kernels, biases = batched_heads.train(
         examples.features, examples.labels, _masks(examples, folds), len(class_names), on_progress
     )
-    own = np.flatnonzero(~examples.copies)
-    known = examples.features[own]
-    alone = similarities(known, examples.labels[own], examples.group[own])
+    originals = np.flatnonzero(~examples.copies)
+    known = examples.features[originals]
+    alone = similarities(known, examples.labels[originals], examples.group[originals])
     # "lower": of few pictures, too, no more than that share lies below.
-    familiar = float(np.quantile(alone, TURNED_AWAY, method="lower"))
-    honest = _measured(examples, folds, kernels[1:], biases[1:])
+    threshold = float(np.quantile(alone, REJECTION_RATE, method="lower"))
+    measured = _cross_validate(examples, folds, kernels[1:], biases[1:])
     return TaughtHead(
         # In C order: in another one sums are taken otherwise, and a head that comes back from a
         # file would not answer the same to the last bit.
@@ -64,9 +66,9 @@ def teach(
         np.ascontiguousarray(biases[0]),
         tuple(class_names),
         known,
-        familiar,
-        float((alone < familiar).mean()),
-        honest,
+        threshold,
+        float((alone < threshold).mean()),
+        measured,
         time.perf_counter() - started,
     )
 
@@ -76,20 +78,20 @@ def _check(examples: Examples, class_names: Sequence[str]) -> None:
         raise TeachError("There is nothing to tell apart yet; add a second class.")
     counts = np.bincount(examples.labels[~examples.copies], minlength=len(class_names))
     for name, count in zip(class_names, counts, strict=True):
-        if count < FEWEST_PICTURES:
+        if count < MIN_PICTURES:
             raise TeachError(
-                f"“{name}” has too few pictures to learn from; give it {FEWEST_PICTURES} or more."
+                f"“{name}” has too few pictures to learn from; give it {MIN_PICTURES} or more."
             )
 
 
-def dealt(examples: Examples, seed: int) -> np.ndarray:
+def assign_folds(examples: Examples, seed: int) -> np.ndarray:
     """The fold in which each picture is judged: int (repeats, groups).
 
     Each repeat deals the pictures of each class anew, so that the folds differ by one at most, of
-    each class and in all. Of up to TINY pictures each is a fold of its own.
+    each class and in all. Of up to MAX_LEAVE_ONE_OUT pictures each is a fold of its own.
     """
     groups = int(examples.group.max()) + 1
-    if groups <= TINY:
+    if groups <= MAX_LEAVE_ONE_OUT:
         return np.arange(groups)[None]
     first = np.unique(examples.group, return_index=True)[1]
     label = examples.labels[first]  # of each group; one in two classes counts for its first
@@ -116,46 +118,55 @@ def _masks(examples: Examples, folds: np.ndarray) -> np.ndarray:
 # How far to believe it
 
 
-def _measured(
+def _cross_validate(
     examples: Examples, folds: np.ndarray, kernels: np.ndarray, biases: np.ndarray
-) -> Honest:
+) -> CrossValidation:
     """Each picture judged by the heads without it; those come in the order of `_masks`.
 
     A picture itself is judged, never a copy.
     """
-    own = np.flatnonzero(~examples.copies)
-    features, right = examples.features[own], examples.labels[own]
+    originals = np.flatnonzero(~examples.copies)
+    features, right = examples.features[originals], examples.labels[originals]
     repeats, per_repeat, classes = len(folds), int(folds.max()) + 1, biases.shape[1]
-    judge = folds[:, examples.group[own]] + per_repeat * np.arange(repeats)[:, None]
-    said = np.stack(
-        [np.einsum("nf,nfc->nc", features, kernels[heads]) + biases[heads] for heads in judge]
+    held_out_heads = folds[:, examples.group[originals]] + per_repeat * np.arange(repeats)[:, None]
+    logits = np.stack(
+        [
+            np.einsum("nf,nfc->nc", features, kernels[heads]) + biases[heads]
+            for heads in held_out_heads
+        ]
     )  # (repeats, pictures, classes)
     temperature = 1.0
-    if len(own) >= FEWEST:
-        temperature = fitted_temperature(said.reshape(-1, classes), np.tile(right, repeats))
-    believed = softmax(said / temperature)
-    counts = confusion(np.tile(right, repeats), believed.argmax(axis=2).ravel(), classes) / repeats
-    accuracy = float(counts.trace() / len(own))
-    low, high = wilson(round(counts.trace()), len(own))
+    if len(originals) >= MIN_IMAGES:
+        temperature = fit_temperature(logits.reshape(-1, classes), np.tile(right, repeats))
+    probabilities = softmax(logits / temperature)
+    counts = (
+        confusion(np.tile(right, repeats), probabilities.argmax(axis=2).ravel(), classes) / repeats
+    )
+    accuracy = float(counts.trace() / len(originals))
+    low, high = wilson(round(counts.trace()), len(originals))
     ids = examples.ids or tuple(str(group) for group in range(folds.shape[1]))
-    judged = [
-        Judged(ids[group], int(label), int(row.argmax()), float(row.max()))
-        for group, label, row in zip(examples.group[own], right, believed.mean(axis=0), strict=True)
+    evaluated = [
+        EvaluatedPicture(ids[group], int(label), int(row.argmax()), float(row.max()))
+        for group, label, row in zip(
+            examples.group[originals], right, probabilities.mean(axis=0), strict=True
+        )
     ]
-    surest = sorted(judged, key=lambda picture: -picture.probability)
-    return Honest(
-        pictures=len(own),
+    most_confident = sorted(evaluated, key=lambda picture: -picture.probability)
+    return CrossValidation(
+        pictures=len(originals),
         accuracy=accuracy,
         low=low,
         high=high,
         recall=tuple((counts.diagonal() / counts.sum(axis=1)).tolist()),
         confusion=tuple(tuple(row) for row in counts.tolist()),
-        wrong=tuple(one for one in surest if one.guessed != one.right)[:MOST_SHOWN],
-        unsure=tuple(one for one in surest[::-1] if one.guessed == one.right)[:MOST_SHOWN],
+        wrong=tuple(one for one in most_confident if one.guessed != one.right)[:MAX_LISTED],
+        unsure=tuple(one for one in most_confident[::-1] if one.guessed == one.right)[:MAX_LISTED],
         temperature=temperature,
         folds=per_repeat,
         repeats=repeats,
-        alike=int((nearest(features, examples.group[own]) >= ALIKE).sum()),
+        alike=int(
+            (nearest_similarity(features, examples.group[originals]) >= DUPLICATE_SIMILARITY).sum()
+        ),
     )
 
 
@@ -171,10 +182,10 @@ def similarities(features: np.ndarray, labels: np.ndarray, group: np.ndarray) ->
     for label in np.unique(labels):
         for number, stretch in enumerate(np.array_split(np.flatnonzero(labels == label), FOLDS)):
             fold[stretch] = number
-    return nearest(features, group, fold)
+    return nearest_similarity(features, group, fold)
 
 
-def nearest(features: np.ndarray, *kinds: np.ndarray) -> np.ndarray:
+def nearest_similarity(features: np.ndarray, *kinds: np.ndarray) -> np.ndarray:
     """The similarity of each picture to the most similar one that differs in all kinds: (n,).
 
     Features are (n, 512) of unit length, each kind is int (n,).

@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 Kind = Literal["keras", "tflite", "saved_model"]
 KINDS: dict[Kind, str] = {"keras": "Keras", "tflite": "TFLite", "saved_model": "SavedModel"}
 Progress = Callable[[str], None]  # is told what goes on, in a sentence fit to be shown
-Answers = Callable[[np.ndarray], np.ndarray]  # float32 (n, 224, 224, 3) to (n, classes)
+Predict = Callable[[np.ndarray], np.ndarray]  # float32 (n, 224, 224, 3) to (n, classes)
 
-COMPARED = 6  # pictures, at most, that an export is asked about
+COMPARED_PICTURES = 6  # pictures, at most, that an export is asked about
 TOLERANCE = 1e-4  # by which a probability may differ from the page's
-ROOM = 300 * 2**20  # bytes on disk: the model, its zip, and what it is made of
+MIN_FREE_BYTES = 300 * 2**20  # bytes on disk: the model, its zip, and what it is made of
 
 
 class Form(NamedTuple):
@@ -48,15 +48,15 @@ class Form(NamedTuple):
 
     file: str  # the model's name in the zip; a folder's for SavedModel
     write: "Callable[[keras.Model, Path], None]"
-    load: Callable[[Path], Answers]
+    load: Callable[[Path], Predict]
 
 
 # What an export takes: first as measured, of one core; then what the last one of its form took.
 _seconds: dict[Kind, float] = {"keras": 5.2, "tflite": 7.5, "saved_model": 5.1}
-_making = threading.Lock()  # one at a time: each takes some hundred megabytes
+_exporting = threading.Lock()  # one at a time: each takes some hundred megabytes
 
 
-def offered(
+def export_project(
     kind: Kind,
     project: Project,
     on_progress: Progress = lambda sentence: None,
@@ -64,27 +64,27 @@ def offered(
 ) -> Path:
     """A zip in the project's own folder, for download; the export before it is deleted.
 
-    Raises TeachError as `written` does, and if nothing is taught; CancelledError if `cancelled()`
-    became true.
+    Raises TeachError as `write_export` does, and if nothing is taught; CancelledError if
+    `cancelled()` became true.
     """
     head = project.head
     if head is None:
         raise TeachError("There is nothing to export yet; teach it first.")
-    pictures = [project.image(id) for id in _to_compare(project)]
+    pictures = [project.image(id) for id in _comparison_ids(project)]
     for earlier in project.folder.glob("imgrec-*.zip"):
         earlier.unlink(missing_ok=True)
     to = project.folder / f"imgrec-{str(kind).replace('_', '-')}.zip"
-    return written(kind, head, to, pictures, on_progress, cancelled)
+    return write_export(kind, head, to, pictures, on_progress, cancelled)
 
 
-def _to_compare(project: Project) -> list[str]:
+def _comparison_ids(project: Project) -> list[str]:
     """The ids of pictures of each class in turn."""
     turns = itertools.zip_longest(*(each.ids() for each in project.classes))
     ids = dict.fromkeys(id for turn in turns for id in turn if id)
-    return list(ids)[:COMPARED]
+    return list(ids)[:COMPARED_PICTURES]
 
 
-def written(
+def write_export(
     kind: Kind,
     head: TaughtHead,
     to: Path,
@@ -109,8 +109,8 @@ def written(
         on_progress(sentence)
 
     try:
-        with _turn(step), tempfile.TemporaryDirectory(prefix="imgrec-export-") as folder:
-            if shutil.disk_usage(folder).free < ROOM:
+        with _exclusive(step), tempfile.TemporaryDirectory(prefix="imgrec-export-") as folder:
+            if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
                 raise TeachError("There is no room for an export on this machine’s disk now.")
             started = time.perf_counter()
             step(f"Writing it as {KINDS[kind]}. This takes about {_seconds[kind]:.0f} s.")
@@ -118,10 +118,10 @@ def written(
             FORMS[kind].write(network(head), model)
             step("Loading it again, to compare what it says with the page…")
             pictures = pictures or _sample()
-            difference = _compared(kind, model, head, pictures)
+            difference = _largest_difference(kind, model, head, pictures)
             if to.suffix == ".zip" or model.is_dir():
                 step("Packing it…")
-                model = _zipped(kind, model, head, len(pictures), difference)
+                model = _write_zip(kind, model, head, len(pictures), difference)
             step("Done.")
             shutil.move(model, to)
             _seconds[kind] = time.perf_counter() - started
@@ -131,21 +131,21 @@ def written(
     return to
 
 
-# By the names of what comes out: `(head, to, pictures, …)`, as `written`.
-keras_file = functools.partial(written, "keras")
-tflite = functools.partial(written, "tflite")
-saved_model = functools.partial(written, "saved_model")
+# By the names of what comes out: `(head, to, pictures, …)`, as `write_export`.
+keras_file = functools.partial(write_export, "keras")
+tflite = functools.partial(write_export, "tflite")
+saved_model = functools.partial(write_export, "saved_model")
 
 
 @contextlib.contextmanager
-def _turn(step: Progress) -> Iterator[None]:
+def _exclusive(step: Progress) -> Iterator[None]:
     """Waits until no other export is made."""
-    while not _making.acquire(timeout=0.5):
+    while not _exporting.acquire(timeout=0.5):
         step("Somebody else’s export is being made; yours is next…")
     try:
         yield
     finally:
-        _making.release()
+        _exporting.release()
 
 
 # The network
@@ -173,7 +173,7 @@ def network(head: TaughtHead) -> "keras.Model":
     x = layers.UnitNormalization(name="unit_length")(keras.ops.power(x, 0.75))
     x = layers.Dense(len(head.class_names), activation="softmax", name="probabilities")(x)
     model = keras.Model(image, x, name="taught")
-    temperature = head.honest.temperature
+    temperature = head.cross_validation.temperature
     set_weights(
         model,
         {
@@ -194,7 +194,7 @@ def _write_keras(model: "keras.Model", file: Path) -> None:
     model.save(file)
 
 
-def _load_keras(file: Path) -> Answers:
+def _load_keras(file: Path) -> Predict:
     import keras
 
     model = keras.models.load_model(file, compile=False)
@@ -230,7 +230,7 @@ def _serving(model: "keras.Model") -> "tuple[tf.Module, tf.types.experimental.Co
     return module, floats
 
 
-def _load_saved_model(folder: Path) -> Answers:
+def _load_saved_model(folder: Path) -> Predict:
     import tensorflow as tf
 
     model = tf.saved_model.load(str(folder))
@@ -244,7 +244,7 @@ def _write_tflite(model: "keras.Model", file: Path) -> None:
     file.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([floats], module).convert())
 
 
-def _load_tflite(file: Path) -> Answers:
+def _load_tflite(file: Path) -> Predict:
     import tensorflow as tf
 
     interpreter = tf.lite.Interpreter(str(file))
@@ -272,7 +272,9 @@ FORMS: dict[Kind, Form] = {
 # What the page says
 
 
-def _compared(kind: Kind, model: Path, head: TaughtHead, pictures: Sequence[Image.Image]) -> float:
+def _largest_difference(
+    kind: Kind, model: Path, head: TaughtHead, pictures: Sequence[Image.Image]
+) -> float:
     """By how much the model's probabilities differ from the page's at most.
 
     Raises TeachError if it is more than TOLERANCE.
@@ -296,10 +298,12 @@ def _compared(kind: Kind, model: Path, head: TaughtHead, pictures: Sequence[Imag
 def _sample() -> list[Image.Image]:
     """Some of the pictures that ship."""
     pixels, _ = cifar10.cifar10_sample()
-    return [decode.open_image(each) for each in pixels[:: len(pixels) // COMPARED]][:COMPARED]
+    return [decode.open_image(each) for each in pixels[:: len(pixels) // COMPARED_PICTURES]][
+        :COMPARED_PICTURES
+    ]
 
 
-def _zipped(kind: Kind, model: Path, head: TaughtHead, compared: int, difference: float) -> Path:
+def _write_zip(kind: Kind, model: Path, head: TaughtHead, compared: int, difference: float) -> Path:
     """The zip, beside the model."""
     zipped = model.with_name("export.zip")
     beside = {

@@ -122,7 +122,7 @@ def readme(kind: str, file: str, head: TaughtHead, compared: int, difference: fl
         file=file,
         classes=len(head.class_names),
         into=INTO[kind],
-        honest=head.honest.in_words,
+        honest=head.cross_validation.in_words,
         compared=compared,
         difference=f"{difference:.7f}",
         versions=f"Keras {made['keras']}, TensorFlow {made['tensorflow']}",

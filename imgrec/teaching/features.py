@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from imgrec.errors import TeachError
-from imgrec.teaching.pictures import BATCH, pooled, views_of
+from imgrec.teaching.pictures import BATCH, pooled_features, views_of
 
 NO_FEATURES = np.empty((0, 512), "float32")
 
@@ -25,7 +25,7 @@ class Features:
         self._rows: dict[str, np.ndarray] = {}  # float32 (1 or VIEWS, 512)
         self._extracting: set[str] = set()
 
-    def of(self, id: str) -> np.ndarray:
+    def get(self, id: str) -> np.ndarray:
         """float32 (rows, 512): what is here of a picture; no row where nothing is."""
         return self._rows.get(id, NO_FEATURES)
 
@@ -38,7 +38,7 @@ class Features:
         if not mine:
             self._changed.wait(0.5)
         self._extracting.update(mine)
-        return {id: self.of(id) for id in mine}
+        return {id: self.get(id) for id in mine}
 
     def fill(
         self, claimed: Mapping[str, np.ndarray], views: int, cancelled: Callable[[], bool]
@@ -46,7 +46,7 @@ class Features:
         """Extracts what the claimed pictures lack; takes the time of a pass, without the lock."""
         found: dict[str, np.ndarray] = {}
         try:
-            found = self._looked_at(claimed, views, cancelled)
+            found = self._extract_missing(claimed, views, cancelled)
         finally:
             with self._changed:
                 for id, rows in found.items():
@@ -54,7 +54,7 @@ class Features:
                 self._extracting.difference_update(claimed)
                 self._changed.notify_all()
 
-    def _looked_at(
+    def _extract_missing(
         self, before: Mapping[str, np.ndarray], views: int, cancelled: Callable[[], bool]
     ) -> dict[str, np.ndarray]:
         """The features that lack of these pictures, in one pass; without those removed meanwhile.
@@ -67,7 +67,7 @@ class Features:
                 seen[id] = views_of(self._image(id), views)[len(rows) :]
         if not seen or cancelled():
             return {}
-        rows = pooled([view for each in seen.values() for view in each])
+        rows = pooled_features([view for each in seen.values() for view in each])
         ends = np.cumsum([len(each) for each in seen.values()])
         return dict(zip(seen, np.split(rows, ends[:-1]), strict=True))
 
@@ -75,10 +75,10 @@ class Features:
         """What they take in memory."""
         return sum(rows.nbytes for rows in self._rows.values())
 
-    def drop_unused(self, used: Collection[str], most: int) -> None:
-        """Forgets pictures that are not used any more, the oldest first, until `most` are left."""
+    def drop_unused(self, used: Collection[str], limit: int) -> None:
+        """Forgets pictures that are not used any more, the oldest first, until `limit` are left."""
         unused = [id for id in self._rows if id not in used]
-        for id in unused[: max(0, len(self._rows) - most)]:
+        for id in unused[: max(0, len(self._rows) - limit)]:
             del self._rows[id]
 
     def clear(self) -> None:

@@ -15,15 +15,15 @@ from imgrec.approaches import vgg16
 from imgrec.images import decode
 from imgrec.images.crops import square_box
 
-KEPT_SIDE = 1024  # pixels; a larger picture is kept reduced, for the network sees 224 of 256
-KEPT_QUALITY = 90  # of the JPEG that it becomes
+STORED_SIDE = 1024  # pixels; a larger picture is kept reduced, for the network sees 224 of 256
+STORED_QUALITY = 90  # of the JPEG that it becomes
 THUMBNAIL_SIDE = 112  # pixels at most
 BATCH = 8  # views in one pass: other visitors' go between
 PASSES = 2  # at once, over all visitors: one needs some 300 MB for what its layers give
 
 # Kept as they come, by how they begin; everything else becomes a PNG of the same pixels.
 HEADERS = 4096  # bytes that such a file may have beside three for each pixel
-KEPT_AS_THEY_ARE = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"RIFF", "webp"))
+STORED_UNCHANGED = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"RIFF", "webp"))
 
 # With augmentation, what is taught of a picture beside its view: the view mirrored, and the four
 # corners of its central square, each with this share of the side: what the view has in its centre
@@ -50,31 +50,31 @@ def picture_id(image: Image.Image) -> str:
     return digest.hexdigest()
 
 
-def prepared(source: decode.Source, name: str) -> Prepared:
+def prepare(source: decode.Source, name: str) -> Prepared:
     """The picture as it will be kept; messages call it `name`.
 
-    One that is larger than KEPT_SIDE becomes a JPEG of that size, and its id is by that: so it is
+    One that is larger than STORED_SIDE becomes a JPEG of that size, and its id is by that: so it is
     the same for every file with the same pixels, and stays when the kept file comes back. Raises
     ImageError if there is no picture in the source.
     """
     if isinstance(source, str | os.PathLike):
         source = decode.read_file(source, name)
     image = decode.open_image(source, name)
-    if max(image.size) > KEPT_SIDE:
-        image.thumbnail((KEPT_SIDE, KEPT_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
-        source = _encoded(image, "JPEG", quality=KEPT_QUALITY, subsampling=0)
+    if max(image.size) > STORED_SIDE:
+        image.thumbnail((STORED_SIDE, STORED_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        source = _encoded(image, "JPEG", quality=STORED_QUALITY, subsampling=0)
         image = decode.open_image(source, name)  # whose pixels differ a little
-    content, extension = _kept(source, image)
+    content, extension = _stored_bytes(source, image)
     return Prepared(picture_id(image), content, extension, _thumbnail(image))
 
 
-def _kept(source: decode.Source, image: Image.Image) -> tuple[bytes, str]:
+def _stored_bytes(source: decode.Source, image: Image.Image) -> tuple[bytes, str]:
     """The bytes to keep of an opened picture, and their file's extension.
 
     They stay as they came where, by their number, they hold little beside the picture.
     """
     if isinstance(source, bytes) and len(source) <= 3 * image.width * image.height + HEADERS:
-        for start, extension in KEPT_AS_THEY_ARE:
+        for start, extension in STORED_UNCHANGED:
             if source.startswith(start):
                 return source, extension
     return _encoded(image, "PNG"), "png"
@@ -107,7 +107,7 @@ def views_of(image: Image.Image, count: int = VIEWS) -> list[Image.Image]:
     return [own, mirrored, *crops][:count]
 
 
-def pooled(views: Sequence[Image.Image]) -> np.ndarray:
+def pooled_features(views: Sequence[Image.Image]) -> np.ndarray:
     """float32 (n, 512): what a head sees of VGG16's views (see `vgg16.view`), by the shipped base.
 
     Waits where PASSES are under way.

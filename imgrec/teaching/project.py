@@ -18,12 +18,12 @@ import numpy as np
 from PIL import Image
 
 from imgrec.errors import CancelledError, ImageError, TeachError
-from imgrec.files.display_names import shown_name
+from imgrec.files.display_names import displayable_name
 from imgrec.files.folders import bytes_below, temporary_folder
 from imgrec.images import decode
 from imgrec.teaching.classifier import TaughtHead
 from imgrec.teaching.features import Features
-from imgrec.teaching.pictures import VIEWS, Prepared, prepared
+from imgrec.teaching.pictures import VIEWS, Prepared, prepare
 from imgrec.teaching.project_parts import (
     Added,
     Picture,
@@ -34,16 +34,18 @@ from imgrec.teaching.project_parts import (
     class_name,
 )
 
-MOST_CLASSES = 20
-FEWEST_CLASSES = 2
-MOST_PICTURES = 600  # of a project
-MOST_BYTES = 150 * 2**20  # of a project's pictures on disk
+MAX_CLASSES = 20
+MIN_CLASSES = 2
+MAX_PICTURES = 600  # of a project
+MAX_PROJECT_BYTES = 150 * 2**20  # of a project's pictures on disk
 
-FEWEST_PICTURES = 2  # of a class: one to learn from while the other is judged
+MIN_PICTURES = 2  # of a class: one to learn from while the other is judged
 
-GONE = "These pictures are not here any more; open the project that you downloaded, or begin anew."
+GONE_MESSAGE = (
+    "These pictures are not here any more; open the project that you downloaded, or begin anew."
+)
 
-Given = decode.Source | Callable[[], bytes | np.ndarray]  # a picture, or what reads one
+PictureSource = decode.Source | Callable[[], bytes | np.ndarray]  # a picture, or what reads one
 
 
 class _Stored(NamedTuple):
@@ -138,11 +140,11 @@ class Project:
 
     def add_class(self, name: str = "") -> int:
         """Adds a class and returns its index; without a name it is "Class 1" or the next that is
-        free. Raises TeachError if there are MOST_CLASSES, or the name is taken or no name."""
+        free. Raises TeachError if there are MAX_CLASSES, or the name is taken or no name."""
         with self.lock:
             self._check_open()
-            if len(self._classes) >= MOST_CLASSES:
-                raise TeachError(f"There are {MOST_CLASSES} classes, and that is the limit.")
+            if len(self._classes) >= MAX_CLASSES:
+                raise TeachError(f"There are {MAX_CLASSES} classes, and that is the limit.")
             name = self._free_name(name) if name else self._next_name()
             self._classes += (TaughtClass(name, key=self._next_key),)
             self._next_key += 1
@@ -165,7 +167,7 @@ class Project:
     def add(
         self,
         index: int,
-        given: Sequence[tuple[str, Given]],
+        given: Sequence[tuple[str, PictureSource]],
         on_progress: Callable[[int, int], None] = lambda done, total: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Added:
@@ -177,30 +179,30 @@ class Project:
         `cancelled()` became true; what was added till then stays.
         """
         key = self._at(index).key
-        told = Added()
+        outcome = Added()
         for done, (name, source) in enumerate(given):
             if cancelled():
                 raise CancelledError("That was stopped; the pictures that are in stay.")
-            self._add(key, shown_name(name), source, told)
+            self._add(key, displayable_name(name), source, outcome)
             on_progress(done + 1, len(given))
-        return told
+        return outcome
 
-    def _add(self, key: int, name: str, source: Given, told: Added) -> None:
+    def _add(self, key: int, name: str, source: PictureSource, outcome: Added) -> None:
         """Adds one picture, or tells why not."""
         try:
             self._check_room(0)  # before the work
-            picture = prepared(source() if callable(source) else source, name)
-            self._put(key, name, picture, told)
+            picture = prepare(source() if callable(source) else source, name)
+            self._put(key, name, picture, outcome)
         except (ImageError, _NoRoomError) as error:
-            told.refused.append((name, str(error)))
+            outcome.refused.append((name, str(error)))
 
-    def _put(self, key: int, name: str, kept: Prepared, told: Added) -> None:
+    def _put(self, key: int, name: str, kept: Prepared, outcome: Added) -> None:
         """Puts a picture into the class of that key, unless it is there already."""
         with self.lock:
             index = self._index_of(key)
             known = [each for each in self._classes[index].pictures if each.id == kept.id]
             if known:
-                told.duplicates.append((name, known[0].name))
+                outcome.duplicates.append((name, known[0].name))
                 return
             new = kept.id not in self._stored
             self._check_room(len(kept.content) if new else 0)
@@ -209,8 +211,8 @@ class Project:
             picture = Picture(kept.id, name)
             others = [each for each in self._classes if picture.id in each.ids()]
             self._replace(index, pictures=(*self._classes[index].pictures, picture))
-            told.added.append(picture)
-            told.elsewhere.extend((name, other.name) for other in others)
+            outcome.added.append(picture)
+            outcome.elsewhere.extend((name, other.name) for other in others)
 
     def remove(self, index: int, id: str) -> None:
         """Removes a picture from a class. Raises TeachError if it isn't there."""
@@ -230,7 +232,7 @@ class Project:
             return self._stored[id].path
 
     def image(self, id: str) -> Image.Image:
-        """The picture, upright RGB with sides up to KEPT_SIDE. Raises TeachError."""
+        """The picture, upright RGB with sides up to STORED_SIDE. Raises TeachError."""
         try:
             return decode.open_image(self.path(id), "The picture")
         except ImageError:
@@ -255,15 +257,15 @@ class Project:
         while True:
             with self.lock:
                 self.path(id)
-                if len(self._features.of(id)) >= self._views():
-                    return self._features.of(id)[: self._views()]
+                if len(self._features.get(id)) >= self._views():
+                    return self._features.get(id)[: self._views()]
             self._extract([id], lambda: False)
 
-    def lacking(self) -> list[str]:
+    def missing_features(self) -> list[str]:
         """The ids of the pictures whose features are yet to be extracted, in their order."""
         with self.lock:
             ids = dict.fromkeys(id for each in self._classes for id in each.ids())
-            return [id for id in ids if len(self._features.of(id)) < self._views()]
+            return [id for id in ids if len(self._features.get(id)) < self._views()]
 
     def extract(
         self,
@@ -279,7 +281,7 @@ class Project:
         while True:
             with self.lock:
                 self._check_open()
-                lacking = self.lacking()
+                lacking = self.missing_features()
                 total = len({id for each in self._classes for id in each.ids()})
             on_progress(total - len(lacking), total)
             if not lacking:
@@ -354,18 +356,18 @@ class Project:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise TeachError(GONE)
+            raise TeachError(GONE_MESSAGE)
 
     def _check_room(self, more: int) -> None:
         """Raises _NoRoomError if no picture, or none of so many bytes more, goes in."""
-        if self.count >= MOST_PICTURES:
+        if self.count >= MAX_PICTURES:
             raise _NoRoomError(
-                f"There are {MOST_PICTURES} pictures already, and that is the limit; remove some."
+                f"There are {MAX_PICTURES} pictures already, and that is the limit; remove some."
             )
-        if sum(stored.length for stored in self._stored.values()) + more > MOST_BYTES:
+        if sum(stored.length for stored in self._stored.values()) + more > MAX_PROJECT_BYTES:
             raise _NoRoomError(
-                f"The pictures take {MOST_BYTES // 2**20} MB already, and that is the limit; "
-                "remove some, or use smaller ones."
+                f"The pictures take {MAX_PROJECT_BYTES // 2**20} MB already, and that is the "
+                "limit; remove some, or use smaller ones."
             )
 
     def _write(self, kept: Prepared) -> None:
@@ -379,11 +381,11 @@ class Project:
         self._stored[kept.id] = _Stored(file, len(kept.content), kept.thumbnail)
 
     def _drop_unused(self) -> None:
-        """Deletes the files that no class has any more, and features beyond MOST_PICTURES."""
+        """Deletes the files that no class has any more, and features beyond MAX_PICTURES."""
         used = {id for each in self._classes for id in each.ids()}
         for id in [id for id in self._stored if id not in used]:
             self._stored.pop(id).path.unlink(missing_ok=True)
-        self._features.drop_unused(used, MOST_PICTURES)
+        self._features.drop_unused(used, MAX_PICTURES)
 
     def _views(self) -> int:
         return VIEWS if self._settings.augment else 1

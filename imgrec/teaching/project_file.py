@@ -24,24 +24,27 @@ import numpy as np
 
 from imgrec.errors import DataError, ImageError, ModelError, TeachError
 from imgrec.files import atomic, zips
-from imgrec.files.display_names import shown_name
+from imgrec.files.display_names import displayable_name
 from imgrec.teaching import classifier
 from imgrec.teaching import project as teaching_project
 from imgrec.teaching.classifier import TaughtHead
-from imgrec.teaching.pictures import KEPT_AS_THEY_ARE
+from imgrec.teaching.pictures import STORED_UNCHANGED
 from imgrec.teaching.project import Project
 from imgrec.teaching.project_parts import Picture, Settings, TaughtClass, class_name
 
 PROGRAM, VERSION = "imgrec", 1
 PROJECT, HEAD, PICTURES = "project.json", "head.npz", "pictures/"
 
-MOST_JSON = 2 * 2**20  # bytes; 600 pictures take about 100 kB
-MOST_HEAD = 4 * 2**20  # bytes; of 600 pictures and 20 classes it has 1.3 MB
-MOST_PICTURE = 4 * 2**20  # bytes; without compression, one of KEPT_SIDE has 3.1 MB
-MOST_FILES = teaching_project.MOST_PICTURES + 2
-STARTS = {extension: start for start, extension in KEPT_AS_THEY_ARE}
-SAYS = ("program", "version", "classes", "settings", "head")
-HEAD_SAYS = {"sha256", *(field.name for field in fields(TaughtHead))} - set(classifier.ARRAYS)
+MAX_JSON = 2 * 2**20  # bytes; 600 pictures take about 100 kB
+MAX_HEAD = 4 * 2**20  # bytes; of 600 pictures and 20 classes it has 1.3 MB
+MAX_PICTURE = 4 * 2**20  # bytes; without compression, one of STORED_SIDE has 3.1 MB
+MAX_FILES = teaching_project.MAX_PICTURES + 2
+MAGIC_BYTES = {extension: start for start, extension in STORED_UNCHANGED}
+PROJECT_KEYS = ("program", "version", "classes", "settings", "head")
+HEAD_KEYS = {
+    "sha256",
+    *(classifier.FILE_KEYS.get(field.name, field.name) for field in fields(TaughtHead)),
+} - set(classifier.ARRAYS)
 PICTURE_FILE = re.compile(r"pictures/[0-9a-f]{64}\.(jpg|png|webp)", re.ASCII)
 
 Progress = Callable[[int, int], None]  # is told how many pictures are done, and how many there are
@@ -154,16 +157,16 @@ def read_project(
     on_progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Project:
-    """A new project from a zip that `packed` wrote, or that anyone made.
+    """A new project from a zip that `write_project` wrote, or that anyone made.
 
     Its head answers as it did; the pictures' features are yet to be extracted. A head that doesn't
     fit or is damaged is left out, which `on_note` is told in a sentence. Raises TeachError if the
     zip is no project, CancelledError if `cancelled()` became true; nothing is left on disk then.
     """
-    name = shown_name(Path(file).name)
+    name = displayable_name(Path(file).name)
     project = None
     try:
-        archive = zips.opened(Path(file), name, MOST_FILES)
+        archive = zips.open_zip(Path(file), name, MAX_FILES)
         source = _Zip(name, archive, _members(archive, name))
         content = _content_of(source)
         _check_listed(content, source)
@@ -192,7 +195,7 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
         if info.filename == PICTURES:
             continue  # its folder, where somebody packed it anew
         if info.filename not in (PROJECT, HEAD) and not PICTURE_FILE.fullmatch(info.filename):
-            shown = shown_name(info.filename)
+            shown = displayable_name(info.filename)
             raise _refused(name, f"“{shown}” in it is no part of a project")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
             raise _refused(name, "it holds a link, or something else that is no file")
@@ -201,26 +204,26 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
         members[info.filename] = info
     if PROJECT not in members:
         raise _refused(name, f"it has no {PROJECT}, so it is no project")
-    most = teaching_project.MOST_BYTES + MOST_JSON + MOST_HEAD
+    most = teaching_project.MAX_PROJECT_BYTES + MAX_JSON + MAX_HEAD
     if sum(info.file_size for info in members.values()) > most:
         raise _refused(name, f"unpacked, it has more than {most // 2**20} MB")
     return members
 
 
-def _read(source: _Zip, member: str, most: int) -> bytes:
-    """A member's bytes. Raises TeachError if they are more than `most`, ImageError if damaged."""
-    called = f"“{shown_name(member)}” in {source.name}"
-    content = zips.read(source.archive, source.members[member], called, most)
-    if len(content) > most:
+def _read(source: _Zip, member: str, max_bytes: int) -> bytes:
+    """A member's bytes. Raises TeachError if more than `max_bytes`, ImageError if damaged."""
+    called = f"“{displayable_name(member)}” in {source.name}"
+    content = zips.read(source.archive, source.members[member], called, max_bytes)
+    if len(content) > max_bytes:
         raise TeachError(f"{called} is too large; open a project that was downloaded here.")
     return content
 
 
 def _content_of(source: _Zip) -> _Content:
     """What project.json says. Raises TeachError if it doesn't say what it should."""
-    text = _read(source, PROJECT, MOST_JSON)
+    text = _read(source, PROJECT, MAX_JSON)
     try:
-        said = _object(json.loads(text.decode(), parse_constant=_no_number), SAYS)
+        said = _object(json.loads(text.decode(), parse_constant=_no_number), PROJECT_KEYS)
         if said["program"] != PROGRAM or type(said["version"]) is not int:
             raise ValueError("another program")
         if said["version"] > VERSION:
@@ -233,7 +236,7 @@ def _content_of(source: _Zip) -> _Content:
             for each in _list(said["classes"])
         ]
         settings = Settings(**_object(said["settings"], ("augment", "seed")))
-        head = None if said["head"] is None else _object(said["head"], HEAD_SAYS)
+        head = None if said["head"] is None else _object(said["head"], HEAD_KEYS)
         return _Content(classes, settings, head)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise _refused(source.name, f"its {PROJECT} doesn’t say what it should") from error
@@ -265,16 +268,16 @@ def _no_number(constant: str) -> Any:
 
 def _check_listed(content: _Content, source: _Zip) -> None:
     """Raises TeachError unless exactly the listed files are there, within a project's limits."""
-    if len(content.classes) > teaching_project.MOST_CLASSES:
-        raise _refused(source.name, f"it has more than {teaching_project.MOST_CLASSES} classes")
+    if len(content.classes) > teaching_project.MAX_CLASSES:
+        raise _refused(source.name, f"it has more than {teaching_project.MAX_CLASSES} classes")
     listed = [picture.file for _, pictures in content.classes for picture in pictures]
-    if len(listed) > teaching_project.MOST_PICTURES:
-        raise _refused(source.name, f"it has more than {teaching_project.MOST_PICTURES} pictures")
+    if len(listed) > teaching_project.MAX_PICTURES:
+        raise _refused(source.name, f"it has more than {teaching_project.MAX_PICTURES} pictures")
     if not all(map(PICTURE_FILE.fullmatch, listed)):
         raise _refused(source.name, f"its {PROJECT} names something else than pictures")
     wanted = {PROJECT, *listed, *([HEAD] if content.head is not None else [])}
     for odd in sorted(wanted ^ source.members.keys()):
-        shown = shown_name(odd)
+        shown = displayable_name(odd)
         how = "is missing" if odd in wanted else f"isn’t named in {PROJECT}"
         raise _refused(source.name, f"“{shown}” {how}")
 
@@ -312,7 +315,7 @@ def _add(
     told = project.add(
         index, [(listed.name, partial(_picture, source, listed))], cancelled=cancelled
     )
-    shown = shown_name(listed.name)
+    shown = displayable_name(listed.name)
     if told.refused:
         raise _refused(source.name, told.refused[0][1].rstrip("."))
     if told.duplicates:
@@ -325,10 +328,10 @@ def _add(
 
 def _picture(source: _Zip, listed: _Listed) -> bytes:
     """A listed picture's bytes. Raises TeachError or ImageError if it isn't what is listed."""
-    content = _read(source, listed.file, MOST_PICTURE)
-    start = STARTS[listed.file.rsplit(".", 1)[1]]
+    content = _read(source, listed.file, MAX_PICTURE)
+    start = MAGIC_BYTES[listed.file.rsplit(".", 1)[1]]
     if not content.startswith(start) or atomic.sha256(content) != listed.sha256:
-        shown = shown_name(listed.name)
+        shown = displayable_name(listed.name)
         raise _refused(source.name, f"the picture “{shown}” was damaged or changed")
     return content
 
@@ -345,7 +348,7 @@ def _head_arrays(
     """
     if content.head is None:
         return None
-    written = _read(source, HEAD, MOST_HEAD)
+    written = _read(source, HEAD, MAX_HEAD)
     if atomic.sha256(written) != content.head.get("sha256"):
         on_note(LEFT_OUT.format("it was damaged or changed"))
         return None
@@ -357,7 +360,7 @@ def _head_arrays(
     }
     try:
         inner = zipfile.ZipFile(io.BytesIO(written))
-    except zips.FAULTS as error:
+    except zips.ZIP_ERRORS as error:
         raise _refused(source.name, f"its {HEAD} is no file of arrays") from error
     if sorted(inner.namelist()) != sorted(f"{key}.npy" for key in shapes):
         raise _refused(source.name, f"its {HEAD} holds something else than a classifier")
@@ -386,7 +389,7 @@ def _restore_head(
         return
     wrong, unsure = (
         tuple(each._replace(picture=ids.get(each.picture, each.picture)) for each in judged)
-        for judged in (head.honest.wrong, head.honest.unsure)
+        for judged in (head.cross_validation.wrong, head.cross_validation.unsure)
     )
-    honest = replace(head.honest, wrong=wrong, unsure=unsure)
-    project.keep_head(replace(head, honest=honest))
+    honest = replace(head.cross_validation, wrong=wrong, unsure=unsure)
+    project.keep_head(replace(head, cross_validation=honest))

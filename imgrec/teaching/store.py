@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imgrec.errors import TeachError
-from imgrec.teaching.project import GONE, Project
+from imgrec.teaching.project import GONE_MESSAGE, Project
 
-MOST_PROJECTS = 60  # of a server
+MAX_PROJECTS = 60  # of a server
 IDLE_SECONDS = 30 * 60  # a project whose visitor has left is kept so long: for a reload, or a break
 FORGOTTEN_SECONDS = 12 * 3600  # and so long where nobody said that they leave, but nobody came
 
@@ -18,7 +18,7 @@ class Projects:
     """The projects of a server, by tokens that nobody can guess; there is one of it."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, _StoredProject] = {}
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
 
@@ -33,7 +33,7 @@ class Projects:
         token = secrets.token_urlsafe(24)
         with self._lock:
             given_up = self._make_room()
-            self._kept[token] = _Kept(project or Project(), time.monotonic(), owner)
+            self._kept[token] = _StoredProject(project or Project(), time.monotonic(), owner)
         _close(given_up)
         return token
 
@@ -43,7 +43,7 @@ class Projects:
         with self._lock:
             kept = self._kept.get(token) if isinstance(token, str) else None
             if kept is None:
-                raise TeachError(GONE)
+                raise TeachError(GONE_MESSAGE)
             kept.seen, kept.left = time.monotonic(), False
             return kept.project
 
@@ -71,16 +71,16 @@ class Projects:
         """Deletes the projects that nobody has looked at for too long."""
         now = time.monotonic()
         with self._lock:
-            over = [token for token, kept in self._kept.items() if kept.over(now)]
+            over = [token for token, kept in self._kept.items() if kept.expired(now)]
             gone = [self._kept.pop(token) for token in over]
         _close(gone)
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def _make_room(self) -> "list[_Kept]":
+    def _make_room(self) -> "list[_StoredProject]":
         """What has to go so that one more can be kept."""
-        if len(self._kept) < MOST_PROJECTS:
+        if len(self._kept) < MAX_PROJECTS:
             return []
         empty = [token for token, kept in self._kept.items() if not kept.project.count]
         if not empty:
@@ -103,7 +103,7 @@ class Projects:
 
 
 @dataclass
-class _Kept:
+class _StoredProject:
     """A project, when it was last looked at (`time.monotonic()`), and whether its visitor left."""
 
     project: Project
@@ -111,12 +111,12 @@ class _Kept:
     owner: str
     left: bool = False
 
-    def over(self, now: float) -> bool:
+    def expired(self, now: float) -> bool:
         """Whether it may go."""
         return now - self.seen > (IDLE_SECONDS if self.left else FORGOTTEN_SECONDS)
 
 
-def _close(gone: Sequence[_Kept]) -> None:
+def _close(gone: Sequence[_StoredProject]) -> None:
     """Deletes what projects held: outside the store's lock, for it takes a moment."""
     for kept in gone:
         kept.project.close()

@@ -10,7 +10,7 @@ from imgrec.teaching.project import Project
 from imgrec.teaching.project_parts import TaughtClass
 
 
-def of_project(project: Project, classes: Sequence[TaughtClass] | None = None) -> Examples:
+def collect_examples(project: Project, classes: Sequence[TaughtClass] | None = None) -> Examples:
     """What the project teaches, now or with those classes. Features that lack are extracted.
 
     A picture that was put into two classes is one group. Raises TeachError if a picture goes away
@@ -41,6 +41,6 @@ def teach_project(
     with project.lock:  # so that both tell of the same moment
         snapshot, classes = project.snapshot(), project.classes
     names = [taught_class.name for taught_class in classes]
-    head = teach(of_project(project, classes), names, snapshot.settings.seed, on_progress)
+    head = teach(collect_examples(project, classes), names, snapshot.settings.seed, on_progress)
     project.keep_head(head, snapshot)
     return head

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgrec.background_job import Background, Report
+from imgrec.background_job import BackgroundJob, Report
 from imgrec.data.photos import labelled_files
 from imgrec.errors import DataError, ImgrecError
 from imgrec.files.paths import runs_dir
 from imgrec.models import manage_runs
-from imgrec.training.permissions import room_for_one_more
+from imgrec.training.permissions import check_run_limit
 from imgrec.training.process import trainer
 from imgrec.training.recipes import HeadRecipe
 
@@ -27,7 +27,7 @@ class HeadTrainer:
 
     def __init__(self) -> None:
         self.folder: Path | None = None  # labelled photos of whoever started the demo
-        self.work = Background("head-training")
+        self.work = BackgroundJob("head-training")
         self.run = ""  # the name of the last run
 
     def use(self, folder: Path) -> None:
@@ -46,7 +46,7 @@ class HeadTrainer:
         """
         if source not in self.sources():
             raise DataError(f"There are no photos {source!r}; choose {self.sources()[0]}.")
-        room_for_one_more(trainer.permissions.limits)
+        check_run_limit(trainer.permissions.limits)
         moment = time.strftime("%Y%m%d-%H%M%S")
         name = manage_runs.check_name(name or manage_runs.fresh_name(f"{recipe.head}-{moment}"))
 

@@ -144,13 +144,13 @@ def train_head(recipe: HeadRecipe, photos: Photos) -> tuple[keras.Model, store.H
     trained.compile(
         keras.optimizers.Adam(recipe.learning_rate), "binary_crossentropy", metrics=["accuracy"]
     )
-    apart = kept_apart(recipe, photos)
-    training = np.flatnonzero(~apart)
+    validation = validation_mask(recipe, photos)
+    training = np.flatnonzero(~validation)
     share = photos.labels[training].mean()
     weights = {0: 0.5 / (1 - share), 1: 0.5 / share}
     random = np.random.default_rng(recipe.seed)
     history: store.History = {"loss": [], "accuracy": []}
-    if apart.any():
+    if validation.any():
         history |= {"val_loss": [], "val_accuracy": []}
     for _ in range(recipe.epochs):
         # Batch by batch: on so little data, `fit` would spend nearly all its time on preparing.
@@ -161,31 +161,31 @@ def train_head(recipe: HeadRecipe, photos: Photos) -> tuple[keras.Model, store.H
             means = trained.train_on_batch(
                 inputs[chosen], photos.labels[chosen, None], class_weight=weights, return_dict=True
             )
-        if apart.any():
+        if validation.any():
             trained.reset_metrics()
-            judged = trained.test_on_batch(
-                inputs[apart], photos.labels[apart, None], return_dict=True
+            validated = trained.test_on_batch(
+                inputs[validation], photos.labels[validation, None], return_dict=True
             )
-            means |= {f"val_{name}": value for name, value in judged.items()}
+            means |= {f"val_{name}": value for name, value in validated.items()}
         for name, values in history.items():
             values.append(round(float(means[name]), 6))
     return head, history
 
 
-def kept_apart(recipe: HeadRecipe, photos: Photos) -> np.ndarray:
+def validation_mask(recipe: HeadRecipe, photos: Photos) -> np.ndarray:
     """Whether each photo is kept apart for validation: the recipe's share of each class.
 
     Raises DataError if a class has none left to train on.
     """
-    apart = np.zeros(len(photos.labels), bool)
+    mask = np.zeros(len(photos.labels), bool)
     random = np.random.default_rng((recipe.seed, len(photos.labels)))
     for label in (0, 1):
         members = random.permutation(np.flatnonzero(photos.labels == label))
         count = math.ceil(recipe.apart * len(members))
         if count >= len(members):
             raise DataError("A class has no photos left to train on; keep fewer apart.")
-        apart[members[:count]] = True
-    return apart
+        mask[members[:count]] = True
+    return mask
 
 
 def evaluate(head: keras.Model, photos: Photos) -> dict[str, Any]:
@@ -203,20 +203,20 @@ def cross_validate(recipe: HeadRecipe, photos: Photos, folds: int) -> dict[str, 
     return {"photos": len(photos.labels), "folds": folds, **measured}
 
 
-def calibrated(recipe: HeadRecipe, photos: Photos) -> Calibration | None:
+def calibrate_head(recipe: HeadRecipe, photos: Photos) -> Calibration | None:
     """The calibration of a head that the recipe trained on the photos; None if they are too few.
 
     It is measured by cross-validation of those that are not kept apart: a head is far too sure of
     the photos that taught it.
     """
-    taught = photos.subset(~kept_apart(recipe, photos))
+    taught = photos.subset(~validation_mask(recipe, photos))
     recipe = dataclasses.replace(recipe, apart=0.0)
     folds = min(CALIBRATION_FOLDS, *(int((taught.labels == label).sum()) for label in (0, 1)))
-    if folds < 2 or len(taught.labels) < calibration.FEWEST:
+    if folds < 2 or len(taught.labels) < calibration.MIN_IMAGES:
         return None
     logits = _out_of_fold(recipe, taught, folds, logits=True)
     split = f"{folds}-fold cross-validation over the photos it was trained on"
-    return calibration.of_question(logits, taught.labels == 1, split)
+    return calibration.calibrate_binary(logits, taught.labels == 1, split)
 
 
 def _out_of_fold(
@@ -226,22 +226,22 @@ def _out_of_fold(
 
     The folds have as many photos of each class. Raises DataError unless each can have one.
     """
-    most = min(int((photos.labels == label).sum()) for label in (0, 1))
-    if not 2 <= folds <= most:
-        raise DataError(f"{folds} folds don't fit; choose from 2 to {most}.")
+    max_folds = min(int((photos.labels == label).sum()) for label in (0, 1))
+    if not 2 <= folds <= max_folds:
+        raise DataError(f"{folds} folds don't fit; choose from 2 to {max_folds}.")
     fold = np.empty(len(photos.labels), int)
     random = np.random.default_rng(recipe.seed)
     for label in (0, 1):
         members = random.permutation(np.flatnonzero(photos.labels == label))
         fold[members] = np.arange(len(members)) % folds
-    said = np.empty(len(photos.labels))
+    outputs = np.empty(len(photos.labels))
     for number in range(folds):
         head, _ = train_head(recipe, photos.subset(fold != number))
         if logits:
             head.layers[-1].activation = keras.activations.linear
-        apart = photos.features[fold == number].astype("float32")
-        said[fold == number] = np.asarray(head(apart))[:, 0]
-    return said
+        held_out = photos.features[fold == number].astype("float32")
+        outputs[fold == number] = np.asarray(head(held_out))[:, 0]
+    return outputs
 
 
 def save_head(
@@ -258,7 +258,7 @@ def save_head(
 
     The head is calibrated first, which takes a few times as long as its training did.
     """
-    measured = calibrated(recipe, photos)
+    measured = calibrate_head(recipe, photos)
     weights = {k: v.astype("float16") for k, v in get_weights(head).items()}
     store.save(
         folder,

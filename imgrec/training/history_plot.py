@@ -40,13 +40,13 @@ COLOURS = (
     "#f0e442",  # yellow
 )
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")  # none of them is a star
-MOST_RUNS = len(COLOURS)
+MAX_RUNS = len(COLOURS)
 X_LABELS: dict[Over, str] = {"epochs": "epoch", "minutes": "minutes of training"}
 Y_LABELS: dict[Quantity, str] = {"accuracy": "accuracy (%)", "loss": "loss (cross-entropy)"}
 
 WIDTH, HEIGHT, LEGEND_ROW = 8.4, 3.7, 0.19  # inches; a further row of the legend adds its height
-MOST_COLUMNS = 4  # of the legend
-LONGEST_NAME = 60  # characters; a longer name would be wider than the figure
+MAX_COLUMNS = 4  # of the legend
+MAX_NAME_LENGTH = 60  # characters; a longer name would be wider than the figure
 MARKED_POINTS = 6  # of each curve: more would hide it
 SMOOTH_POINTS = 60  # of a training curve that is finer than its epochs: more would be noise
 LABEL_GAP = 0.055  # between two values beside a panel, as a share of its height
@@ -92,8 +92,8 @@ def curves(entries: Sequence[registry.Entry], x: Over = "epochs") -> Figure:
     epoch with the highest validation accuracy, if it was validated. Raises ModelError if there are
     too few or too many runs, a run has no whole epoch, or nothing tells how long it took.
     """
-    if not 1 <= len(entries) <= MOST_RUNS:
-        raise ModelError(f"A figure shows one to {MOST_RUNS} runs, not {len(entries)}.")
+    if not 1 <= len(entries) <= MAX_RUNS:
+        raise ModelError(f"A figure shows one to {MAX_RUNS} runs, not {len(entries)}.")
     drawn = [_run(entry, number, x) for number, entry in enumerate(entries)]
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.06)
     with matplotlib.rc_context(STYLE):
@@ -131,7 +131,7 @@ def save(figure: Figure, file: Path) -> None:
 
 
 def _run(entry: registry.Entry, number: int, x: Over) -> _Run:
-    name = _shown(entry.name)
+    name = _displayable_name(entry.name)
     try:
         training, validation = training_curve(entry), validation_curve(entry)
     except (ArithmeticError, TypeError, ValueError) as error:
@@ -146,12 +146,14 @@ def _run(entry: registry.Entry, number: int, x: Over) -> _Run:
     return _Run(name, COLOURS[number], MARKERS[number], training, validation, best)
 
 
-def _shown(name: str) -> str:
+def _displayable_name(name: str) -> str:
     """The name on one line, without signs that no file of text may hold."""
     printable = "".join(
         sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name
     )
-    return printable if len(printable) <= LONGEST_NAME else f"{printable[: LONGEST_NAME - 1]}…"
+    return (
+        printable if len(printable) <= MAX_NAME_LENGTH else f"{printable[: MAX_NAME_LENGTH - 1]}…"
+    )
 
 
 def _place(point: Point, x: Over) -> float:
@@ -215,11 +217,11 @@ def _curve(
         [getattr(point, quantity) for point in points],
         markevery=(int(stagger * step), step),
         zorder=2 if is_training else 3,
-        **_look(run, is_training),
+        **_line_style(run, is_training),
     )
 
 
-def _look(run: _Run, is_training: bool) -> dict[str, Any]:
+def _line_style(run: _Run, is_training: bool) -> dict[str, Any]:
     """Dashed and hollow while training, solid and full on the validation images."""
     return {
         "color": run.colour,
@@ -296,8 +298,8 @@ def _spread(wanted: Sequence[float]) -> np.ndarray:
 def _legend_of_runs(figure: Figure, drawn: Sequence[_Run]) -> int:
     """Above the panels, in as many columns as there is room for; returns the rows."""
     renderer = FigureCanvasAgg(figure).get_renderer()
-    handles = [Line2D([], [], **_look(run, is_training=not run.validation)) for run in drawn]
-    for columns in range(min(len(drawn), MOST_COLUMNS), 0, -1):
+    handles = [Line2D([], [], **_line_style(run, is_training=not run.validation)) for run in drawn]
+    for columns in range(min(len(drawn), MAX_COLUMNS), 0, -1):
         legend = _legend(
             figure, handles, [run.name for run in drawn], "outside upper left", columns
         )

@@ -25,7 +25,7 @@ class Permissions:
     limits: Limits | None = None
 
 
-def room_for_one_more(limits: Limits | None) -> None:
+def check_run_limit(limits: Limits | None) -> None:
     """Raises ImgrecError if visitors have made as many runs as they may."""
     if limits and sum(not entry.shipped for entry in registry.entries()) >= limits.runs:
         raise ImgrecError(f"There are {limits.runs} runs already, as many as visitors may make.")

@@ -17,9 +17,9 @@ from imgrec.errors import DataError, ImgrecError, ModelError
 from imgrec.files.paths import ROOT, runs_dir
 from imgrec.models import manage_runs, registry, run_control
 from imgrec.training import recipes
-from imgrec.training.permissions import Permissions, room_for_one_more
+from imgrec.training.permissions import Permissions, check_run_limit
 from imgrec.training.recipes import Recipe
-from imgrec.training.time_estimate import fitting
+from imgrec.training.time_estimate import with_supported_precision
 
 SCRIPT = ROOT / "scripts" / "train_scratch.py"
 START_SECONDS = 60  # for a process to take hold of its run
@@ -32,24 +32,24 @@ class Trainer:
     def __init__(self) -> None:
         self.permissions = Permissions()
         self._process: subprocess.Popen[str] | None = None
-        self._said: deque[str] = deque(maxlen=LAST_LINES)
+        self._stderr_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._run = ""
         self._lock = threading.Lock()
 
     def start(self, recipe: Recipe, name: str = "", fit: bool = True) -> str:
         """Starts a run, under a fresh name if none is given, and returns its name.
 
-        With `fit` the recipe is the one `fitting` this processor, and the configuration says so.
+        With `fit` the recipe is taken `with_supported_precision`, and the configuration says so.
         Raises ImgrecError if that is not allowed, CIFAR-10 is not here, or a run is going on.
         """
         with self._lock:
             self._check(recipe)
-            room_for_one_more(self.permissions.limits)
+            check_run_limit(self.permissions.limits)
             moment = time.strftime("%Y%m%d-%H%M%S")
             name = manage_runs.check_name(
                 name or manage_runs.fresh_name(f"{recipe.network}-{moment}")
             )
-            recipes.open_run(runs_dir() / name, fitting(recipe) if fit else recipe)
+            recipes.open_run(runs_dir() / name, with_supported_precision(recipe) if fit else recipe)
             self._spawn(name)
         return name
 
@@ -67,13 +67,13 @@ class Trainer:
             self._check(Recipe.of(entry.config))
             self._spawn(name, "finish" if finish else None)
 
-    def ask(self, name: str, wish: run_control.Wish | None) -> None:
+    def control(self, name: str, command: run_control.Command | None) -> None:
         """Wishes something of a run that is being trained, here or by a script."""
         self._check_permission()
         entry = registry.find(name, "scratch")
         if not run_control.is_held(entry.folder):
             raise ModelError(f"{name} is not being trained now.")
-        run_control.ask(entry.folder, wish)
+        run_control.send_command(entry.folder, command)
 
     def problem(self, name: str) -> str:
         """Why the last process of the run ended badly, where it could not say so in the run."""
@@ -85,7 +85,9 @@ class Trainer:
                 f"The training was killed (signal {-process.returncode}), perhaps for want of "
                 "memory; it can be resumed."
             )
-        return self._said[-1] if self._said else "The training ended without a word."
+        return (
+            self._stderr_lines[-1] if self._stderr_lines else "The training ended without a word."
+        )
 
     def close(self) -> None:
         """Ends the process, if there is one, and waits for its end."""
@@ -114,15 +116,15 @@ class Trainer:
             if not entry.shipped and run_control.is_held(entry.folder):
                 raise ImgrecError(f"{entry.name} is being trained; wait for it or stop it first.")
 
-    def _spawn(self, name: str, wish: run_control.Wish | None = None) -> None:
+    def _spawn(self, name: str, wish: run_control.Command | None = None) -> None:
         """Starts the process and returns when it has taken hold of the run, or has ended."""
         self.close()
-        run_control.ask(runs_dir() / name, wish)
+        run_control.send_command(runs_dir() / name, wish)
         command = [sys.executable, str(SCRIPT), "--resume", "--run", name, "--follow-stdin"]
         command += ["--runs-dir", str(runs_dir())]
         if self.permissions.limits:
             command += ["--max-seconds", str(self.permissions.limits.seconds)]
-        self._said.clear()
+        self._stderr_lines.clear()
         self._process = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -150,7 +152,7 @@ class Trainer:
     def _listen(self, lines: Iterable[str]) -> None:
         for line in lines:
             if line.strip():
-                self._said.append(line.strip())
+                self._stderr_lines.append(line.strip())
 
 
 trainer = Trainer()

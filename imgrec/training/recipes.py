@@ -51,24 +51,24 @@ class Recipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        _choice("network", self.network, NETWORKS)
-        _choice("optimizer", self.optimizer, OPTIMIZERS)
-        _choice("schedule", self.schedule, SCHEDULES)
-        _choice("flip", self.flip, FLIPS)
-        _whole("epochs", self.epochs, 1, 1000)
-        _whole("batch size", self.batch_size, 1, 10_000)
-        _between("learning rate", self.learning_rate, 1e-7, 10)
+        _check_choice("network", self.network, NETWORKS)
+        _check_choice("optimizer", self.optimizer, OPTIMIZERS)
+        _check_choice("schedule", self.schedule, SCHEDULES)
+        _check_choice("flip", self.flip, FLIPS)
+        _check_integer("epochs", self.epochs, 1, 1000)
+        _check_integer("batch size", self.batch_size, 1, 10_000)
+        _check_range("learning rate", self.learning_rate, 1e-7, 10)
         if self.whitening and self.network != "fast":
             raise ImgrecError("Whitening is for the network fast: no other has a layer for it.")
-        _between("dropout", self.dropout, 0, 0.9)
-        _between("label smoothing", self.label_smoothing, 0, 0.9)
-        _whole("shift", self.shift, 0, 16)
-        _whole("cutout", self.cutout, 0, 24)
-        _whole("validation images", self.validation_images, 1, CIFAR10_TRAINING_IMAGES - 1)
+        _check_range("dropout", self.dropout, 0, 0.9)
+        _check_range("label smoothing", self.label_smoothing, 0, 0.9)
+        _check_integer("shift", self.shift, 0, 16)
+        _check_integer("cutout", self.cutout, 0, 24)
+        _check_integer("validation images", self.validation_images, 1, CIFAR10_TRAINING_IMAGES - 1)
         if self.limit is not None:
-            _whole("training images", self.limit, 1, CIFAR10_TRAINING_IMAGES)
-        _whole("patience", self.patience, 0, 1000)
-        _whole("seed", self.seed, 0, SEEDS - 1)
+            _check_integer("training images", self.limit, 1, CIFAR10_TRAINING_IMAGES)
+        _check_integer("patience", self.patience, 0, 1000)
+        _check_integer("seed", self.seed, 0, SEEDS - 1)
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Self:
@@ -99,14 +99,14 @@ class HeadRecipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        _choice("head", self.head, HEADS)
-        _whole("epochs", self.epochs, 1, 1000)
-        _whole("batch size", self.batch_size, 1, 10_000)
-        _between("learning rate", self.learning_rate, 1e-7, 10)
-        _whole("hidden neurons", self.hidden, 0, 1024)
-        _between("weight decay", self.l2, 0, 1)
-        _between("share kept apart", self.apart, 0, 0.5)
-        _whole("seed", self.seed, 0, SEEDS - 1)
+        _check_choice("head", self.head, HEADS)
+        _check_integer("epochs", self.epochs, 1, 1000)
+        _check_integer("batch size", self.batch_size, 1, 10_000)
+        _check_range("learning rate", self.learning_rate, 1e-7, 10)
+        _check_integer("hidden neurons", self.hidden, 0, 1024)
+        _check_range("weight decay", self.l2, 0, 1)
+        _check_range("share kept apart", self.apart, 0, 0.5)
+        _check_integer("seed", self.seed, 0, SEEDS - 1)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -114,33 +114,33 @@ class HeadRecipe:
         return {"hidden": self.hidden, "l2": self.l2}
 
 
-def differences(recipe: Recipe | HeadRecipe, usual: Recipe | HeadRecipe) -> dict[str, Any]:
+def differences(recipe: Recipe | HeadRecipe, default: Recipe | HeadRecipe) -> dict[str, Any]:
     """The settings of a recipe that are other than the usual one's."""
     return {
         field.name: getattr(recipe, field.name)
         for field in dataclasses.fields(recipe)
-        if getattr(recipe, field.name) != getattr(usual, field.name)
+        if getattr(recipe, field.name) != getattr(default, field.name)
     }
 
 
-def _choice(what: str, value: object, choices: tuple[str, ...]) -> None:
+def _check_choice(what: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ImgrecError(f"There is no {what} {value}; choose one of {', '.join(choices)}.")
 
 
-def _whole(what: str, value: object, low: int, high: int) -> None:
+def _check_integer(what: str, value: object, low: int, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ImgrecError(f"{what.capitalize()}: choose a whole number from {low} to {high:,}.")
 
 
-def _between(what: str, value: object, low: float, high: float) -> None:
+def _check_range(what: str, value: object, low: float, high: float) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not low <= value <= high:  # type: ignore[operator]
         raise ImgrecError(f"{what.capitalize()}: choose a number from {low:g} to {high:g}.")
 
 
 # Each network's own: what `scripts/train_scratch.py --network NAME` trains with no other flag.
-USUAL = {
+DEFAULT_RECIPES = {
     "fast": Recipe(
         network="fast",
         epochs=12,
@@ -162,12 +162,12 @@ USUAL = {
 
 # A minute or so of `fast` in bfloat16, several in float32 on a slow processor;
 # `scripts/measure_scratch.py ablation` takes it apart.
-QUICK = dataclasses.replace(USUAL["fast"], epochs=3, limit=10_000, batch_size=500)
+QUICK = dataclasses.replace(DEFAULT_RECIPES["fast"], epochs=3, limit=10_000, batch_size=500)
 
 RECIPES = {
-    "The fast recipe": USUAL["fast"],
-    "The classic recipe": USUAL["classic"],
-    "The fast recipe in 5 epochs": dataclasses.replace(USUAL["fast"], epochs=5),
+    "The fast recipe": DEFAULT_RECIPES["fast"],
+    "The classic recipe": DEFAULT_RECIPES["classic"],
+    "The fast recipe in 5 epochs": dataclasses.replace(DEFAULT_RECIPES["fast"], epochs=5),
     "A quick look at fast: 3 epochs, 10,000 images": QUICK,
     "A quick look at classic: 3 epochs, 10,000 images": Recipe(epochs=3, limit=10_000),
     "Against learning by heart: mirrored and shifted images, falling learning rate": Recipe(

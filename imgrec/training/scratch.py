@@ -18,11 +18,11 @@ from imgrec.files import atomic
 from imgrec.metrics import calibration
 from imgrec.metrics.calibration import Calibration
 from imgrec.models import calibration_file, store
-from imgrec.models.run_control import unusable, wish_of
-from imgrec.models.run_log import STRIP, STRIP_TURNS, Journal, Step
+from imgrec.models.run_control import pending_command, unusable
+from imgrec.models.run_log import STRIP, STRIP_TURNS, RunLog, Step
 from imgrec.networks import test_time_augmentation as tta
 from imgrec.networks.cifar10 import SCRATCH
-from imgrec.networks.inference import Logits, ready_with_logits
+from imgrec.networks.inference import Logits, compile_with_logits
 from imgrec.networks.weights import get_weights, set_weights
 from imgrec.training.augmentation import Augmentation
 from imgrec.training.checkpoint import CURVES, Training, restore_checkpoint, write_checkpoint
@@ -106,8 +106,8 @@ def epoch_by_epoch(
     done = restore_checkpoint(model, run / "checkpoint.npz")
     try:
         strip = validation[draw_strip(run, data.x_train[validation], data.y_train[validation])]
-        journal = Journal(run, seconds)
-        journal.write(
+        run_log = RunLog(run, seconds)
+        run_log.write(
             "started",
             epoch=done.epochs,
             epochs=recipe.epochs,
@@ -115,18 +115,20 @@ def epoch_by_epoch(
             steps=steps,
             strip=data.y_train[strip].tolist(),
         )
-        journal.obey()
+        run_log.apply_command()
         log = ScalarLog(run / "tensorboard") if tensorboard else None
-        follower = _Follower(recipe, steps, journal, preprocess(data.x_train[strip]), on_step)
+        follower = _ProgressCallback(
+            recipe, steps, run_log, preprocess(data.x_train[strip]), on_step
+        )
         while not _is_over(done, recipe, run):
-            _train_epoch(model, recipe, data, training, validation, done, journal, follower)
+            _train_epoch(model, recipe, data, training, validation, done, run_log, follower)
             write_checkpoint(model, done, run)
             if log:
                 log.write(done.epochs, {name: done.history[name][-1] for name in CURVES[:-1]})
             yield done.epochs
-        journal.write("measuring")
+        run_log.write("measuring")
         report = _finish(model, recipe, data, done, run, several)
-        journal.write(
+        run_log.write(
             "finished",
             epoch=done.epochs,
             test_accuracy=report["test_accuracy"],
@@ -155,7 +157,7 @@ def _is_over(done: Training, recipe: Recipe, run: Path) -> bool:
         return False
     waited = done.epochs - done.best_epoch
     out_of_patience = 0 < recipe.patience <= waited
-    return done.epochs >= recipe.epochs or out_of_patience or wish_of(run) == "finish"
+    return done.epochs >= recipe.epochs or out_of_patience or pending_command(run) == "finish"
 
 
 def _train_epoch(
@@ -165,13 +167,13 @@ def _train_epoch(
     training: np.ndarray,
     validation: np.ndarray,
     done: Training,
-    journal: Journal,
-    follower: "_Follower",
+    run_log: RunLog,
+    callback: "_ProgressCallback",
 ) -> None:
     """One epoch and its validation; `done` gets what came of it."""
     epoch = done.epochs
-    follower.epoch = epoch + 1
-    journal.epoch_starts()
+    callback.epoch = epoch + 1
+    run_log.epoch_starts()
     _seed_dropout(model, recipe.seed, epoch)
     order = np.random.default_rng((recipe.seed, epoch)).permutation(training)
     augmentation = Augmentation.of(recipe, epoch)
@@ -180,10 +182,10 @@ def _train_epoch(
         validation_data=Batches(data.x_train, data.y_train, validation, EVALUATION_BATCH),
         shuffle=False,
         verbose=0,
-        callbacks=[follower],
+        callbacks=[callback],
     ).history
     means = {name: round(float(values[-1]), 6) for name, values in history.items()}
-    means["seconds"] = journal.epoch_ends(**means)
+    means["seconds"] = run_log.epoch_ends(**means)
     for name, value in means.items():
         done.history[name].append(value)
     if recipe.restore_best and done.best_epoch == done.epochs:
@@ -213,18 +215,18 @@ def _finish(
         weights = {path: array.astype("float16") for path, array in weights.items()}
     served = SCRATCH[recipe.network](dropout=recipe.dropout)
     set_weights(served, weights)
-    _, logits = ready_with_logits(served)
+    _, logits = compile_with_logits(served)
     right = data.y_test.astype(int)
-    said = _said(logits, data.x_test)
-    losses = keras.losses.sparse_categorical_crossentropy(right, said, from_logits=True)
+    outputs = _logits_of(logits, data.x_test)
+    losses = keras.losses.sparse_categorical_crossentropy(right, outputs, from_logits=True)
     measured = {
         "test_loss": round(float(np.mean(losses)), 6),
-        "test_accuracy": _accuracy(said, right),
+        "test_accuracy": _accuracy(outputs, right),
     }
     if several:
-        of_views = _said(partial(tta.averaged, logits), data.x_test)
+        of_views = _logits_of(partial(tta.predict_with_tta, logits), data.x_test)
         measured["test_accuracy_views"] = _accuracy(of_views, right)
-    believed = calibrated(logits, recipe, data)
+    calibration_of_run = calibrate_network(logits, recipe, data)
     store.save(
         run,
         config=atomic.read_json(run / "config.json"),
@@ -241,28 +243,28 @@ def _finish(
             "seed": recipe.seed,
         },
     )
-    if believed:
+    if calibration_of_run:
         with contextlib.suppress(OSError):  # the run is whole without it
-            calibration_file.write(run, believed)
+            calibration_file.write(run, calibration_of_run)
     (run / "checkpoint.npz").unlink(missing_ok=True)
     return atomic.read_json(run / "report.json")
 
 
-def calibrated(logits: Logits, recipe: Recipe, data: Cifar10) -> Calibration | None:
+def calibrate_network(logits: Logits, recipe: Recipe, data: Cifar10) -> Calibration | None:
     """The calibration of a network, given by its logits, on its recipe's validation images.
 
     None if they are too few.
     """
     _, validation = split(len(data.x_train), recipe)
-    said = _said(logits, data.x_train[validation])
+    outputs = _logits_of(logits, data.x_train[validation])
     right = data.y_train[validation].astype(int)
     # Smoothed labels draw the logits of all images to one size (Müller et al. 2019,
     # https://arxiv.org/abs/1906.02629): `scripts/evaluate.py unfamiliar` compares the scores.
     score = "maximum_probability" if recipe.label_smoothing else "energy"
-    return calibration.of_classes(said, right, "the validation images", score)
+    return calibration.calibrate_multiclass(outputs, right, "the validation images", score)
 
 
-def _said(logits: Logits, images: np.ndarray) -> np.ndarray:
+def _logits_of(logits: Logits, images: np.ndarray) -> np.ndarray:
     """Logits (n, 10) of images uint8 (n, 32, 32, 3)."""
     starts = range(0, len(images), EVALUATION_BATCH)
     return np.concatenate(
@@ -270,25 +272,25 @@ def _said(logits: Logits, images: np.ndarray) -> np.ndarray:
     )
 
 
-def _accuracy(said: np.ndarray, right: np.ndarray) -> float:
-    return round(float((said.argmax(axis=1) == right).mean()), 6)
+def _accuracy(outputs: np.ndarray, right: np.ndarray) -> float:
+    return round(float((outputs.argmax(axis=1) == right).mean()), 6)
 
 
-class _Follower(keras.callbacks.Callback):
+class _ProgressCallback(keras.callbacks.Callback):
     """After each batch: tells the listener and the journal, and obeys what is wished."""
 
     def __init__(
         self,
         recipe: Recipe,
         steps: int,
-        journal: Journal,
+        run_log: RunLog,
         strip: np.ndarray,
         on_step: Callable[[Step], None],
     ):
         super().__init__()
         self.epoch = 1
         self.epochs, self.steps = recipe.epochs, steps
-        self.journal, self.strip, self.on_step = journal, strip, on_step
+        self.run_log, self.strip, self.on_step = run_log, strip, on_step
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         means = logs or {}
@@ -296,10 +298,10 @@ class _Follower(keras.callbacks.Callback):
             self.epoch, self.epochs, batch + 1, self.steps, means["loss"], means["accuracy"]
         )
         self.on_step(step)
-        if self.journal.step(step):
+        if self.run_log.step(step):
             guessed = self.model.predict_on_batch(self.strip).argmax(axis=1)
-            self.journal.write("guesses", guessed=guessed.tolist())
-        self.journal.obey()
+            self.run_log.write("guesses", guessed=guessed.tolist())
+        self.run_log.apply_command()
 
 
 def draw_strip(run: Path, x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -10,16 +10,16 @@ import numpy as np
 
 from imgrec.data import labels
 from imgrec.training.augmentation import Augmentation
-from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, USUAL, Recipe
+from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, DEFAULT_RECIPES, Recipe
 
 TIMED_STEPS = 3
 TIMED_IMAGES = 500  # at most in a step: beyond, its time grows nearly as their number
-WORTHWHILE = 0.9  # of the time in float32
+MAX_BFLOAT16_SHARE = 0.9  # of the time in float32
 
 logger = logging.getLogger(__name__)
 
 
-def fitting(recipe: Recipe) -> Recipe:
+def with_supported_precision(recipe: Recipe) -> Recipe:
     """The recipe, in float32 if it is in bfloat16 and this processor gains nothing by that.
 
     What it gains is timed on the network classic, which takes some seconds, once.
@@ -49,11 +49,12 @@ def estimated_seconds(recipe: Recipe) -> float:
 
 def gains_by_bfloat16() -> bool:
     """Whether this processor trains the classic network noticeably faster in bfloat16, measured."""
-    usual = USUAL["classic"]
+    recipe = DEFAULT_RECIPES["classic"]
     (float32, _), (bfloat16, _) = (
-        _timed(usual.network, usual.optimizer, usual.batch_size, mixed) for mixed in (False, True)
+        _timed(recipe.network, recipe.optimizer, recipe.batch_size, mixed)
+        for mixed in (False, True)
     )
-    return bfloat16 < WORTHWHILE * float32
+    return bfloat16 < MAX_BFLOAT16_SHARE * float32
 
 
 @lru_cache(maxsize=64)
@@ -65,7 +66,7 @@ def _timed(
     from imgrec.training.scratch import EVALUATION_BATCH, Batches
 
     recipe = replace(
-        USUAL[network],
+        DEFAULT_RECIPES[network],
         optimizer=optimizer,
         batch_size=min(batch_size, TIMED_IMAGES),
         mixed_precision=mixed_precision,

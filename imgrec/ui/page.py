@@ -13,7 +13,7 @@ from imgrec.ui.components.vgg16_download import connect, vgg16_status
 from imgrec.ui.data.tab import build_data
 from imgrec.ui.lessons.tab import build_how
 from imgrec.ui.results.tab import build_results
-from imgrec.ui.teach.tab import build_teach, remembered
+from imgrec.ui.teach.tab import build_teach, project_token
 from imgrec.ui.train.tab import build_train
 
 HEADER = """
@@ -47,7 +47,7 @@ def build_page() -> gr.Blocks:
         page.queue(max_size=QUEUE)  # while it is empty: it is gone through once more for that
         gr.HTML(HEADER)
         arrived = gr.State(0)  # how often VGG16's weights have arrived while the page was open
-        taught = remembered()
+        taught = project_token()
         with gr.Tabs() as tabs:
             with gr.Tab("Compare", id=COMPARE) as first_tab:
                 first = build_compare(page, arrived)

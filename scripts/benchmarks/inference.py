@@ -35,7 +35,7 @@ def answering(rounds: int) -> dict[str, Any]:
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in tqdm(range(rounds + 1)):
         for name, (weights, averaged) in ways.items():
-            (verdict,) = scratch.predict([image], name=weights, averaged=averaged)
+            (verdict,) = scratch.predict([image], name=weights, use_tta=averaged)
             times[name].append(verdict.milliseconds)
     medians = {name: statistics.median(each[1:]) for name, each in times.items()}
     return {

@@ -26,7 +26,7 @@ from imgrec.approaches import vgg16
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
 from imgrec.teaching import pictures
-from imgrec.teaching.project import MOST_PICTURES, Project
+from imgrec.teaching.project import MAX_PICTURES, Project
 from imgrec.teaching.project_parts import Settings
 from imgrec.teaching.store import projects
 from imgrec.ui.page import SESSIONS
@@ -40,7 +40,7 @@ def teaching_memory(rounds: int) -> dict[str, Any]:
     full = filled(noise((1024, 768)))
     pictures_kept, (memory, disk) = full.count, full.size()
     full.close()
-    small = list(itertools.islice(noise((160, 120)), MOST_PICTURES + 1))
+    small = list(itertools.islice(noise((160, 120)), MAX_PICTURES + 1))
     report: dict[str, Any] = {
         "sessions": rounds,
         "largest": {"pictures": pictures_kept, "memory_bytes": memory, "disk_bytes": disk},
@@ -83,7 +83,8 @@ def filled(jpegs: Iterator[bytes]) -> Project:
         pass
     random = np.random.default_rng(1)
     with mock.patch(
-        "imgrec.teaching.features.pooled", lambda views: random.random((len(views), 512), "float32")
+        "imgrec.teaching.features.pooled_features",
+        lambda views: random.random((len(views), 512), "float32"),
     ):
         project.extract()
     return project
@@ -95,7 +96,7 @@ def looking(visitors: int) -> dict[str, Any]:
     A first look is not counted: it loads the network.
     """
     jpegs = noise((320, 240))
-    pictures.pooled([vgg16.view(open_image(next(jpegs)))])
+    pictures.pooled_features([vgg16.view(open_image(next(jpegs)))])
     before, most = in_use(), 0
     looked = [Project() for _ in range(visitors)]
     for project in looked:

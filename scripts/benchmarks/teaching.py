@@ -30,9 +30,13 @@ def teaching(rounds: int, photos: Path) -> dict[str, Any]:
     drawn = draw_dog_photos(classes, seed=1)
     views = [vgg16.view(open_image(file)) for file in tqdm(files, "photos")]
     started = time.perf_counter()
-    features = pooled([view for view, chosen in zip(views, drawn, strict=True) if chosen])
+    features = pooled_in_batches(
+        [view for view, chosen in zip(views, drawn, strict=True) if chosen]
+    )
     extraction = time.perf_counter() - started
-    apart = pooled([view for view, chosen in zip(views, drawn, strict=True) if not chosen])
+    apart = pooled_in_batches(
+        [view for view, chosen in zip(views, drawn, strict=True) if not chosen]
+    )
     inputs = vgg16.preprocess(np.stack([np.asarray(views[i]) for i in np.flatnonzero(drawn)]))
     count = len(features)
     examples = Examples(features, dogs[drawn], np.arange(count), np.zeros(count, bool))
@@ -50,11 +54,13 @@ def teaching(rounds: int, photos: Path) -> dict[str, Any]:
         "batch_size": count,
         "extraction_seconds": round(extraction, 2),
         "cached_seconds": [round(value, 3) for value in cached],
-        "heads_trained_on_cached": 1 + head.honest.folds * head.honest.repeats,
+        "heads_trained_on_cached": 1 + head.cross_validation.folds * head.cross_validation.repeats,
         "through_base_seconds": [round(value, 1) for value in through_base],
         "ratio": round(slow / fast, 1),
         "ratio_with_extraction": round(slow / (fast + extraction), 1),
-        "honest": {name: getattr(head.honest, name) for name in ("accuracy", "low", "high")},
+        "honest": {
+            name: getattr(head.cross_validation, name) for name in ("accuracy", "low", "high")
+        },
         "kept_apart": {
             "cached": accuracy(apart @ head.kernel + head.bias, dogs[~drawn]),
             "through_base": accuracy(apart @ kernel + bias, dogs[~drawn]),
@@ -62,11 +68,11 @@ def teaching(rounds: int, photos: Path) -> dict[str, Any]:
     }
 
 
-def pooled(views: Sequence[Image.Image]) -> np.ndarray:
+def pooled_in_batches(views: Sequence[Image.Image]) -> np.ndarray:
     """The pooled features of VGG16's views, float32 (n, 512), a batch at a time."""
     starts = range(0, len(views), pictures.BATCH)
     batches = [views[start : start + pictures.BATCH] for start in starts]
-    return np.concatenate([pictures.pooled(batch) for batch in tqdm(batches, "features")])
+    return np.concatenate([pictures.pooled_features(batch) for batch in tqdm(batches, "features")])
 
 
 def taught_through_base(

@@ -12,26 +12,28 @@ from tqdm import tqdm
 
 from imgrec.data.cifar10 import Cifar10
 from imgrec.files import atomic
-from imgrec.training.recipes import USUAL, Recipe
+from imgrec.training.recipes import DEFAULT_RECIPES, Recipe
 
 # Who trains beside whom; of `classic` in bfloat16 only the time is wanted: a few epochs tell it.
 RACE = {
-    "classic": USUAL["classic"],
-    "fast": USUAL["fast"],
-    "classic_bfloat16": dataclasses.replace(USUAL["classic"], mixed_precision=True, epochs=3),
+    "classic": DEFAULT_RECIPES["classic"],
+    "fast": DEFAULT_RECIPES["fast"],
+    "classic_bfloat16": dataclasses.replace(
+        DEFAULT_RECIPES["classic"], mixed_precision=True, epochs=3
+    ),
 }
 RACE_IN_FLOAT32 = {
-    name: dataclasses.replace(USUAL[name], mixed_precision=False, epochs=epochs)
+    name: dataclasses.replace(DEFAULT_RECIPES[name], mixed_precision=False, epochs=epochs)
     for name, epochs in {"classic": 3, "fast": 5}.items()
 }
 
 
 def training(folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE) -> dict[str, Any]:
     """Seconds and accuracies of the networks, trained side by side into the folder, and ratios."""
-    sittings, laps = shown_race(recipes, data, folder)
+    sittings, laps = race_with_bars(recipes, data, folder)
     classic, fast = (trained(folder / name, laps[name]) for name in ("classic", "fast"))
     few, epochs = laps["classic_bfloat16"], recipes["classic"].epochs
-    bfloat16 = reckoned(few, epochs)
+    bfloat16 = extrapolated(few, epochs)
     return {
         "classic": classic,
         "fast": fast,
@@ -53,13 +55,13 @@ def training_float32(
 
     `short` is the training of `fast` in a few epochs.
     """
-    sittings, laps = shown_race(recipes, data, folder)
-    whole = {name: reckoned(laps[name], USUAL[name].epochs) for name in recipes}
+    sittings, laps = race_with_bars(recipes, data, folder)
+    whole = {name: extrapolated(laps[name], DEFAULT_RECIPES[name].epochs) for name in recipes}
     short = trained(folder / "fast", laps["fast"])
     return {
         **{
             name: {
-                "epochs": USUAL[name].epochs,
+                "epochs": DEFAULT_RECIPES[name].epochs,
                 "epochs_timed": len(laps[name]),
                 "seconds": round(seconds, 1),
             }
@@ -73,7 +75,7 @@ def training_float32(
     }
 
 
-def reckoned(few: Sequence[float], epochs: int) -> float:
+def extrapolated(few: Sequence[float], epochs: int) -> float:
     """Seconds of so many epochs, where the first of a few took the set-up along."""
     return few[0] + (epochs - 1) * statistics.mean(few[1:])
 
@@ -81,7 +83,7 @@ def reckoned(few: Sequence[float], epochs: int) -> float:
 Laps = dict[str, list[float]]  # seconds of each epoch, by name
 
 
-def shown_race(recipes: Mapping[str, Recipe], data: Cifar10, folder: Path) -> tuple[int, Laps]:
+def race_with_bars(recipes: Mapping[str, Recipe], data: Cifar10, folder: Path) -> tuple[int, Laps]:
     """The `race` with a bar and a line an epoch."""
     total = sum(recipe.epochs for recipe in recipes.values())
     with tqdm(total=total, unit="epoch") as bar:
@@ -111,7 +113,7 @@ def race(
     sittings: int = before.get("sittings", 0) + 1
     laps: Laps = {name: before.get(name, []) for name in recipes}
     for name in recipes:  # it may have been killed between an epoch and its note
-        laps[name] += told(folder / name, "seconds")[len(laps[name]) :]
+        laps[name] += history_curve(folder / name, "seconds")[len(laps[name]) :]
     trainings = {
         name: epoch_by_epoch(recipe, data, folder / name)
         for name, recipe in recipes.items()
@@ -129,7 +131,7 @@ def race(
     return sittings, laps
 
 
-def told(run: Path, curve: str) -> list[float]:
+def history_curve(run: Path, curve: str) -> list[float]:
     """A curve of a run's history, as far as it has come."""
     file = run / "history.json"
     return atomic.read_json(file)[curve] if file.exists() else []
@@ -143,6 +145,6 @@ def trained(run: Path, laps: Sequence[float]) -> dict[str, Any]:
         "epochs": report["epochs"],
         "seconds": round(sum(laps), 1),
         **{name: report[name] for name in figures if name in report},
-        "val_accuracy": told(run, "val_accuracy"),
+        "val_accuracy": history_curve(run, "val_accuracy"),
         "elapsed": [round(seconds, 1) for seconds in itertools.accumulate(laps)],
     }

@@ -90,7 +90,7 @@ def test_numbers_have_a_real_minus_and_no_minus_zero(value, text):
 
 
 def test_the_grid_says_what_the_network_says():
-    answers = shift_invariance.answers(convolution.view(open_image(DOG), 32))
+    answers = shift_invariance.predict_shifts(convolution.view(open_image(DOG), 32))
     html = shift_lesson._grid(SOURCE)
     (verdict,) = scratch.predict([open_image(DOG)])
     kept = dict(answers.counts())[verdict.classes[0].label]
@@ -101,14 +101,16 @@ def test_the_grid_says_what_the_network_says():
 
 
 def test_an_answer_that_never_changes_is_said_to_stay():
-    html = shift_lesson.shift_grid(shift_invariance.Answers(np.eye(10)[np.full((17, 17), 3)]))
+    html = shift_lesson.shift_grid(
+        shift_invariance.ShiftPredictions(np.eye(10)[np.full((17, 17), 3)])
+    )
     assert "289 of 289" in html and "for all of them" in html
 
 
 def test_a_shift_is_shown_with_what_is_measured():
     html = shift_lesson._views(SOURCE, "upright", "", 3, -2)
     assert "3 right, 2 up" in html and "no difference at all at 756 places" in html
-    shares = shift_invariance.forgiven(
+    shares = shift_invariance.change_after_pooling(
         convolution.pixels(convolution.view(open_image(DOG), 32), 1), HAND_MADE["upright"]
     )
     for share in shares.values():

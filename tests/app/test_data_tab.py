@@ -103,7 +103,7 @@ def test_what_cannot_be_drawn_gets_one_sentence(client, cache, arguments, senten
 @given(st.one_of(st.floats(), st.booleans(), st.text(), st.none(), st.integers()))
 def test_only_a_whole_number_in_the_range_is_one(value):
     try:
-        number = tab._whole("n", value, 1, 100)
+        number = tab._checked_integer("n", value, 1, 100)
     except DataError as error:
         assert str(error) == "n: choose a whole number from 1 to 100."
     else:
@@ -137,7 +137,7 @@ def test_an_image_that_is_not_there_is_refused(number):
 
 
 def test_the_tiles_are_ten_named_buttons_of_each_class():
-    html = data_html.tiles(cifar10_statistics.named("sample"), "test", 3)
+    html = data_html.tiles(cifar10_statistics.load_set("sample"), "test", 3)
     alts = re.findall(r'<button [^>]*data-press="sample/test/\d+"[^>]*><img [^>]*alt="(.*?)"', html)
     assert len(alts) == len(set(alts)) == 100
     for name in labels.CIFAR10:
@@ -176,14 +176,14 @@ def test_pixel_values_are_written_for_people():
 
 
 def test_the_pixels_show_the_numbers_of_the_data(cache):
-    found = cifar10_statistics.statistics(cifar10_statistics.current())
+    found = cifar10_statistics.statistics(cifar10_statistics.current_set())
     assert f"<td>{found.mean[0]:.4f}</td>" in tab.pixels("unit")
     assert f"<td>{found.deviation[2] * 255:.1f}</td>" in tab.pixels("stored")
     assert tab.pixels("standard").count("mean 0.0000</figcaption>") == 3
 
 
 def test_counts_and_sentences_come_from_the_data(cache, cifar10):
-    small = cifar10_statistics.named("sample")
+    small = cifar10_statistics.load_set("sample")
     assert "exactly 10 test images of each class" in data_html.made(small)
     assert data_html.counts(small).count("<span>10 test</span>") == 10
     train, test = (
@@ -197,7 +197,7 @@ def test_counts_and_sentences_come_from_the_data(cache, cifar10):
 
 
 def test_the_matrix_names_its_cells():
-    small = cifar10_statistics.named("sample")
+    small = cifar10_statistics.load_set("sample")
     found = np.eye(10, dtype="float32")[small.splits["test"].labels]  # all right
     found[30:33] = np.eye(10, dtype="float32")[5]  # but for three cats that are called dogs
     html = data_html.matrix("<i>", small, found)
@@ -215,29 +215,29 @@ def test_a_cell_shows_its_images(cache):
     shown = tab.show_cell(state, pressing(cell))
     assert shown.count("<button") == int(number)
     wrong = sum(map(int, re.findall(r'class="wrong"[^>]*>(\d+)</button>', matrix)))
-    assert surest.count("<button") == min(tab.SUREST, wrong)
+    assert surest.count("<button") == min(tab.MAX_MISTAKES, wrong)
 
 
 # Which data
 
 
 def test_the_tab_goes_over_to_the_full_set_when_it_is_there(cifar10):
-    source, parts, timer, heading, box, *_ = tab.look("sample")
+    source, parts, timer, heading, box, *_ = tab.refresh_source("sample")
     assert source == "full" and parts.selected == "images" and not timer.active
     assert "50,000 training images and 10,000 test images" in heading and box.visible is False
-    assert tab.look("full")[1] == gr.skip()
+    assert tab.refresh_source("full")[1] == gr.skip()
 
 
 def test_the_full_set_is_offered_unless_downloads_are_off(cache, monkeypatch):
     started = []
     monkeypatch.setattr(cifar10_data, "start_fetching_cifar10", lambda: started.append(True))
-    source, parts, _, heading, box, _, fetch, stop = tab.look("")
+    source, parts, _, heading, box, _, fetch, stop = tab.refresh_source("")
     assert source == "sample" and parts == gr.skip() and "built-in sample" in heading
     assert box.visible and fetch.visible and not stop.visible
     cifar10_download.start_fetching()
     assert started == [True]
     monkeypatch.setattr(trainer, "permissions", Permissions(download=False))
-    *_, text, fetch, _ = tab.look("")
+    *_, text, fetch, _ = tab.refresh_source("")
     assert "Downloads are off" in text and not fetch.visible
     cifar10_download.start_fetching()
     assert started == [True]
@@ -245,6 +245,6 @@ def test_the_full_set_is_offered_unless_downloads_are_off(cache, monkeypatch):
 
 def test_while_it_is_fetched_the_tab_looks_again(cache, monkeypatch):
     running = Status(running=True, what="here", done=70_000_000, total=140_000_000)
-    monkeypatch.setattr(cifar10_data.fetching_cifar10, "status", running)
-    _, _, timer, _, _, text, fetch, stop = tab.look("sample")
+    monkeypatch.setattr(cifar10_data.cifar10_download, "status", running)
+    _, _, timer, _, _, text, fetch, stop = tab.refresh_source("sample")
     assert timer.active and "70 of 140 MB" in text and not fetch.visible and stop.visible

@@ -26,7 +26,7 @@ def client(app) -> Client:
 
 @pytest.fixture(scope="module")
 def explanation() -> Explanation:
-    return explain(targets.ask(open_image(DOG), "scratch"))
+    return explain(targets.build_question(open_image(DOG), "scratch"))
 
 
 class Images(HTMLParser):
@@ -58,7 +58,7 @@ def test_an_explanation_comes_as_plain_json_and_html(client, approach, target, r
         handle_file(DOG), approach=approach, target=target, api_name="/explain"
     )
     json.dumps(answer)
-    asked = targets.ask(open_image(DOG), approach, target)
+    asked = targets.build_question(open_image(DOG), approach, target)
     assert answer == {
         "file": DOG.name,
         **json.loads(json.dumps(explain(asked).as_json())),

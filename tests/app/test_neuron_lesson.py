@@ -66,7 +66,7 @@ def test_just_below_the_limit_every_step_helps_and_just_above_it_explodes(seed):
         for before, after in zip(below.losses, below.losses[1:], strict=False)
     )
     above = learnt(seed, 1.05 * limit, 800)
-    assert above.exploded and above.over
+    assert above.exploded and above.finished
     assert neuron.step(above, 0.1) is above
 
 
@@ -82,9 +82,9 @@ def test_what_is_no_number_has_exploded(loss):
 
 
 def test_learning_ends(monkeypatch):
-    monkeypatch.setattr(neuron, "MOST_STEPS", 4)
+    monkeypatch.setattr(neuron, "MAX_STEPS", 4)
     learning = learnt(1, 0.1, 9)
-    assert learning.steps == 4 and learning.over and not learning.exploded
+    assert learning.steps == 4 and learning.finished and not learning.exploded
     assert "it stops here" in lesson._drawn(learning, "0.1")
 
 
@@ -121,7 +121,7 @@ def test_what_is_drawn_tells_the_numbers():
 def test_any_losses_can_be_drawn(losses):
     shown = lesson._curve(losses)
     points = shown.partition('points="')[2].partition('"')[0].split()
-    assert 1 <= len(points) <= lesson.MOST_POINTS + 1
+    assert 1 <= len(points) <= lesson.MAX_POINTS + 1
     for point in points:
         x, y = map(float, point.split(","))
         assert 0 <= x <= 420 and 0 <= y <= 220

@@ -23,13 +23,13 @@ def decoded(monkeypatch) -> list:
 
 def test_the_parts_of_a_lesson_decode_a_picture_once_and_run_the_network_once(decoded):
     source = as_upload(DOG)
-    pooling_dropout_dense._look.cache_clear()
+    pooling_dropout_dense._run_classic.cache_clear()
     for window in (2, 3):
         lesson._pool(source, window)
         lesson._drop(source, 0.5, 0)
         lesson._weigh(source, lesson.ANSWER, 10)
     assert len(decoded) == 1
-    assert pooling_dropout_dense._look.cache_info().misses == 1
+    assert pooling_dropout_dense._run_classic.cache_info().misses == 1
 
 
 def test_a_file_that_was_written_anew_is_decoded_again(decoded):
@@ -48,7 +48,7 @@ def test_a_broken_picture_is_read_once_on_the_page_and_a_program_gets_the_error(
     source = as_upload(tmp_path / "broken.png")
     asked = []
 
-    @errors.reported
+    @errors.as_gradio_error
     def handler(given):
         asked.append(given)
         return {"file": picture.opened(given)[1]}, "a card"

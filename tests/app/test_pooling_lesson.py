@@ -21,8 +21,8 @@ seeds = st.integers(0, 2**32)
 
 
 @pytest.fixture(scope="module")
-def look() -> parts.Look:
-    return parts.look(open_image(DOG))
+def look() -> parts.Activations:
+    return parts.run_classic(open_image(DOG))
 
 
 @given(seeds, st.integers(1, 8), st.integers(8, 33), st.integers(8, 33))
@@ -69,7 +69,7 @@ def test_at_rate_0_nothing_happens(look):
     np.testing.assert_array_equal(
         parts.dropout(look.map, 0, np.random.default_rng(0)).values, look.map
     )
-    answers = parts.asked_with_dropout(look.last, 0, 5, 0)
+    answers = parts.predict_with_dropout(look.last, 0, 5, 0)
     np.testing.assert_allclose(answers, np.tile(look.last.probabilities, (5, 1)), atol=1e-6)
 
 
@@ -106,7 +106,7 @@ def test_only_the_strongest_contributions_are_kept(look, number):
 
 
 def test_dropout_changes_the_answer_and_the_draw_is_the_seeds(look):
-    some, same, other = (parts.asked_with_dropout(look.last, 0.5, 20, seed) for seed in (1, 1, 2))
+    some, same, other = (parts.predict_with_dropout(look.last, 0.5, 20, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(some, same)
     assert (some != other).any() and some.std(axis=0).max() > 0.001
     np.testing.assert_allclose(some.sum(axis=1), 1, rtol=1e-5)

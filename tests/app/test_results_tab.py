@@ -19,7 +19,7 @@ from PIL import Image
 from support.html import HOSTILE, Page, text, three
 
 from imgrec.approaches import MODULES, scratch
-from imgrec.background_job import Background, Status
+from imgrec.background_job import BackgroundJob, Status
 from imgrec.data import cifar10 as cifar10_data
 from imgrec.data import labelled_images, labels
 from imgrec.data.label_names import Label
@@ -27,7 +27,7 @@ from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import CancelledError, DataError, UploadError
 from imgrec.evaluation import comparison, evaluate, reports
 from imgrec.evaluation.comparison import Timing
-from imgrec.evaluation.disagreements import Disputed
+from imgrec.evaluation.disagreements import Disagreement
 from imgrec.metrics.classification import Reliability, YesNo
 from imgrec.models import registry
 from imgrec.ui.components import upload_zone
@@ -86,7 +86,7 @@ FOUR = measured(
 
 
 def test_the_summary_ranks_and_says_how_far_that_can_be_told():
-    said = text(results_html.comes_to("My test", FOUR))
+    said = text(results_html.summary_panel("My test", FOUR))
     assert "Asked of 4 pictures, 2 with a dog." in said
     order = [said.index(f"{rank} {who}") for rank, who in (
         ("somewhat accurate", "From scratch 50.0 %"),
@@ -103,13 +103,13 @@ def test_intervals_that_do_not_overlap_are_no_accident():
     many = [(0.9, True)] * 200
     wrong = [(0.1, True)] * 200
     half = wrong[:100] + many[:100]
-    said = text(results_html.comes_to("My test", measured(wrong, many, half)))
+    said = text(results_html.summary_panel("My test", measured(wrong, many, half)))
     assert "No two of the 95 % intervals overlap" in said
 
 
 def test_equally_good_approaches_get_no_rank():
     same = [(0.9, True), (0.1, False)]
-    said = text(results_html.comes_to("My test", measured(same, same, same)))
+    said = text(results_html.summary_panel("My test", measured(same, same, same)))
     assert "accurate" not in said
     assert said.count("100.0 %") >= 3
 
@@ -123,8 +123,8 @@ def test_equally_good_approaches_get_no_rank():
 )
 def test_figures_that_cannot_be_had_are_named(dog, missing, row):
     one = measured(*[[(0.9, dog)]] * 3)
-    assert missing in text(results_html.comes_to("My test", one))
-    sheet = text(results_html.own_sheet(one))
+    assert missing in text(results_html.summary_panel("My test", one))
+    sheet = text(results_html.custom_sheet(one))
     assert f"{row} – – –" in sheet
     assert re.search(r"\(ROC AUC\) – – –", sheet)
     assert "of 1 picture" in sheet
@@ -137,8 +137,8 @@ def test_where_no_label_tells_of_dogs_only_the_own_tasks_are_shown():
     top = {"n": 3, "top1": 1 / 3, "top5": 1.0, "low": 0.06, "high": 0.79}
     found["approaches"]["pretrained"]["own"] = top
     found["dogs"] = None
-    assert "no label tells whether there is a dog" in text(results_html.comes_to("A", found))
-    sheet = text(results_html.own_sheet(found))
+    assert "no label tells whether there is a dog" in text(results_html.summary_panel("A", found))
+    sheet = text(results_html.custom_sheet(found))
     assert "Is there a dog?" not in sheet
     said = "33.3 % 6.0 to 79.0 % the right one of 1000 kinds, of 3 pictures"
     assert f"{said} 100.0 % among the first five" in sheet
@@ -147,7 +147,7 @@ def test_where_no_label_tells_of_dogs_only_the_own_tasks_are_shown():
 def test_what_could_not_be_used_is_listed_and_escaped():
     bad = [{"file": HOSTILE, "reason": f"{HOSTILE} is not a picture."}]
     found = measured(*[[(0.9, True)]] * 3, unusable=bad, unusable_count=3)
-    html = results_html.comes_to(HOSTILE, found)
+    html = results_html.summary_panel(HOSTILE, found)
     assert not [tag for tag, _ in Page(html).tags if tag in ("script", "img")]
     assert "3 files could not be used" in text(html) and "and 2 more" in text(html)
 
@@ -156,7 +156,7 @@ def test_what_could_not_be_used_is_listed_and_escaped():
 
 
 def test_the_sheet_shows_the_figures_of_the_reports():
-    dogs, cifar10 = reports.measured("dogs"), reports.measured("cifar10")
+    dogs, cifar10 = reports.load_report("dogs"), reports.load_report("cifar10")
     html = tab.sheet(dogs, {})
     said = text(html)
     for entry in dogs["approaches"].values():
@@ -173,7 +173,7 @@ def test_the_sheet_shows_the_figures_of_the_reports():
 
 
 def test_it_is_told_how_the_figures_came_about_and_what_may_flatter_one():
-    dogs = reports.measured("dogs")
+    dogs = reports.load_report("dogs")
     said = text(results_html.source(dogs))
     assert dogs["command"] in said and dogs["environment"]["processor"] in said
     assert "may have met some of these photos" in said
@@ -181,14 +181,14 @@ def test_it_is_told_how_the_figures_came_about_and_what_may_flatter_one():
 
 def test_the_sheet_shows_the_milliseconds_once_they_are_measured():
     timings = {name: Timing(12.4, 9.94, 20.6) for name in NAMES}
-    said = text(tab.sheet(reports.measured("dogs"), timings))
+    said = text(tab.sheet(reports.load_report("dogs"), timings))
     assert said.count("12 ms 9.9 to 21 ms") == 3 and "not measured yet" not in said
 
 
 def test_a_figure_of_another_network_is_labelled(monkeypatch, tmp_path):
     (tmp_path / "weights.h5").write_bytes(b"")
     monkeypatch.setattr(comparison.weights, "named", tmp_path / "weights.h5")
-    said = text(tab.sheet(reports.measured("dogs"), {}))
+    said = text(tab.sheet(reports.load_report("dogs"), {}))
     assert "measured with EfficientNet-Lite0" in said and "stands in" not in said
 
 
@@ -287,7 +287,7 @@ def test_where_they_agree_that_is_said():
     ],
 )
 def test_what_is_known_of_a_picture_is_said(label, expected):
-    assert disagreements_html.known(label) == expected
+    assert disagreements_html.label_in_words(label) == expected
 
 
 @given(st.one_of(st.text(), st.none(), st.integers(), st.from_regex(r"\A\d{1,9}\Z")))
@@ -301,7 +301,7 @@ def test_a_forged_place_is_refused(place):
 
 
 def test_a_tile_has_a_group_and_an_alternative_text():
-    dispute = Disputed(3, "photo.jpg", Label(dog=False, cifar10=8), {})
+    dispute = Disagreement(3, "photo.jpg", Label(dog=False, cifar10=8), {})
     (image,) = [
         a for tag, a in Page(disagreements_html.tile(dispute, Image.new("RGB", (8, 8)))).tags
         if tag == "img"
@@ -365,15 +365,15 @@ def test_a_forged_upload_is_refused_in_a_sentence(files):
 
 def test_a_folder_is_named_by_what_is_around_its_files(upload):
     files = [("mine/dog/a.png", upload("a.png")), ("mine/cat/b.png", upload("b.png"))]
-    chosen = custom_test_set.opened(files)
+    chosen = custom_test_set.open_test_set(files)
     assert (chosen.name, chosen.count) == ("mine", 2)
     assert [item.name for item in chosen.items()] == ["mine/cat/b.png", "mine/dog/a.png"]
 
 
 def test_more_than_a_test_may_have_is_refused():
-    chosen = LabelledSet("many", custom_test_set.MOST_PICTURES + 1, lambda: iter(()))
+    chosen = LabelledSet("many", custom_test_set.MAX_PICTURES + 1, lambda: iter(()))
     with pytest.raises(DataError, match="many has 1,001 pictures and a test here at most 1,000"):
-        custom_test_set.bounded(chosen)
+        custom_test_set.check_size(chosen)
 
 
 # A test that goes on
@@ -418,7 +418,7 @@ def test_a_test_can_be_stopped(upload, slow):
     said, _ = custom_test_set.stop_test(asking)
     assert "Stopped" in said and slow.wait(5)
     assert "Stopped" in list(running)[-1][0]
-    assert custom_test_set._works == {}
+    assert custom_test_set._jobs == {}
 
 
 def test_who_leaves_stops_their_own_test_only(upload, slow):
@@ -449,7 +449,7 @@ def test_a_generator_that_is_given_up_stops_the_work(upload, slow):
     running = custom_test_set.run(files, "classic", "dog_pooled_64", asking)
     next(running)
     running.close()
-    assert slow.wait(5) and custom_test_set._works == {}
+    assert slow.wait(5) and custom_test_set._jobs == {}
 
 
 def test_a_failure_is_said_in_place(upload):
@@ -467,10 +467,10 @@ def test_progress_tells_how_much_is_left():
 
 
 def test_nothing_of_a_test_is_left_behind():
-    work = Background("test")
-    custom_test_set._works["gone"] = work
+    work = BackgroundJob("test")
+    custom_test_set._jobs["gone"] = work
     custom_test_set._end("gone", work)
-    assert "gone" not in custom_test_set._works
+    assert "gone" not in custom_test_set._jobs
 
 
 # The endpoints
@@ -481,8 +481,8 @@ def test_results_gives_the_reports_and_the_facts(client):
     assert [each["approach"] for each in answer["approaches"]] == list(NAMES)
     report = registry.find(scratch.DEFAULT).report
     assert answer["approaches"][0]["parameters"] == report["parameters"]
-    assert set(answer) == {"approaches", *reports.MEASURED}
-    assert answer["dogs"]["n"] == reports.measured("dogs")["n"]
+    assert set(answer) == {"approaches", *reports.REPORT_NAMES}
+    assert answer["dogs"]["n"] == reports.load_report("dogs")["n"]
     assert answer["sample"]["n"] == 100
 
 
@@ -503,7 +503,7 @@ def test_evaluate_measures_a_zip_as_the_package_does(client, tmp_path):
     file = zipped(tmp_path / "mine.zip", 5, 8)
     answer = client.predict(handle_file(str(file)), api_name="/evaluate")
     assert (answer["n"], answer["dogs"], answer["unusable_count"]) == (4, 2, 1)
-    expected = evaluate.measure(labelled_images.of_zip(file))
+    expected = evaluate.measure(labelled_images.open_zip(file))
     assert answer["data_sha256"] == expected["data_sha256"]
     for name, entry in expected["approaches"].items():
         for key in ("accuracy", "recall", "specificity"):

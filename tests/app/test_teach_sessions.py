@@ -43,7 +43,7 @@ def pixels():
 def features(pixels):
     """float32 (KINDS, TAUGHT + 1, 512), extracted by nobody beside others."""
     views = [vgg16.view(Image.fromarray(each)) for each in pixels.reshape(-1, 32, 32, 3)]
-    return pictures.pooled(views).reshape(KINDS, TAUGHT + 1, 512)
+    return pictures.pooled_features(views).reshape(KINDS, TAUGHT + 1, 512)
 
 
 def test_twenty_visitors_who_teach_at_once_get_their_own_answers(app, pixels, features, tmp_path):
@@ -59,7 +59,7 @@ def test_twenty_visitors_who_teach_at_once_get_their_own_answers(app, pixels, fe
         head = alone(pair, features)
         assert each.trained["classes"] == list(head.class_names)
         assert each.trained["pictures"] == 2 * TAUGHT
-        assert each.trained["accuracy"] == pytest.approx(head.honest.accuracy)
+        assert each.trained["accuracy"] == pytest.approx(head.cross_validation.accuracy)
         said = classifier.answer(head, features[pair[0], TAUGHT][None])
         expected = dict(zip(head.class_names, said.probabilities[0], strict=True))
         probabilities = {one["label"]: one["probability"] for one in each.answer["classes"]}

@@ -27,8 +27,8 @@ from imgrec.data import cifar10, label_names, labels
 from imgrec.errors import DataError, ImageError, TeachError
 from imgrec.teaching import classifier
 from imgrec.teaching.checks import problems
-from imgrec.teaching.classifier import Honest, Judged, TaughtHead, TaughtVerdict
-from imgrec.teaching.project import MOST_PICTURES, Project
+from imgrec.teaching.classifier import CrossValidation, EvaluatedPicture, TaughtHead, TaughtVerdict
+from imgrec.teaching.project import MAX_PICTURES, Project
 from imgrec.teaching.store import projects
 from imgrec.ui.components import webcam
 from imgrec.ui.teach import handlers, report_html, save_and_export, sessions
@@ -128,7 +128,7 @@ def test_no_files_and_wrong_zips_are_refused(tmp_path):
     for look in (teach_uploads.batches, teach_uploads.is_project):
         with pytest.raises(DataError, match="not a whole zip"):
             look([("a.zip", str(tmp_path / "a.zip"))])
-    many = {f"{number}.png": b"" for number in range(2 * MOST_PICTURES + 1)}
+    many = {f"{number}.png": b"" for number in range(2 * MAX_PICTURES + 1)}
     with pytest.raises(DataError, match="holds 1,201 files"):
         teach_uploads.batches([("many.zip", str(zipped(tmp_path / "many.zip", many)))])
 
@@ -144,15 +144,15 @@ def uploads(tmp_path: Path, names: list[str]) -> list[tuple[str, str]]:
 
 def test_what_no_folder_names_goes_to_the_chosen_class(tmp_path):
     project = Project()
-    teach_uploads.put(project, uploads(tmp_path, ["loose.png"]), 0)
+    teach_uploads.add_uploads(project, uploads(tmp_path, ["loose.png"]), 0)
     assert project.class_names == ("Class 1",)
     project.remove_class(0)
     first, second = project.add_class(), project.add_class("dog")
     key = project.classes[first].key
-    teach_uploads.put(project, uploads(tmp_path, ["cats/a.png", "cats/b.png"]), key)
+    teach_uploads.add_uploads(project, uploads(tmp_path, ["cats/a.png", "cats/b.png"]), key)
     assert project.class_names == ("cats", "dog")  # it had no name of its own
     named = project.classes[second].key
-    found = teach_uploads.put(project, uploads(tmp_path, ["x/a.png", "x/c.png"]), named)
+    found = teach_uploads.add_uploads(project, uploads(tmp_path, ["x/a.png", "x/c.png"]), named)
     assert project.class_names == ("cats", "dog")
     assert [(name, other) for name, other in found["dog"].elsewhere] == [
         ("a.png", "cats"),
@@ -160,15 +160,15 @@ def test_what_no_folder_names_goes_to_the_chosen_class(tmp_path):
     ]
     told: list[tuple[int, int]] = []
     files = uploads(tmp_path, ["DOG/a.png", "owl/b.png", "owl/c.png"])
-    teach_uploads.put(project, files, key, lambda done, total: told.append((done, total)))
+    teach_uploads.add_uploads(project, files, key, lambda done, total: told.append((done, total)))
     assert project.class_names == ("cats", "dog", "owl")
     assert told == [(1, 3), (2, 3), (3, 3)]
     unused = project.add_class()
     assert project.class_names[unused] == "Class 1"
-    teach_uploads.put(project, uploads(tmp_path, ["emu/d.png", "cow/e.png"]), key)
+    teach_uploads.add_uploads(project, uploads(tmp_path, ["emu/d.png", "cow/e.png"]), key)
     assert project.class_names == ("cats", "dog", "owl", "cow", "emu")
     with pytest.raises(TeachError, match="no such class"):
-        teach_uploads.put(project, uploads(tmp_path, ["a.png"]), 99)
+        teach_uploads.add_uploads(project, uploads(tmp_path, ["a.png"]), 99)
     project.close()
 
 
@@ -191,7 +191,7 @@ def test_a_visitor_begins_names_adds_and_removes(token):
         begun.token, event(key=str(project.classes[1].key), value="OWL"), asking
     )
     view = shown(handlers.press(begun.token, int(key), event(value="built-in:bird"), asking))
-    assert "10 pictures added to owl." in view.told
+    assert "10 pictures added to owl." in view.message
     id = project.classes[0].pictures[0].id
     press = handlers.press
     view = shown(press(begun.token, int(key), event(value=f"picture:{id}"), asking))
@@ -251,7 +251,7 @@ def test_a_project_that_is_gone_is_told_and_one_can_begin_anew(gone):
     view = shown(handlers.look(gone, 3, visitor()))
     assert view.token == ""
     if gone:
-        assert "not here any more" in text(view.told)
+        assert "not here any more" in text(view.message)
     assert "Begin with my own pictures" in view.classes
 
 
@@ -283,15 +283,15 @@ def test_a_drop_onto_a_class_goes_there(token):
 def head_of(project: Project, **changes) -> TaughtHead:
     """A head with made-up figures."""
     ids = [picture.id for each in project.classes for picture in each.pictures]
-    honest = Honest(
+    honest = CrossValidation(
         pictures=4,
         accuracy=0.75,
         low=0.3,
         high=0.95,
         recall=(1.0, 0.5),
         confusion=((2.0, 0.0), (1.0, 1.0)),
-        wrong=(Judged(ids[3], 1, 0, 0.8),),
-        unsure=(Judged(ids[0], 0, 0, 0.55),),
+        wrong=(EvaluatedPicture(ids[3], 1, 0, 0.8),),
+        unsure=(EvaluatedPicture(ids[0], 0, 0, 0.55),),
         temperature=1.0,
         folds=2,
         repeats=3,
@@ -313,12 +313,12 @@ def test_the_report_shows_what_was_measured_and_leads_to_the_pictures(token):
     project = projects.get(token)
     head = head_of(project)
     project.keep_head(head)
-    said = text(report_html.honest(head))
+    said = text(report_html.accuracy_panel(head))
     assert "between 30 % and 95 %, from 4 pictures" in said
     assert "Guessing would be right on 50 %" in said and "not surely better" in said
     assert "nearly the same" not in said
-    alike = replace(head, honest=replace(head.honest, alike=4))
-    assert "4 of the 4 pictures are nearly the same" in text(report_html.honest(alike))
+    alike = replace(head, cross_validation=replace(head.cross_validation, alike=4))
+    assert "4 of the 4 pictures are nearly the same" in text(report_html.accuracy_panel(alike))
     report = report_html.report(project)
     assert "dog, taken for cat: 80 %" in text(report) and "cat: 55 %" in text(report)
     places = [a["data-picture"] for tag, a in Page(report).tags if "data-picture" in a]
@@ -343,9 +343,9 @@ def test_names_from_visitors_are_text_not_html(token):
         teach_html.chosen_class(each, removing=True, new=False),
         teach_html.chosen_class(each, removing=False, new=True),
         teach_html.tiles(project, each),
-        teach_html.told({HOSTILE: told}),
+        teach_html.added_summary({HOSTILE: told}),
         teach_html.state(project),
-        report_html.honest(project.head),
+        report_html.accuracy_panel(project.head),
         report_html.report(project),
         teach_html.verdict(said, project.head),
         teach_html.opened(HOSTILE, project, [HOSTILE]),
@@ -374,7 +374,7 @@ def test_a_frame_comes_as_a_picture():
 
 
 @pytest.mark.parametrize(
-    "image", [None, 5, "", "data:image/png;base64,§", "data:,AAAA", "x" * (webcam.LONGEST + 1)]
+    "image", [None, 5, "", "data:image/png;base64,§", "data:,AAAA", "x" * (webcam.MAX_LENGTH + 1)]
 )
 def test_a_forged_frame_is_refused(image):
     with pytest.raises(ImageError):
@@ -399,7 +399,7 @@ def test_who_leaves_stops_their_own_work_and_leaves_their_project(token, monkeyp
             time.sleep(0.01)
         ended.set()
 
-    going = sessions.followed(work, here)
+    going = sessions.run_job(work, here)
     assert next(going).running
     sessions.leave(there)
     assert left == [] and not ended.wait(0.1)
@@ -412,7 +412,7 @@ def test_another_project_takes_the_place_of_the_one_before(token):
     asking = visitor("opens another")
     sessions.project_of(token, asking)
     assert not projects._kept[token].left
-    other = sessions.began(asking)
+    other = sessions.start_project(asking)
     assert projects._kept[token].left and not projects._kept[other].left
     projects.remove(other)
 
@@ -422,7 +422,7 @@ def test_a_download_goes_with_the_visit(token, tmp_path):
     sessions.project_of(token, asking)
     for name in ("one.zip", "two.zip"):
         (tmp_path / name).write_bytes(b"x")
-        place = Path(sessions.offered(tmp_path / name, token))
+        place = Path(sessions.publish_download(tmp_path / name, token))
         assert place.read_bytes() == b"x" and token not in str(place)
     assert [file.name for file in place.parent.iterdir()] == ["two.zip"]
     sessions.leave(asking)
@@ -464,7 +464,7 @@ def test_a_program_teaches_asks_saves_and_opens(client, animals):
     assert found["classes"] == ["frog", "ship"]
     assert found["pictures"] == 18 and 0 < found["low"] < found["accuracy"] <= found["high"] <= 1
     head = projects.get(token).head
-    assert found["accuracy"] == head.honest.accuracy and found["confusion"][0][0] > 5
+    assert found["accuracy"] == head.cross_validation.accuracy and found["confusion"][0][0] > 5
     ask = {"api_name": "/teach_ask"}
     answer = client.predict(token, handle_file(animals.unseen), **ask)
     expected = classifier.answer_picture(head, Image.open(animals.unseen).convert("RGB"))
@@ -535,7 +535,7 @@ def test_an_export_tells_how_far_it_is_and_is_offered(token, monkeypatch):
         return made
 
     seen = threading.Event()
-    monkeypatch.setattr(save_and_export.export, "offered", offered)
+    monkeypatch.setattr(save_and_export.export, "export_project", offered)
     told = []
     for step in save_and_export.exporter("tflite")(token, visitor()):
         said, file = step

@@ -14,18 +14,25 @@ from imgrec.errors import ImgrecError
 from imgrec.files import atomic
 from imgrec.models import manage_runs, registry, run_control, run_log
 from imgrec.models.curves import thinned
-from imgrec.models.run_log import Guess, Point, Watched
+from imgrec.models.run_log import Point, Prediction, RunStatus
 from imgrec.training import recipes
 from imgrec.training.permissions import Limits, Permissions
 from imgrec.training.process import trainer
-from imgrec.training.recipes import HEAD_RECIPES, NETWORKS, RECIPES, USUAL, HeadRecipe, Recipe
+from imgrec.training.recipes import (
+    DEFAULT_RECIPES,
+    HEAD_RECIPES,
+    NETWORKS,
+    RECIPES,
+    HeadRecipe,
+    Recipe,
+)
 from imgrec.ui.components import cifar10_download
 from imgrec.ui.components.formatting import duration
 from imgrec.ui.components.model_choosers import Choosers
 from imgrec.ui.train import curves, endpoints, tab
 from imgrec.ui.train import html as train_html
 from imgrec.ui.train import settings as train_settings
-from imgrec.ui.train.refresh import Picks, View, look
+from imgrec.ui.train.refresh import Picks, View, refresh_view
 
 HISTORY = {
     "loss": [2.0, 1.5],
@@ -75,7 +82,7 @@ def test_a_duration_is_told_as_people_tell_it(seconds, said):
 
 def test_a_run_that_learns_shows_its_epoch_its_step_and_the_time_left(folder):
     entry = unfinished(folder)
-    watched = Watched("training", epoch=2, epochs=4, step=30, steps=40, seconds_left=125.0)
+    watched = RunStatus("training", epoch=2, epochs=4, step=30, steps=40, seconds_left=125.0)
     html = train_html.progress(entry, watched, "")
     assert "mine" in html and "is learning" in html
     assert "3 of 4" in html and "30 of 40" in html
@@ -84,7 +91,7 @@ def test_a_run_that_learns_shows_its_epoch_its_step_and_the_time_left(folder):
 
 
 def test_a_finished_run_shows_what_it_reached(folder):
-    html = train_html.progress(finished(folder), Watched("finished"), "")
+    html = train_html.progress(finished(folder), RunStatus("finished"), "")
     assert "Test accuracy 42 %" in html and "learned for 2 min" in html
     assert "progressbar" not in html
 
@@ -98,20 +105,20 @@ def test_a_finished_run_shows_what_it_reached(folder):
     ],
 )
 def test_an_unfinished_run_says_what_is_kept_and_how_to_go_on(folder, state, history, kept):
-    html = train_html.progress(unfinished(folder, history=history), Watched(state), "")
+    html = train_html.progress(unfinished(folder, history=history), RunStatus(state), "")
     assert kept in html and "resume it" in html
 
 
 def test_a_failure_says_why_as_text(folder):
-    watched = Watched("failed", problem="No room <b>left</b>.")
+    watched = RunStatus("failed", problem="No room <b>left</b>.")
     html = train_html.progress(unfinished(folder), watched, "")
     assert "No room &lt;b&gt;left&lt;/b&gt;." in html
-    html = train_html.progress(unfinished(folder), Watched("interrupted"), "It was killed.")
+    html = train_html.progress(unfinished(folder), RunStatus("interrupted"), "It was killed.")
     assert "It was killed." in html
 
 
 def test_the_strip_marks_right_and_wrong_guesses_in_words_and_signs():
-    html = train_html.strip([Guess(3, 3), Guess(5, 3)])
+    html = train_html.strip([Prediction(3, 3), Prediction(5, 3)])
     assert tiles(html) == ["good", "wrong"]
     assert "1 right" in html and "✓" in html and "✗" in html
     assert "dog<small>is cat</small>" in html
@@ -120,7 +127,7 @@ def test_the_strip_marks_right_and_wrong_guesses_in_words_and_signs():
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
 def test_the_strip_counts_what_is_right(pairs):
-    html = train_html.strip([Guess(*pair) for pair in pairs])
+    html = train_html.strip([Prediction(*pair) for pair in pairs])
     right = sum(guessed == is_ for guessed, is_ in pairs)
     assert tiles(html).count("good") == right and f": {right} right" in html
     places = [float(x) for x in re.findall(r"position-x:([\d.]+)%", html)]
@@ -150,7 +157,7 @@ def test_the_table_has_a_row_for_each_run_and_for_what_ships(folder):
     ],
 )
 def test_a_recipe_is_told_by_what_differs_from_its_networks_own(folder, changes, told):
-    entry = finished(folder, recipe=dataclasses.replace(USUAL["fast"], **changes))
+    entry = finished(folder, recipe=dataclasses.replace(DEFAULT_RECIPES["fast"], **changes))
     assert train_html.recipe_in_short(entry) == told
 
 
@@ -201,7 +208,7 @@ def test_several_runs_have_lines_of_their_own_and_a_legend(folder):
     for line in drawn:
         assert curves.COLOURS[line] in html
     assert "two, validation" in html and "over epochs" in html
-    assert len(set(curves.COLOURS.values())) == 2 * curves.MOST_RUNS
+    assert len(set(curves.COLOURS.values())) == 2 * curves.MAX_RUNS
 
 
 def test_whose_loss_cannot_be_compared_is_said():
@@ -235,8 +242,8 @@ def test_the_axis_is_as_long_as_what_is_planned_or_was_spent(folder, over, end):
 
 
 def test_more_runs_than_can_be_told_apart_are_left_out_and_said_so(folder):
-    entries = [finished(folder, f"run {i}") for i in range(curves.MOST_RUNS + 2)]
-    assert len(lines(curves.frame(entries, "epochs"))) == 2 * curves.MOST_RUNS
+    entries = [finished(folder, f"run {i}") for i in range(curves.MAX_RUNS + 2)]
+    assert len(lines(curves.frame(entries, "epochs"))) == 2 * curves.MAX_RUNS
     assert "and 2 more" in curves.legend(entries, "epochs")
 
 
@@ -251,8 +258,8 @@ points = st.builds(
 
 @given(st.lists(points, max_size=700))
 def test_a_thinned_line_keeps_its_end_and_stays_within_its_values(line):
-    thin = thinned(line, curves.MOST_POINTS)
-    assert len(thin) <= curves.MOST_POINTS and (len(thin) == 0) == (len(line) == 0)
+    thin = thinned(line, curves.MAX_POINTS)
+    assert len(thin) <= curves.MAX_POINTS and (len(thin) == 0) == (len(line) == 0)
     if line:
         assert thin[-1].epochs == line[-1].epochs
         assert min(p.loss for p in line) - 1e-9 <= min(p.loss for p in thin)
@@ -301,12 +308,16 @@ def test_visitors_are_offered_no_more_epochs_than_they_may_train(monkeypatch, re
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_images_go_up_to_all_that_the_network_does_not_keep_apart(network):
     filled = dict(
-        zip(train_settings.SCRATCH_FIELDS, train_settings._filled(USUAL[network]), strict=True)
+        zip(
+            train_settings.SCRATCH_FIELDS,
+            train_settings._filled(DEFAULT_RECIPES[network]),
+            strict=True,
+        )
     )
-    most = 50_000 - USUAL[network].validation_images
+    most = 50_000 - DEFAULT_RECIPES[network].validation_images
     assert filled["limit"].maximum == filled["limit"].value == most
     assert filled["whitening"].visible == (network == "fast")
-    values = train_settings.scratch_values(USUAL[network])
+    values = train_settings.scratch_values(DEFAULT_RECIPES[network])
     place = train_settings.SCRATCH_FIELDS.index("limit")
     values[place] = most - 1000
     assert train_settings.scratch_recipe(*values).limit == most - 1000
@@ -344,10 +355,10 @@ def test_a_network_that_there_is_not_is_refused_in_a_sentence(network):
     ("settings", "recipe"),
     [
         ({"epochs": 3}, Recipe(epochs=3)),
-        ({"network": "fast"}, USUAL["fast"]),
+        ({"network": "fast"}, DEFAULT_RECIPES["fast"]),
         (
             {"network": "fast", "whitening": False, "cutout": 0},
-            dataclasses.replace(USUAL["fast"], whitening=False, cutout=0),
+            dataclasses.replace(DEFAULT_RECIPES["fast"], whitening=False, cutout=0),
         ),
     ],
 )
@@ -394,7 +405,7 @@ def test_every_setting_of_a_recipe_is_on_the_page():
 def seen(folder, before, shown=(), chosen="", over="epochs"):
     """What a look gives: the new `seen`, and the parts that are not skipped, by name."""
     picks = Picks(before.get("run", chosen), tuple(shown), chosen)
-    state, *updates = look(before, picks, over)
+    state, *updates = refresh_view(before, picks, over)
     changed = {
         name: update
         for name, update in zip(View._fields, updates, strict=True)
@@ -433,7 +444,7 @@ def test_what_was_picked_before_a_run_began_no_longer_counts(folder):
     state, _ = seen(folder, {}, ["older", "classic"], "classic")
     unfinished(folder, "newer")
     picked_late = Picks("older", ("older", "classic"), "classic")
-    _, *updates = look(state, picked_late, "epochs")
+    _, *updates = refresh_view(state, picked_late, "epochs")
     changed = dict(zip(View._fields, updates, strict=True))
     assert changed["shown"].value == ["newer"] and changed["chosen"].value == "newer"
 
@@ -450,7 +461,7 @@ def test_a_run_that_is_trained_is_followed_though_another_is_newer(folder):
 
 def test_a_run_that_is_measured_is_followed_but_obeys_no_more(folder):
     entry = unfinished(folder)
-    run_log.Journal(entry.folder).write("measuring")
+    run_log.RunLog(entry.folder).write("measuring")
     with run_control.hold(entry.folder):
         _, changed = seen(folder, {})
     assert "is being measured" in changed["status"] and "test images" in changed["status"]
@@ -471,7 +482,7 @@ def test_a_deleted_run_gives_way(folder):
 @pytest.mark.parametrize("state", ["stopped", "failed"])
 def test_only_what_has_ended_can_be_resumed_and_only_what_is_finished_used(folder, state):
     entry = unfinished(folder)
-    run_log.Journal(entry.folder).write(state, message="why")
+    run_log.RunLog(entry.folder).write(state, message="why")
     _, changed = seen(folder, {})
     can = {name: changed[name].interactive for name in ("use", "resume", "measure", "delete")}
     assert can == {"use": False, "resume": True, "measure": True, "delete": True}
@@ -499,10 +510,10 @@ def test_pause_pressed_again_goes_on_even_before_it_was_obeyed(folder):
     entry = unfinished(folder)
     with run_control.hold(entry.folder):
         tab.pause({"run": "mine"})
-        assert run_control.wish_of(entry.folder) == "pause"
+        assert run_control.pending_command(entry.folder) == "pause"
         assert seen(folder, {})[1]["pause"].value == "Go on"
         tab.pause({"run": "mine"})
-        assert run_control.wish_of(entry.folder) is None
+        assert run_control.pending_command(entry.folder) is None
 
 
 def test_a_run_is_used_in_its_own_dropdowns_only(folder):

@@ -17,7 +17,7 @@ from imgrec.ui.theme import STYLES, THEME
 
 
 def test_the_words_are_the_reports():
-    assert training_race.told(TRAINING) == [
+    assert training_race.findings(TRAINING) == [
         "fast was right on 93.5 % of the validation images after 6.0 minutes; classic needed 25 "
         "minutes for 74.0 %.",
         "After 4.0 minutes of training, fast was as good as classic ever became.",
@@ -45,7 +45,7 @@ def test_a_processor_without_bfloat16_is_told_of_where_one_was_measured():
 
 def test_a_network_that_never_catches_up_is_not_said_to():
     slow = {**TRAINING, "fast": network([0.5, 0.7], 120, 0.69)}
-    told = " ".join(training_race.told(slow))
+    told = " ".join(training_race.findings(slow))
     assert "as good as" not in told
     assert "looks" not in told
 

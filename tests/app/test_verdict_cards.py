@@ -25,7 +25,10 @@ from imgrec.ui.components.formatting import count, percent
 from imgrec.ui.components.html import bars, panel, table
 
 REPORT = DogReport(
-    photos=1000, dogs=100, found={"classic CNN": 0.25, "a": 1}, mistaken={"classic CNN": 0.125}
+    photos=1000,
+    dogs=100,
+    recall={"classic CNN": 0.25, "a": 1},
+    false_positive_rate={"classic CNN": 0.125},
 )
 
 probabilities = st.one_of(
@@ -100,7 +103,7 @@ def test_the_networks_that_ship_are_offered_with_what_they_reach_the_default_fir
         report = reports.scratch(name)
         right, minutes = report.test_accuracy, report.seconds / 60
         assert title == f"{name}: {100 * right:.1f} % right after {minutes:.0f} minutes"
-    gone = model_choosers.scratch_offered("no such run")
+    gone = model_choosers.refresh_scratch_chooser("no such run")
     assert gone.value == scratch.DEFAULT and gone.choices == offered
 
 
@@ -111,7 +114,7 @@ def test_the_text_of_the_tab_has_the_figures_of_the_reports():
     for right in (report.test_accuracy, report.test_accuracy_views):
         assert f"**{100 * right:.1f} %**" in said
     silent = dataclasses.replace(report, test_accuracy_views=None)
-    assert scratch_tab._looks(silent) == ""
+    assert scratch_tab._tta_gain(silent) == ""
 
 
 # Cards
@@ -121,7 +124,7 @@ def test_a_card_says_who_what_and_how_long():
     said = text(verdict_cards.card(verdict(dog=0.75), top=5))
     assert said.startswith("From scratch classic CNN · CIFAR-10 · 1.25 M parameters")
     assert "saw 32 × 32 pixels dog" in said
-    several = dataclasses.replace(verdict(), looks=6)
+    several = dataclasses.replace(verdict(), views=6)
     assert "saw 32 × 32 pixels, 6 looks" in text(verdict_cards.card(several, top=5))
     assert said.endswith(
         "dog 75 % cat 25 % As the network says it: this one was never calibrated. "
@@ -315,7 +318,7 @@ def test_how_far_to_trust_is_said_of_the_networks_that_were_measured():
 def test_the_shipped_report_knows_the_networks_that_answer():
     report = reports.dogs()
     names = {f"{scratch.DEFAULT} CNN", "EfficientNet-Lite0", "VGG16 features + pooled head"}
-    assert names <= set(report.found) and set(report.found) == set(report.mistaken)
+    assert names <= set(report.recall) and set(report.recall) == set(report.false_positive_rate)
     assert 0 < report.dogs < report.photos
 
 
@@ -324,7 +327,7 @@ def test_the_report_may_be_of_calibrated_answers(monkeypatch):
     better = {"calibrated": {"recall": 0.25, "specificity": 0.875}}
     approaches = {"scratch": {**entry, **better}, "transfer": {**entry, "model": "b"}}
     report = {"n": 10, "dogs": 4, "approaches": approaches}
-    monkeypatch.setattr(reports, "measured", {"dogs": report}.__getitem__)
+    monkeypatch.setattr(reports, "load_report", {"dogs": report}.__getitem__)
     said, believed = (reports.dogs.__wrapped__(calibrated) for calibrated in (False, True))
     assert said == DogReport(10, 4, {"a": 0.5, "b": 0.5}, {"a": 0.25, "b": 0.25})
     assert believed == DogReport(10, 4, {"a": 0.25, "b": 0.5}, {"a": 0.125, "b": 0.25})

@@ -80,12 +80,12 @@ def test_a_kernel_is_chosen_slid_and_its_sum_shown(page, lesson):
 
 
 def test_the_picture_is_shifted_by_sliders_and_by_the_grid(page, lesson, monkeypatch):
-    answers = shift_invariance.answers(convolution.view(open_image(DOG), scratch.SIZE))
+    answers = shift_invariance.predict_shifts(convolution.view(open_image(DOG), scratch.SIZE))
     expect(lesson.locator(".said")).to_contain_text(f"{dict(answers.counts())['dog']} of 289")
     expect(lesson.locator(".shift-grid button")).to_have_count(289)
     views = lesson.locator(".maps.four")
     right, down = answers.nearest_failure()
-    label = answers.says(right, down)[0]
+    label = answers.prediction_at(right, down)[0]
     cell = lesson.locator(f"button[data-press='{right},{down}']")
     cell.click()
     expect(views).to_contain_text(f": {label},")
@@ -94,16 +94,16 @@ def test_the_picture_is_shifted_by_sliders_and_by_the_grid(page, lesson, monkeyp
     expect(slider).to_have_js_property("value", str(down))
     slider.focus()
     page.keyboard.press("ArrowRight")
-    expect(views).to_contain_text(f": {answers.says(right, down + 1)[0]},")
+    expect(views).to_contain_text(f": {answers.prediction_at(right, down + 1)[0]},")
     expect(lesson).to_contain_text("no difference at all at")
     expect(lesson.locator("tbody tr", has_text="2 × 2, in this network")).to_be_visible()
     describe_all(page)
     assert_no_sideways_scrolling(page)
 
     asked = []
-    answer = shift_invariance.answers
+    answer = shift_invariance.predict_shifts
     monkeypatch.setattr(
-        shift_invariance, "answers", lambda view: asked.append(view) or answer(view)
+        shift_invariance, "predict_shifts", lambda view: asked.append(view) or answer(view)
     )
     choose_lesson(page, "Layer by layer")
     expect(lesson).to_be_hidden()

@@ -30,7 +30,7 @@ def choose_part(page: Page, name: str) -> None:
 
 def test_figures_diagrams_and_disputed_pictures(page):
     choose_tab(page, "Results")
-    dogs = reports.measured("dogs")
+    dogs = reports.load_report("dogs")
     sheet = page.locator(".sheet:visible")
     for entry in dogs["approaches"].values():
         expect(sheet).to_contain_text(share(entry["accuracy"]))
@@ -44,13 +44,13 @@ def test_figures_diagrams_and_disputed_pictures(page):
 
     choose_part(page, "How sure")
     expect(page.locator(".reliability:visible").first).to_contain_text("which of ten kinds?")
-    ece = reports.measured("cifar10")["ece"]
+    ece = reports.load_report("cifar10")["ece"]
     expect(page.locator(".reliability:visible").first).to_contain_text(f"off by {100 * ece:.1f}")
     page.locator(".reliability:visible summary").first.click()
     assert_no_sideways_scrolling(page)
 
     choose_part(page, "Disputed")
-    sample = reports.measured("sample")
+    sample = reports.load_report("sample")
     tiles = page.locator(".disputed:visible .sample")
     expect(tiles).to_have_count(min(sample["disagreement_count"], 30))
     tile = tiles.nth(1)
@@ -62,7 +62,7 @@ def test_figures_diagrams_and_disputed_pictures(page):
     expect(tile).to_be_focused()
     expect(large).to_be_in_viewport(ratio=0.3)
     number = int(tile.get_attribute("data-press"))
-    name = list(labelled_images.of_sample().items())[number].name
+    name = list(labelled_images.sample_set().items())[number].name
     (told,) = [row for row in sample["disagreements"] if row["file"] == name]
     for approach, dog in told["dog"].items():
         said = large.locator(f"li.{approach}")

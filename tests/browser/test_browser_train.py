@@ -28,7 +28,7 @@ from imgrec.files.paths import runs_dir
 from imgrec.models import registry, run_log
 from imgrec.training.permissions import Permissions
 from imgrec.training.process import trainer
-from imgrec.training.recipes import USUAL, Recipe
+from imgrec.training.recipes import DEFAULT_RECIPES, Recipe
 
 LONG = Recipe(epochs=50, limit=1500, validation_images=100, batch_size=32)
 DRAWN = "paths => paths.map(path => path.getAttribute('d') || '')"
@@ -208,7 +208,7 @@ def test_a_network_fills_in_its_own_recipe_and_shows_the_settings_that_it_has(ta
     whitening = tab.get_by_label("Whitening").locator("visible=true")
     for network, settings in (("classic", 0), ("fast", 1)):
         choose(tab, "Network", network)
-        usual = USUAL[network]
+        usual = DEFAULT_RECIPES[network]
         expect(epochs).to_have_value(str(usual.epochs))
         expect(images).to_have_value(str(50_000 - usual.validation_images))
         recipe = tab.get_by_label("Recipe", exact=True).locator("visible=true").first
@@ -232,7 +232,7 @@ def test_start_pressed_twice_starts_one_run(desktop, monkeypatch):
     start.dblclick()
     until(lambda: not registry.entries()[0].shipped)
     recipe = Recipe.of(registry.entries()[0].config)  # also of the settings that nobody has opened
-    assert recipe == replace(USUAL["fast"], limit=1000, mixed_precision=False)
+    assert recipe == replace(DEFAULT_RECIPES["fast"], limit=1000, mixed_precision=False)
     expect(state(desktop)).to_have_text("is learning", timeout=TRAINING)
     assert len([entry for entry in registry.entries() if not entry.shipped]) == 1
     press(desktop, "Stop")

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from imgrec.background_job import Background, Status
+from imgrec.background_job import BackgroundJob, Status
 from imgrec.errors import CancelledError, DataError
 
 
@@ -19,7 +19,7 @@ def until(condition) -> None:
 
 @pytest.fixture
 def background():
-    return Background("test-work")
+    return BackgroundJob("test-work")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def gate():
     gate.set()
 
 
-def ended(background: Background) -> Status:
+def ended(background: BackgroundJob) -> Status:
     until(lambda: not background.status.running)
     return background.status
 

@@ -12,8 +12,8 @@ from imgrec.errors import ImgrecError
 from imgrec.images.crops import square
 
 SIDES = (scratch.SIZE, 128)  # pixels: the picture as the network sees it, and a finer one
-GREATEST = 100  # amount of a weight of one's own
-OWN, LEARNT = "own", "learnt-"  # keys of kernels, the latter with a filter's index behind it
+MAX_WEIGHT = 100  # amount of a weight of one's own
+CUSTOM, LEARNT = "own", "learnt-"  # keys of kernels, the latter with a filter's index behind it
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ HAND_MADE = {
 
 
 @functools.cache
-def learnt() -> list[Kernel]:
+def learnt_kernels() -> list[Kernel]:
     """The filters of the first layer of the network `classic`. Raises ModelError."""
     weights, biases = scratch.load(scratch.CLASSIC).model.get_layer("conv1").get_weights()
     return [
@@ -58,31 +58,31 @@ def learnt() -> list[Kernel]:
     ]
 
 
-def own(text: str) -> Kernel:
+def custom_kernel(text: str) -> Kernel:
     """A kernel from nine numbers in a text, row by row. Raises ImgrecError."""
     parts = re.split(r"[\s,;]+", text.strip()) if isinstance(text, str) else []
     try:
         numbers = np.array([float(part) for part in parts])
     except ValueError:
         numbers = np.zeros(0)
-    if len(numbers) != 9 or not (np.abs(numbers) <= GREATEST).all():  # NaN is refused as well
+    if len(numbers) != 9 or not (np.abs(numbers) <= MAX_WEIGHT).all():  # NaN is refused as well
         raise ImgrecError(
             "A kernel of your own needs nine numbers, three in each line, "
-            f"from −{GREATEST} to {GREATEST}: for example 0 1 0, 1 -4 1, 0 1 0."
+            f"from −{MAX_WEIGHT} to {MAX_WEIGHT}: for example 0 1 0, 1 -4 1, 0 1 0."
         )
     return _grey("Your own kernel", numbers.reshape(3, 3).tolist())
 
 
 def kernel(key: str, text: str = "") -> Kernel:
     """The kernel of that key; `text` is the one of one's own. Raises ImgrecError."""
-    if key == OWN:
-        return own(text)
+    if key == CUSTOM:
+        return custom_kernel(text)
     if isinstance(key, str) and key in HAND_MADE:
         return HAND_MADE[key]
-    keys = [f"{LEARNT}{index}" for index in range(len(learnt()))]
+    keys = [f"{LEARNT}{index}" for index in range(len(learnt_kernels()))]
     if key not in keys:
         raise ImgrecError("There is no such kernel; choose one of those shown.")
-    return learnt()[keys.index(key)]
+    return learnt_kernels()[keys.index(key)]
 
 
 def view(image: Image.Image, side: int) -> Image.Image:

@@ -10,8 +10,8 @@ from imgrec.errors import ImgrecError
 EXAMPLES = 100
 LOW, HIGH = 0.0, 1.0  # the inputs of the examples lie between; what is outside was never seen
 EXPLODED = 1e9  # a loss beyond it, with sums of at most 2 to learn, will not come back
-MOST_STEPS = 3000
-MOST_ASKED = 1e9  # the greatest number that it may be asked about
+MAX_STEPS = 3000
+MAX_INPUT = 1e9  # the greatest number that it may be asked about
 
 
 class Examples(NamedTuple):
@@ -47,9 +47,9 @@ class Learning(NamedTuple):
         return not self.losses[-1] <= EXPLODED  # so written that not-a-number counts
 
     @property
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether no step can follow."""
-        return self.exploded or self.steps >= MOST_STEPS
+        return self.exploded or self.steps >= MAX_STEPS
 
 
 def begin(seed: int) -> Learning:
@@ -66,7 +66,7 @@ def examples(seed: int) -> Examples:
 
 def step(learning: Learning, rate: float) -> Learning:
     """One step down the slope of the loss, over all examples; none where learning is over."""
-    if learning.over:
+    if learning.finished:
         return learning
     known = examples(learning.seed)
     slope = gradient(learning.weights, known)
@@ -108,7 +108,7 @@ def stability_limit(known: Examples) -> float:
 def number(value: object) -> float:
     """A number that the neuron may be asked about. Raises ImgrecError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        asked = float(value) if abs(value) <= MOST_ASKED else math.nan
+        asked = float(value) if abs(value) <= MAX_INPUT else math.nan
         if math.isfinite(asked):
             return asked
     raise ImgrecError("Give it two numbers to add, neither over a thousand million.")

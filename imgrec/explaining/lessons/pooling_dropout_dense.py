@@ -27,7 +27,7 @@ class Dense(NamedTuple):
         return softmax(self.inputs @ self.kernel + self.bias)
 
 
-class Look(NamedTuple):
+class Activations(NamedTuple):
     """What the network `classic` makes of a picture, as far as this lesson shows it."""
 
     saw: Image.Image  # the picture as the network saw it
@@ -51,23 +51,23 @@ class Dropped(NamedTuple):
     kept: np.ndarray  # bool, of the same shape
 
 
-def look(image: Image.Image) -> Look:
+def run_classic(image: Image.Image) -> Activations:
     """The picture through the network `classic`, in one forward pass. Raises ModelError."""
-    return _look(scratch.view(image).tobytes())
+    return _run_classic(scratch.view(image).tobytes())
 
 
 @functools.lru_cache(16)
-def _look(content: bytes) -> Look:
-    """`look` at RGB of 32×32 pixels, kept, for the three parts of the lesson ask for the same."""
-    walk = feature_maps.load("scratch", scratch.CLASSIC)
+def _run_classic(content: bytes) -> Activations:
+    """`run_classic` on RGB of 32×32 pixels, kept, for the three parts of the lesson ask for the same."""
+    layered = feature_maps.load("scratch", scratch.CLASSIC)
     saw = Image.frombytes("RGB", (scratch.SIZE, scratch.SIZE), content)
-    outputs = walk.run(scratch.preprocess(np.asarray(saw)[np.newaxis]))
-    by_name = {row.name: output[0] for row, output in zip(walk.rows, outputs, strict=True)}
+    outputs = layered.run(scratch.preprocess(np.asarray(saw)[np.newaxis]))
+    by_name = {row.name: output[0] for row, output in zip(layered.rows, outputs, strict=True)}
     channel = int(feature_maps.strongest(by_name[MAP])[0])
     last = scratch.load(scratch.CLASSIC).model.get_layer(LAST)
     dense = Dense(by_name[HIDDEN], *(np.asarray(weight) for weight in last.weights))
-    rows = {row.name: row for row in walk.rows}
-    return Look(saw, channel, by_name[MAP][..., channel], dense, rows)
+    rows = {row.name: row for row in layered.rows}
+    return Activations(saw, channel, by_name[MAP][..., channel], dense, rows)
 
 
 def pooled(values: np.ndarray, window: int) -> Pooled:
@@ -101,7 +101,7 @@ def dropout(values: np.ndarray, rate: float, random: np.random.Generator) -> Dro
     return Dropped(np.where(kept, values / (1 - rate), 0).astype(values.dtype), kept)
 
 
-def asked_with_dropout(dense: Dense, rate: float, times: int, seed: int) -> np.ndarray:
+def predict_with_dropout(dense: Dense, rate: float, times: int, seed: int) -> np.ndarray:
     """Probabilities (times, classes) of a dense layer with dropout on its inputs."""
     inputs = np.broadcast_to(dense.inputs, (times, len(dense.inputs)))
     silenced = dropout(inputs, rate, np.random.default_rng(seed)).values

@@ -14,19 +14,19 @@ from imgrec.data import labels
 from imgrec.explaining.lessons import pooling_dropout_dense as parts
 from imgrec.explaining.lessons.convolution import Kernel, feature_map, relu
 
-REACH = 8  # pixels: the farthest shift
+MAX_SHIFT = 8  # pixels: the farthest shift
 WINDOWS = (1, 2, 4, 8, scratch.SIZE)  # sides of pooling windows: none, as in the network, …, all
 
 
 def shifted(values: np.ndarray, right: int, down: int) -> np.ndarray:
-    """The pixels (h, w, channels) moved by up to REACH; the edge's pixels are repeated behind."""
+    """The pixels (h, w, channels) moved by up to MAX_SHIFT, the edge's pixels repeated behind."""
     height, width, _ = values.shape
-    row, column = REACH - down, REACH - right
+    row, column = MAX_SHIFT - down, MAX_SHIFT - right
     return _with_margin(values)[row : row + height, column : column + width]
 
 
 def _with_margin(values: np.ndarray) -> np.ndarray:
-    return np.pad(values, ((REACH, REACH), (REACH, REACH), (0, 0)), mode="edge")
+    return np.pad(values, ((MAX_SHIFT, MAX_SHIFT), (MAX_SHIFT, MAX_SHIFT), (0, 0)), mode="edge")
 
 
 class Difference(NamedTuple):
@@ -60,7 +60,7 @@ def change(before: np.ndarray, after: np.ndarray) -> float:
     return float(np.abs(after - before).sum() / amount) if amount else 0.0
 
 
-def forgiven(values: np.ndarray, kernel: Kernel) -> dict[int, float]:
+def change_after_pooling(values: np.ndarray, kernel: Kernel) -> dict[int, float]:
     """For each pooling window of WINDOWS: how much a shift by one pixel right changes the map.
 
     The maps are those after ReLU, as in the network.
@@ -74,23 +74,23 @@ def forgiven(values: np.ndarray, kernel: Kernel) -> dict[int, float]:
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What the scratch network says of a view at every shift from −REACH to REACH."""
+class ShiftPredictions:
+    """What the scratch network says of a view at every shift from −MAX_SHIFT to MAX_SHIFT."""
 
     probabilities: np.ndarray  # (17, 17, 10) float32; the first index is down, the second right
 
-    def says(self, right: int, down: int) -> tuple[str, float]:
+    def prediction_at(self, right: int, down: int) -> tuple[str, float]:
         """The likeliest class at a shift, and its probability."""
-        row = self.probabilities[down + REACH, right + REACH]
+        row = self.probabilities[down + MAX_SHIFT, right + MAX_SHIFT]
         return labels.CIFAR10[row.argmax()], float(row.max())
 
     @property
     def original(self) -> str:
         """The class that it says without a shift."""
-        return self.says(0, 0)[0]
+        return self.prediction_at(0, 0)[0]
 
     @property
-    def of_original(self) -> np.ndarray:
+    def original_probability(self) -> np.ndarray:
         """(17, 17): the probability of the class that it says without a shift."""
         return self.probabilities[..., labels.CIFAR10.index(self.original)]
 
@@ -101,24 +101,28 @@ class Answers:
 
     def nearest_failure(self) -> tuple[int, int] | None:
         """The shortest shift (right, down) at which it says something else, if there is one."""
-        failing = [shift for shift in SHIFTS if self.says(*shift)[0] != self.original]
+        failing = [shift for shift in SHIFTS if self.prediction_at(*shift)[0] != self.original]
         return min(failing, key=lambda shift: shift[0] ** 2 + shift[1] ** 2, default=None)
 
 
-SHIFTS = [(right, down) for down in range(-REACH, REACH + 1) for right in range(-REACH, REACH + 1)]
+SHIFTS = [
+    (right, down)
+    for down in range(-MAX_SHIFT, MAX_SHIFT + 1)
+    for right in range(-MAX_SHIFT, MAX_SHIFT + 1)
+]
 
 
-def answers(image: Image.Image) -> Answers:
+def predict_shifts(image: Image.Image) -> ShiftPredictions:
     """What `classic` answers to a 32×32 view at each of the shifts. Raises ModelError."""
-    return _answers(image.tobytes())
+    return _predict_shifts(image.tobytes())
 
 
 @functools.lru_cache(64)
-def _answers(content: bytes) -> Answers:
-    """`answers` of uint8 (32, 32, 3), kept, for moving a slider asks for them again and again."""
+def _predict_shifts(content: bytes) -> ShiftPredictions:
+    """`predict_shifts` of uint8 (32, 32, 3), kept, for moving a slider asks again and again."""
     side = scratch.SIZE
     values = scratch.preprocess(np.frombuffer(content, "uint8").reshape(side, side, 3))
     windows = sliding_window_view(_with_margin(values), (side, side, 3))[::-1, ::-1, 0]
     batch = np.ascontiguousarray(windows.reshape(-1, side, side, 3))  # (289, 32, 32, 3)
     (probabilities,) = scratch.load(scratch.CLASSIC).run(batch)
-    return Answers(probabilities.reshape(*windows.shape[:2], -1))
+    return ShiftPredictions(probabilities.reshape(*windows.shape[:2], -1))

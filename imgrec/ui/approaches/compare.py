@@ -10,14 +10,14 @@ from imgrec.approaches.verdict import answer
 from imgrec.evaluation import reports
 from imgrec.ui.approaches.tab import CALIBRATED, probabilities_switch, wants_calibrated
 from imgrec.ui.components import html, verdict_cards
-from imgrec.ui.components.errors import listen, reported
+from imgrec.ui.components.errors import as_gradio_error, listen
 from imgrec.ui.components.explanation_panel import build_why, offer_endpoint
 from imgrec.ui.components.html_buttons import pressable
 from imgrec.ui.components.model_choosers import scratch_chooser, transfer_chooser
-from imgrec.ui.components.picture import Source, example_files, opened, picture
+from imgrec.ui.components.picture import Source, example_files, open_source, picture
 from imgrec.ui.components.vgg16_download import Panel, build_panel
 
-SHOWN = 3  # classes on a card
+CLASSES_SHOWN = 3  # classes on a card
 
 EMPTY = html.panel(
     "Is there a dog in it?",
@@ -35,7 +35,7 @@ class CompareTab(NamedTuple):
     head: gr.Dropdown
 
 
-@reported
+@as_gradio_error
 def compare(
     source: Source,
     weights: str = scratch.DEFAULT,
@@ -56,13 +56,13 @@ def compare(
     calibrated = wants_calibrated(probabilities)
     if source is None:
         return {}, EMPTY, ""
-    image, name = opened(source)
+    image, name = open_source(source)
     (verdicts,) = approaches.compare([image], weights=weights, head=head)
-    shown = [verdict.believed() for verdict in verdicts] if calibrated else verdicts
+    shown = [verdict.calibrated() for verdict in verdicts] if calibrated else verdicts
     return (
         answer(name, verdicts),
         verdict_cards.question(shown, reports.dogs(calibrated)),
-        verdict_cards.cards(verdicts, SHOWN, calibrated),
+        verdict_cards.cards(verdicts, CLASSES_SHOWN, calibrated),
     )
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import gradio as gr
 
 from imgrec.approaches import pretrained
-from imgrec.ui.approaches.tab import TOP_K, Answer, answered, build_tab
+from imgrec.ui.approaches.tab import TOP_K, Answer, answer_picture, build_tab
 from imgrec.ui.components import verdict_cards
-from imgrec.ui.components.errors import reported
+from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.picture import Source
 from imgrec.ui.components.vgg16_download import Panel, build_panel
 
@@ -31,14 +31,14 @@ its answers are labelled.
 """
 
 
-@reported
+@as_gradio_error
 def classify(source: Source, top_k: float = 5) -> Answer:
     """What VGG16, or the network that stands in for it, says about one picture.
 
     `top_k` classes (1 to 10) of the 1000 are returned. Returns `{"file", "verdicts": [...]}` with
     one verdict, as `/compare` does, then the card as HTML.
     """
-    return answered(source, pretrained.predict, top_k)
+    return answer_picture(source, pretrained.predict, top_k)
 
 
 def build_pretrained(tab: gr.Tab, shared: gr.Image, arrived: gr.State) -> Panel:

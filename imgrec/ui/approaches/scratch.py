@@ -17,25 +17,25 @@ from imgrec.ui.approaches.tab import (
     CALIBRATED,
     TOP_K,
     Answer,
-    answered,
+    answer_picture,
     architecture,
     build_tab,
     how_sure,
 )
 from imgrec.ui.approaches.training_race import build_race
-from imgrec.ui.components.errors import reported
+from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.model_choosers import scratch_chooser
 from imgrec.ui.components.picture import Source
 
-LOOKS = "six"  # as many as `tta.COUNT`
-SIGNS = {  # by what the card says that a picture is unfamiliar
+TTA_VIEWS = "six"  # as many as `tta.VIEWS`
+FLAG_SCORES = {  # by what the card says that a picture is unfamiliar
     "energy": "the ten results, before they become probabilities, are weaker (their *energy*)",
     "maximum_logit": "the greatest of the ten results, before they become probabilities, is lower",
     "maximum_probability": "the network is less sure of its answer",
 }
 
 
-@reported
+@as_gradio_error
 def classify(
     source: Source,
     top_k: float = 5,
@@ -54,9 +54,9 @@ def classify(
         raise ImgrecError("The network can’t look like that; choose true, for six looks, or false.")
 
     def predict(images: Sequence[Image.Image], top: int) -> list[Verdict]:
-        return scratch.predict(images, top, weights, averaged=views)
+        return scratch.predict(images, top, weights, use_tta=views)
 
-    return answered(source, predict, top_k, probabilities)
+    return answer_picture(source, predict, top_k, probabilities)
 
 
 def build_scratch(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
@@ -68,9 +68,9 @@ def build_scratch(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
 
     def more() -> Iterator[gr.components.Component]:
         yield gr.Checkbox(
-            label=f"Look {LOOKS} times",
+            label=f"Look {TTA_VIEWS} times",
             info="Also mirrored and shifted by a pixel, and take the mean: more often right, "
-            f"{LOOKS} times as slow. “Why?” explains a single look.",
+            f"{TTA_VIEWS} times as slow. “Why?” explains a single look.",
         )
 
     _, chooser = build_tab(
@@ -112,7 +112,7 @@ CIFAR-10. Nearly every weight of it began as a random number.
 
 It was trained for {trained.epochs} epochs, which took **{trained.seconds / 60:.0f} minutes** on
 {machine}. Then it recognised **{100 * trained.test_accuracy:.1f} %** of the {trained.test_images:,}
-test images, which it had never seen.{_looks(trained)}
+test images, which it had never seen.{_tta_gain(trained)}
 
 It knows ten classes and must choose one of them, whatever it sees: show it a face and it will
 answer *frog* or *truck*, and may be sure of it.
@@ -128,15 +128,15 @@ about as much, so that none stays behind; whitening and normalisation keep such 
 astray. It hardly sees a picture twice in the same way: each is mirrored in every second epoch, and
 shifted by a pixel or two. And *label smoothing* asks it for a fairly sure answer rather than a
 certain one. So it learns less by heart; and it says less than it knows.
-{_outside()}
+{_distribution_shift()}
 {how_sure("This network", scratch.DEFAULT, "scratch")}
-{_sign()}
+{_unfamiliar_flag()}
 """
 
 
-def _outside() -> str:
+def _distribution_shift() -> str:
     """How often both are right on photos that come from elsewhere."""
-    measured = reports.measured("outside")
+    measured = reports.load_report("outside")
     fast, classic = (
         f"{100 * measured['networks'][name]['one']['accuracy']:.0f} %"
         for name in (scratch.DEFAULT, scratch.CLASSIC)
@@ -148,30 +148,30 @@ learned from. Of {measured["n"]:,} other photos of the ten kinds, shrunk to 32 �
 """
 
 
-def _looks(trained: ScratchReport) -> str:
+def _tta_gain(trained: ScratchReport) -> str:
     """How much more it recognises when it looks several times, where that was measured."""
     if trained.test_accuracy_views is None:
         return ""
     return (
-        f" When it **looks {LOOKS} times** at each, also mirrored and shifted by a pixel, it "
+        f" When it **looks {TTA_VIEWS} times** at each, also mirrored and shifted by a pixel, it "
         f"recognises **{100 * trained.test_accuracy_views:.1f} %**."
     )
 
 
-def _sign() -> str:
+def _unfamiliar_flag() -> str:
     """When the card says that the picture is unlike anything the network was trained on."""
-    measured = calibration_file.of(registry.find(scratch.DEFAULT, "scratch"))
+    measured = calibration_file.load_calibration(registry.find(scratch.DEFAULT, "scratch"))
     if measured is None or measured.accepted is None:
         return ""
-    found = _found(reports.measured("unfamiliar")["groups"])
+    found = _flag_rates(reports.load_report("unfamiliar")["groups"])
     return f"""
-*Unlike anything it was trained on* stands on the card when {SIGNS[measured.score]} than for
+*Unlike anything it was trained on* stands on the card when {FLAG_SCORES[measured.score]} than for
 {100 * measured.accepted:.0f} % of those pictures. It is a hint and no proof: much that the network
 can’t know looks familiar to it. {found}
 """
 
 
-def _found(groups: dict[str, Any]) -> str:
+def _flag_rates(groups: dict[str, Any]) -> str:
     """How often the sign was right, and how often not."""
     other, known = groups["other"], groups["cifar10"]
     return (

@@ -14,7 +14,7 @@ from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.errors import listen
 from imgrec.ui.components.explanation_panel import Names, build_why
 from imgrec.ui.components.html_buttons import pressable
-from imgrec.ui.components.picture import Source, bring_along, opened, picture
+from imgrec.ui.components.picture import Source, bring_along, open_source, picture
 
 TOP_K = 10  # at most so many classes, for scratch knows no more
 
@@ -42,7 +42,7 @@ def how_sure(who: str, name: str, kind: Kind) -> str:
 
     `who` is what the sentence calls it.
     """
-    measured = calibration_file.of(registry.find(name, kind))
+    measured = calibration_file.load_calibration(registry.find(name, kind))
     if measured is None:
         return ""
     mistake = "too sure" if measured.temperature > 1 else "not sure enough"
@@ -58,7 +58,7 @@ them, or what the network says by itself.
 """
 
 
-def answered(
+def answer_picture(
     source: Source,
     predict: Callable[..., list[Verdict]],
     top: float,
@@ -74,7 +74,7 @@ def answered(
         return {}, EMPTY
     if top not in range(1, TOP_K + 1):
         raise ImgrecError(f"{top} classes can't be shown; choose a whole number up to {TOP_K}.")
-    image, name = opened(source)
+    image, name = open_source(source)
     (verdict,) = predict([image], int(top))
     return answer(name, [verdict]), verdict_cards.card(verdict, int(top), calibrated)
 

@@ -17,7 +17,7 @@ Report = dict[str, Any]  # as scripts/benchmark.py and scripts/measure_scratch.p
 NAMES = ("fast", "classic")
 WIDTH, HEIGHT = 480, 320  # of the picture, and its margins
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 38, 48
-MOST_MINUTES = 6  # numbers on the axis of time, unless it is very long
+MAX_MINUTES = 6  # numbers on the axis of time, unless it is very long
 MINUTES = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # from one of them to the next
 TWENTY = 0.2  # from one number to the next on the axis of accuracy
 MIDDLE = 0.4  # a curve that ends beyond this share of the width has its label to the left
@@ -45,7 +45,7 @@ def panel(race: Report, float32: Report | None = None) -> str:
 
     `float32` tells how long both take on a processor that gains nothing by bfloat16.
     """
-    sentences = [*told(race), *_elsewhere(float32)]
+    sentences = [*findings(race), *_elsewhere(float32)]
     words = "".join(f"<p>{escape(unbroken(sentence))}</p>" for sentence in sentences)
     return (
         '<section class="panel race scratch"><h3>The race: accuracy over time</h3><div>'
@@ -57,7 +57,7 @@ def panel(race: Report, float32: Report | None = None) -> str:
 # In words
 
 
-def told(race: Report) -> list[str]:
+def findings(race: Report) -> list[str]:
     """What the curves show, beginning with how right each was in the end and after how long."""
     fast, classic = (race[name] for name in NAMES)
     sentences = [
@@ -191,7 +191,7 @@ def _frame(scale: Scale) -> str:
 
 def _whole_minutes(most: float) -> range:
     """The numbers on the axis of time."""
-    step = next((step for step in MINUTES if most / step <= MOST_MINUTES), MINUTES[-1])
+    step = next((step for step in MINUTES if most / step <= MAX_MINUTES), MINUTES[-1])
     return range(0, math.floor(most) + 1, step)
 
 

@@ -8,13 +8,20 @@ from PIL import Image
 from imgrec.approaches import transfer
 from imgrec.approaches.verdict import Verdict
 from imgrec.evaluation import reports
-from imgrec.ui.approaches.tab import CALIBRATED, Answer, answered, architecture, build_tab, how_sure
-from imgrec.ui.components.errors import reported
+from imgrec.ui.approaches.tab import (
+    CALIBRATED,
+    Answer,
+    answer_picture,
+    architecture,
+    build_tab,
+    how_sure,
+)
+from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.model_choosers import transfer_chooser
 from imgrec.ui.components.picture import Source
 
 
-@reported
+@as_gradio_error
 def classify(
     source: Source, head: str = transfer.DEFAULT, probabilities: str = CALIBRATED
 ) -> Answer:
@@ -27,7 +34,7 @@ def classify(
     def predict(images: Sequence[Image.Image], top: int) -> list[Verdict]:
         return transfer.predict(images, top, name=head)
 
-    return answered(source, predict, 2, probabilities)
+    return answer_picture(source, predict, 2, probabilities)
 
 
 def build_transfer(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:

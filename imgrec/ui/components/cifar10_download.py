@@ -35,7 +35,7 @@ def fetch(status: Status, allowed: bool) -> str:
 
 def fetch_panel(here: bool) -> list[Any]:
     """Whether CIFAR-10 is missing, how far it is, and the buttons to fetch it or stop that."""
-    fetching, allowed = cifar10.fetching_cifar10.status, trainer.permissions.download
+    fetching, allowed = cifar10.cifar10_download.status, trainer.permissions.download
     return [
         gr.Column(visible=not here),
         fetch(fetching, allowed),

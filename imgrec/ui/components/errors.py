@@ -13,11 +13,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def reported(handler: Callable[P, T]) -> Callable[P, T]:
+def as_gradio_error(handler: Callable[P, T]) -> Callable[P, T]:
     """The handler, with the package's errors raised as gradio's.
 
     A program that calls the endpoint gets the sentence as the error's message. On the page gradio
-    would show it as HTML in a corner; `listen` and `sentence` show it where the answer would be.
+    would show it as HTML in a corner; `listen` and `error_html` show it where the answer would be.
     """
 
     @wraps(handler)
@@ -38,7 +38,7 @@ def listen(
     failed: Callable[[str], tuple[Any, ...]],
     name: str,
 ) -> None:
-    """Lets a `reported` handler answer on the page when a trigger fires, and as `/name`.
+    """Lets an `as_gradio_error` handler answer on the page when a trigger fires, and as `/name`.
 
     The first input is a picture, so nothing is preprocessed (see `imgrec.ui.components.picture`).
     Where the handler fails, a program gets the error; on the page the outputs get `failed(panel)`,
@@ -65,7 +65,7 @@ def listen(
     gr.Button(visible=False).click(handler, inputs, outputs, **common, api_name=name)
 
 
-def said_in_place(handler: Callable[..., str]) -> Callable[..., str]:
+def errors_as_html(handler: Callable[..., str]) -> Callable[..., str]:
     """The handler of one piece of HTML, with the package's errors as a panel in its place."""
 
     @wraps(handler)
@@ -78,7 +78,7 @@ def said_in_place(handler: Callable[..., str]) -> Callable[..., str]:
     return saying
 
 
-def sentence(handler: Callable[..., Any], *arguments: Any) -> str:
+def error_html(handler: Callable[..., Any], *arguments: Any) -> str:
     """The error that the handler meets with these arguments, as a panel; empty if it meets none."""
     try:
         handler(*arguments)

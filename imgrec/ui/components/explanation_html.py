@@ -83,7 +83,11 @@ def figure(explanation: Explanation, image: Image.Image, name: str) -> str:
     size, box = _displayed(image.size, explanation.box)
     picture = to_png_data_uri(hatched(image.resize(size, _filter(image, size)), box))
     method = METHOD_NAMES[explanation.method]
-    empty = "no heat" if not explanation.map.any() else f"hottest {heatmaps.where(explanation.map)}"
+    empty = (
+        "no heat"
+        if not explanation.map.any()
+        else f"hottest {heatmaps.location_in_words(explanation.map)}"
+    )
     alt = escape(f"{method}’s map for “{explanation.target}” over the picture: {empty}")
     return (
         f'<figure class="why-figure"><figcaption>{method}</figcaption><div class="why-layers">'

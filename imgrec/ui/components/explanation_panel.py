@@ -11,14 +11,14 @@ from PIL import Image
 from imgrec.approaches import scratch, transfer
 from imgrec.errors import ImgrecError
 from imgrec.explaining import targets
-from imgrec.explaining.explanation import explain, explained
+from imgrec.explaining.explanation import explain, interpret
 from imgrec.explaining.occlusion import occlusion
 from imgrec.explaining.targets import Question
 from imgrec.ui.components import explanation_html
-from imgrec.ui.components.errors import reported
+from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.html import failed, panel
 from imgrec.ui.components.html_buttons import pressed
-from imgrec.ui.components.picture import Source, opened
+from imgrec.ui.components.picture import Source, open_source
 
 DOG_CHOICE = ("Is there a dog?", targets.DOG_QUESTION)
 
@@ -47,10 +47,12 @@ FOCUS_BACK = """() => {
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 Names = Callable[..., dict[str, str]]  # from a tab's controls: the weights and head to explain
-Ask = Callable[..., Question]  # from a picture, an approach, a target and what Names gives
+BuildQuestion = Callable[
+    ..., Question
+]  # from a picture, an approach, a target and what Names gives
 
 
-@reported
+@as_gradio_error
 def explain_picture(
     source: Source,
     approach: str = "pretrained",
@@ -72,8 +74,8 @@ def explain_picture(
     """
     if source is None:
         return {}, ""
-    image, name = opened(source)
-    question = targets.ask(image, approach, _text(target), _text(weights), _text(head))
+    image, name = open_source(source)
+    question = targets.build_question(image, approach, _text(target), _text(weights), _text(head))
     explanation = explain(question, method)
     return {"file": name, **explanation.as_json()}, explanation_html.figure(
         explanation, image, "api"
@@ -134,13 +136,13 @@ def build_why(
     controls: Sequence[Any],
     names: Names,
     again: Sequence[gr.State] = (),
-    ask: Ask = targets.ask,
+    ask: BuildQuestion = targets.build_question,
 ) -> None:
     """Lays out the panel that the *Why?* buttons in `card`, a `pressable`, open.
 
-    `names(*controls)` gives the keywords of `ask`, as `weights` and `head` of `targets.ask`. The
-    panel closes when the picture or a control changes, or a state in `again` does. `name` is unique
-    on the page.
+    `names(*controls)` gives the keywords of `ask`, as `weights` and `head` of
+    `targets.build_question`. The panel closes when the picture or a control changes, or a state in
+    `again` does. `name` is unique on the page.
     """
     panel = _layout()
 
@@ -238,7 +240,9 @@ def _connect_ends(panel: Panel, changes: Sequence[Any], running: Any, asking: li
     )
 
 
-def _shown(name: str, source: Source, approach: str, target: str, asking: Ask) -> tuple[Any, ...]:
+def _shown(
+    name: str, source: Source, approach: str, target: str, asking: BuildQuestion
+) -> tuple[Any, ...]:
     """The panel's parts with Grad-CAM's answer: heading, classes, view, and no second opinion."""
     try:
         question, image = _asked(source, approach, target, asking)
@@ -246,7 +250,7 @@ def _shown(name: str, source: Source, approach: str, target: str, asking: Ask) -
     except ImgrecError as error:
         return _failed(str(error))
     choices = [(e.label, e.label) for e in question.verdict.classes]
-    if question.subject.dogs != targets.NO_CLASSES:
+    if question.network.dogs != targets.NO_CLASSES:
         choices.append(DOG_CHOICE)
     value = target or explanation.target
     # A component that is updated keeps only what the update says, so all of it is said again.
@@ -274,20 +278,24 @@ def _failed(reason: str) -> tuple[Any, ...]:
     )
 
 
-def _asked(source: Source, approach: str, target: str, asking: Ask) -> tuple[Question, Image.Image]:
+def _asked(
+    source: Source, approach: str, target: str, asking: BuildQuestion
+) -> tuple[Question, Image.Image]:
     if source is None:
         raise ImgrecError("There is no picture; drop one first.")
-    image, _ = opened(source)
+    image, _ = open_source(source)
     return asking(image, approach, target), image
 
 
-def _occluding(name: str, source: Source, approach: str, target: str, asking: Ask) -> Iterator[str]:
+def _occluding(
+    name: str, source: Source, approach: str, target: str, asking: BuildQuestion
+) -> Iterator[str]:
     """The second opinion as HTML while it grows, and at its end how far it agrees with Grad-CAM."""
     try:
         question, image = _asked(source, approach, target, asking)
         for drops in occlusion(question):
             done, total = int(np.isfinite(drops).sum()), drops.size
-            explanation = explained(question, "occlusion", drops)
+            explanation = interpret(question, "occlusion", drops)
             yield explanation_html.growing(explanation, image, name, done, total)
         inside = explain(question)
         yield explanation_html.opinion(

@@ -29,12 +29,12 @@ def signed(value: float, digits: int = 0) -> str:
     return text.replace("-", "−") if float(text.replace(",", "")) else text.replace("-", "")
 
 
-NOTHING = "–"
+NO_VALUE = "–"
 
 
 def share(value: float | None) -> str:
     """A measured share as `95.9 %`; unlike a probability it may be 0 or 100 %."""
-    return NOTHING if value is None else f"{100 * value:.1f} %"
+    return NO_VALUE if value is None else f"{100 * value:.1f} %"
 
 
 def unbroken(text: str) -> str:

@@ -22,7 +22,7 @@ def scratch_chooser() -> gr.Dropdown:
     return gr.Dropdown(_networks(), value=scratch.DEFAULT, label="Trained weights")
 
 
-def scratch_offered(chosen: str) -> gr.Dropdown:
+def refresh_scratch_chooser(chosen: str) -> gr.Dropdown:
     """The trained scratch networks there are now; what was deleted gives way to the default."""
     networks = _networks()
     known = {name for _, name in networks}
@@ -30,7 +30,7 @@ def scratch_offered(chosen: str) -> gr.Dropdown:
 
 
 def _networks() -> list[tuple[str, str]]:
-    entries = registry.finished("scratch")
+    entries = registry.usable_models("scratch")
     entries.sort(key=lambda entry: entry.name != scratch.DEFAULT)
     return [
         (reports.scratch(entry.name).title if entry.shipped else entry.name, entry.name)
@@ -46,7 +46,7 @@ def transfer_chooser() -> gr.Dropdown:
 def _heads() -> list[tuple[str, str]]:
     return [
         (reports.head(entry.name).title if entry.shipped else entry.name, entry.name)
-        for entry in registry.finished("transfer")
+        for entry in registry.usable_models("transfer")
     ]
 
 
@@ -58,7 +58,7 @@ def keep_fresh(triggers: Sequence[Any], choosers: Choosers) -> None:
         heads = _heads()
         border = len(choosers.scratch)
         known = {name for _, name in heads}
-        return [scratch_offered(name) for name in chosen[:border]] + [
+        return [refresh_scratch_chooser(name) for name in chosen[:border]] + [
             gr.Dropdown(heads, value=name if name in known else transfer.DEFAULT)
             for name in chosen[border:]
         ]

@@ -72,7 +72,7 @@ def _bring(source: Source, brought: str) -> tuple[Any, str]:
     return (gr.skip() if path == brought else path), path
 
 
-def opened(source: dict[str, Any]) -> tuple[Image.Image, str]:
+def open_source(source: dict[str, Any]) -> tuple[Image.Image, str]:
     """The picture through the door, and its file's name. Raises ImageError or UploadError."""
     if source.get("path") is None:
         return open_image(_decoded(source.get("url") or "")), "picture"
@@ -105,7 +105,7 @@ def _displayable(source: Source) -> Any:
     if not source or Path(source.get("path") or "").suffix.lower() not in NOT_IN_BROWSERS:
         return gr.skip()
     try:
-        return opened(source)[0]
+        return open_source(source)[0]
     except ImgrecError:
         return gr.skip()  # the tab's own listener will say why
 

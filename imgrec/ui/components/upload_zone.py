@@ -17,7 +17,7 @@ from imgrec.ui.components.webcam import CAMERA
 
 Upload = tuple[str, str]  # a file's path as the visitor has it, and where it was uploaded to
 AT_ONCE = 6  # uploads: what a browser sends to one server at a time
-LONGEST_NAME = 400  # characters of a path that is shown
+MAX_NAME_LENGTH = 400  # characters of a path that is shown
 
 
 class Way(NamedTuple):
@@ -170,13 +170,17 @@ hold.addEventListener('contextmenu', (event) => event.preventDefault());  // of 
 element.querySelector('[data-shoot=open]').addEventListener('click', () => shots.open());
 element.querySelector('[data-shoot=close]').addEventListener('click', () => shots.close());
 """
-MOST_SHOTS = 50  # of one burst
+MAX_SHOTS = 50  # of one burst
 MILLISECONDS = 200  # between two shots
 SHOT_SIDE = 512  # pixels, the shorter side of a shot
 
 
 def drop_zone(
-    heading: str, note: str, most: int, ways: Sequence[str] = ("zip", "folder"), more: bool = False
+    heading: str,
+    note: str,
+    max_files: int,
+    ways: Sequence[str] = ("zip", "folder"),
+    more: bool = False,
 ) -> gr.HTML:
     """The place; its `.upload` listener gets at most so many files with `uploaded(event)`.
 
@@ -193,7 +197,7 @@ def drop_zone(
     if more:
         buttons += '<button type="button" data-shoot="open">Webcam</button>'
     html = f"""
-<div class="drop" data-most="{most}" data-bytes="{MAX_BYTES}">
+<div class="drop" data-most="{max_files}" data-bytes="{MAX_BYTES}">
   <p><b>{escape(heading)}</b></p>
   <div class="choose">{buttons}</div>{SHOOT if more else ""}
   <p class="note">{escape(note)}</p>
@@ -205,13 +209,13 @@ def drop_zone(
 
 def _burst() -> str:
     return (
-        BURST.replace("MOST_SHOTS", str(MOST_SHOTS))
+        BURST.replace("MOST_SHOTS", str(MAX_SHOTS))
         .replace("MILLISECONDS", str(MILLISECONDS))
         .replace("SHOT_SIDE", str(SHOT_SIDE))
     )
 
 
-def uploaded(event: gr.EventData, most: int) -> list[Upload]:
+def uploaded(event: gr.EventData, max_files: int) -> list[Upload]:
     """The files that the browser tells of. A visitor can send anything: raises DataError or
     UploadError.
     """
@@ -219,8 +223,8 @@ def uploaded(event: gr.EventData, most: int) -> list[Upload]:
     files = data.get("files") if isinstance(data, dict) else None
     if not isinstance(files, list) or not files:
         raise DataError("There is no file in it; choose a zip or a folder of pictures.")
-    if len(files) > most:
-        raise DataError(f"These are more than {most:,} files; choose fewer.")
+    if len(files) > max_files:
+        raise DataError(f"These are more than {max_files:,} files; choose fewer.")
     return [_checked(file) for file in files]
 
 
@@ -234,6 +238,6 @@ def into(event: gr.EventData) -> str:
 def _checked(file: object) -> Upload:
     """A file that was uploaded to this server, whatever a visitor says. Raises UploadError."""
     name = file.get("name") if isinstance(file, dict) else None
-    if not (isinstance(name, str) and 0 < len(name) <= LONGEST_NAME):
+    if not (isinstance(name, str) and 0 < len(name) <= MAX_NAME_LENGTH):
         raise UploadError(NOT_UPLOADED)
     return name, str(uploaded_file(file))

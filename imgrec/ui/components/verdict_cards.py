@@ -29,12 +29,12 @@ def card(verdict: Verdict, top: int, calibrated: bool = True) -> str:
 
     The probabilities are the calibrated ones, where there are any, or what the network says.
     """
-    shown = verdict.believed() if calibrated else verdict
+    shown = verdict.calibrated() if calibrated else verdict
     title = TITLES[verdict.approach]
     who = f"{verdict.model} · {verdict.trained_on} · {count(verdict.parameters)} parameters"
     thumbnail = to_png_data_uri(verdict.saw, THUMBNAIL_SIDE)
     width, height = verdict.saw.size
-    looks = f", {verdict.looks} looks" if verdict.looks > 1 else ""
+    looks = f", {verdict.views} looks" if verdict.views > 1 else ""
     winner = verdict.classes[0]
     return f"""
 <article class="card {verdict.approach}" aria-label="{title}">
@@ -116,10 +116,10 @@ def _say(names: Sequence[str]) -> str:
 def trust(verdicts: Sequence[Verdict], report: DogReport) -> str:
     """How far to trust whom: what each network did on the photos of the report."""
     figures = [
-        f"<b>{TITLES[v.approach]}</b> finds {100 * report.found[v.model]:.0f} % of the dogs and "
-        f"takes {100 * report.mistaken[v.model]:.0f} % of the rest for one"
+        f"<b>{TITLES[v.approach]}</b> finds {100 * report.recall[v.model]:.0f} % of the dogs and "
+        f"takes {100 * report.false_positive_rate[v.model]:.0f} % of the rest for one"
         for v in verdicts
-        if v.model in report.found
+        if v.model in report.recall
     ]
     if not figures:
         return ""

@@ -9,7 +9,7 @@ import gradio as gr
 from imgrec.approaches.vgg16_weights import FILE_MEGABYTES, Status, weights
 from imgrec.ui.components import html
 
-SECONDS_BETWEEN_LOOKS = 0.5
+POLL_SECONDS = 0.5
 
 
 class Panel(NamedTuple):
@@ -33,7 +33,7 @@ def build_panel() -> Panel:
 
 def connect(page: gr.Blocks, panels: Sequence[Panel], arrived: gr.State) -> None:
     """Lets the panels start, show and stop the one download; counts up `arrived` at its end."""
-    timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
+    timer = gr.Timer(POLL_SECONDS, active=False)
     parts = [part for panel in panels for part in panel]
     # In the queue, for gradio tells of a changed state only from there; but never waiting in it.
     hidden: dict[str, Any] = {

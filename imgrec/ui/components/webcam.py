@@ -8,7 +8,7 @@ from PIL import Image
 from imgrec.errors import ImageError
 from imgrec.images.decode import open_image
 
-LONGEST = 400_000  # characters of a frame: some ten times what a browser makes of it
+MAX_LENGTH = 400_000  # characters of a frame: some ten times what a browser makes of it
 LIVE_SIDE = 256  # pixels, the shorter side of a frame: what VGG16's view is cut from
 EVERY = 400  # milliseconds between two frames
 MINUTES = 10  # after which the live webcam closes by itself
@@ -106,7 +106,7 @@ def frame(event: gr.EventData) -> Image.Image:
     """The picture that the webcam sees. A visitor can send anything: raises ImageError."""
     data = event._data
     address = data.get("image") if isinstance(data, dict) else None
-    if not isinstance(address, str) or len(address) > LONGEST:
+    if not isinstance(address, str) or len(address) > MAX_LENGTH:
         raise ImageError("That was no picture of the webcam; start it again.")
     try:
         content = base64.b64decode(address.partition(",")[2], validate=True)

@@ -48,7 +48,7 @@ class Place(NamedTuple):
         split, _, index = rest.partition("/")
         if not (index.isascii() and index.isdigit() and len(index) < 7):
             raise DataError("There is no such image; press one.")
-        if int(index) >= len(cifar10_statistics.named(source).split(split).labels):
+        if int(index) >= len(cifar10_statistics.load_set(source).split(split).labels):
             raise DataError("There is no such image; press one.")
         return cls(source, split, int(index))
 
@@ -64,13 +64,13 @@ class Place(NamedTuple):
     def image(self) -> Image.Image:
         """The 32×32 picture."""
         return Image.fromarray(
-            cifar10_statistics.named(self.source).split(self.split).images[self.number]
+            cifar10_statistics.load_set(self.source).split(self.split).images[self.number]
         )
 
     @property
     def label(self) -> int:
         """The class that people gave it, 0 to 9."""
-        return int(cifar10_statistics.named(self.source).split(self.split).labels[self.number])
+        return int(cifar10_statistics.load_set(self.source).split(self.split).labels[self.number])
 
 
 # Which data, and how they came to be
@@ -209,8 +209,8 @@ def _one_hot(label: int) -> str:
 
 def pixels(data: DataSet, scale: str) -> str:
     """The table and the histograms of the three channels on one of the scales."""
-    found, split = cifar10_statistics.statistics(data), data.described()
-    ends = cifar10_statistics.rescaled(np.stack([found.least, found.greatest]), scale, found)
+    found, split = cifar10_statistics.statistics(data), data.statistics_split()
+    ends = cifar10_statistics.rescaled(np.stack([found.minimum, found.maximum]), scale, found)
     mean = cifar10_statistics.rescaled(found.mean * 255, scale, found)
     spread = cifar10_statistics.rescaled((found.mean + found.deviation) * 255, scale, found) - mean
     rows = [
@@ -277,7 +277,7 @@ def _histogram(
 
 def means(data: DataSet) -> str:
     """The mean image of each class."""
-    split = data.described()
+    split = data.statistics_split()
     number = cifar10_statistics.counts(data.splits[split])
     figures = "".join(
         f'<figure><img src="{to_png_data_uri(Image.fromarray(mean))}" '
@@ -336,7 +336,7 @@ def _cell(label: int, guess: int, row: np.ndarray, worst: int) -> str:
     )
 
 
-def guessed(
+def predicted_images(
     title: str, note: str, data: DataSet, indices: Sequence[int] | np.ndarray, found: np.ndarray
 ) -> str:
     """Test images as buttons with what they were taken for; `found` is (n, 10) probabilities."""

@@ -11,19 +11,19 @@ from imgrec.errors import DataError, ImgrecError
 from imgrec.evaluation import cifar10_predictions
 from imgrec.ui.components import html as shared_html
 from imgrec.ui.components.cifar10_download import fetch_layout, fetch_panel, start_fetching
-from imgrec.ui.components.errors import reported, said_in_place
+from imgrec.ui.components.errors import as_gradio_error, errors_as_html
 from imgrec.ui.components.html import to_png_data_uri
 from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import COMPARE, INTO_VIEW, LATEST, PREDICTING, QUIET
-from imgrec.ui.components.model_choosers import scratch_chooser, scratch_offered
+from imgrec.ui.components.model_choosers import refresh_scratch_chooser, scratch_chooser
 from imgrec.ui.data import html as data_html
 from imgrec.ui.data.html import Place
 
-SECONDS_BETWEEN_LOOKS = 0.5
-MOST_DRAWN = 100  # images of one answer of the endpoint
-MOST_SEEDS = 2**32
-MOST_SHOWN = 40  # images of one cell of the confusion matrix
-SUREST = 20  # of the wrong guesses that are shown
+POLL_SECONDS = 0.5
+MAX_DRAWN = 100  # images of one answer of the endpoint
+SEED_COUNT = 2**32
+MAX_SHOWN = 40  # images of one cell of the confusion matrix
+MAX_MISTAKES = 20  # of the wrong guesses that are shown
 PROGRESS = gr.Progress()
 WAITING = shared_html.panel(
     "What it takes for what", "The network looks at the test images.", "looking"
@@ -39,7 +39,7 @@ class Enlarged(NamedTuple):
     place: gr.State
 
 
-@reported
+@as_gradio_error
 def dataset_sample(
     split: str = "test", label: str = "", n: float = 10, seed: float = 0
 ) -> dict[str, Any]:
@@ -52,8 +52,11 @@ def dataset_sample(
     """
     if label and label not in labels.CIFAR10:
         raise DataError(f"There is no class {label!r}; choose one of {', '.join(labels.CIFAR10)}.")
-    count, seed = _whole("n", n, 1, MOST_DRAWN), _whole("seed", seed, 0, MOST_SEEDS - 1)
-    data = cifar10_statistics.current()
+    count, seed = (
+        _checked_integer("n", n, 1, MAX_DRAWN),
+        _checked_integer("seed", seed, 0, SEED_COUNT - 1),
+    )
+    data = cifar10_statistics.current_set()
     chosen = labels.CIFAR10.index(label) if label else None
     indices = cifar10_statistics.draw(data.split(split), chosen, count, seed)
     places = [Place(data.source, split, int(index)) for index in indices]
@@ -74,7 +77,7 @@ def dataset_sample(
     }
 
 
-def _whole(name: str, value: Any, low: int, high: int) -> int:
+def _checked_integer(name: str, value: Any, low: int, high: int) -> int:
     """The value as a whole number in the range. Raises DataError if it is none."""
     usable = isinstance(value, int | float) and not isinstance(value, bool)
     if not usable or not low <= value <= high or value != int(value):
@@ -94,7 +97,7 @@ def build_data(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
         with gr.Tab("Mistakes", render_children=True) as mistakes:
             weights = _build_mistakes(mistakes, tabs, shared)
     _connect_fetching(tab, source, parts, [heading, *fetching])
-    tab.select(scratch_offered, weights, weights, **QUIET)
+    tab.select(refresh_scratch_chooser, weights, weights, **QUIET)
     gr.api(dataset_sample)
 
 
@@ -102,24 +105,24 @@ def _connect_fetching(
     tab: gr.Tab, source: gr.State, parts: gr.Tabs, shown: Sequence[gr.components.Component]
 ) -> None:
     """Lets the tab tell which images it shows, fetch the full set, and go over to it."""
-    timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
+    timer = gr.Timer(POLL_SECONDS, active=False)
     outputs = [source, parts, timer, *shown]
-    gr.on([tab.select, timer.tick], look, source, outputs, **LATEST)
+    gr.on([tab.select, timer.tick], refresh_source, source, outputs, **LATEST)
     _, _, _, fetch, stop = shown
-    fetch.click(start_fetching, None, None, **QUIET).then(look, source, outputs, **QUIET)  # type: ignore[attr-defined]
-    stop.click(cifar10.fetching_cifar10.cancel, None, None, **QUIET)  # type: ignore[attr-defined]
+    fetch.click(start_fetching, None, None, **QUIET).then(refresh_source, source, outputs, **QUIET)  # type: ignore[attr-defined]
+    stop.click(cifar10.cifar10_download.cancel, None, None, **QUIET)  # type: ignore[attr-defined]
 
 
-def look(before: str) -> list[Any]:
+def refresh_source(before: str) -> list[Any]:
     """Which images there are now: the source, then heading and offer; `before` was shown before.
 
     Where the full set has come, what was made of the sample is left behind for the new images.
     """
-    data = cifar10_statistics.current()
+    data = cifar10_statistics.current_set()
     return [
         data.source,
         gr.Tabs(selected="images") if before not in ("", data.source) else gr.skip(),
-        gr.Timer(active=cifar10.fetching_cifar10.status.running),
+        gr.Timer(active=cifar10.cifar10_download.status.running),
         data_html.heading(data),
         *fetch_panel(data.source == "full"),
     ]
@@ -159,7 +162,7 @@ def _build_images(source: gr.State, tabs: gr.Tabs, shared: gr.Image) -> None:
 
 def about() -> tuple[gr.Radio, str, str]:
     """The choice of a split, counts, and how the images were made."""
-    data = cifar10_statistics.current()
+    data = cifar10_statistics.current_set()
     full = data.source == "full"
     return gr.Radio(value="test", visible=full), data_html.counts(data), data_html.made(data)
 
@@ -167,7 +170,7 @@ def about() -> tuple[gr.Radio, str, str]:
 def draw(split: str, seed: int) -> tuple[str, str]:
     """A note, and ten images of each class."""
     try:
-        tiles = data_html.tiles(cifar10_statistics.current(), split, seed)
+        tiles = data_html.tiles(cifar10_statistics.current_set(), split, seed)
     except ImgrecError as error:
         return shared_html.failed(error), ""
     note = f"Ten random images of each class, draw number {seed + 1}. Press one to see it large."
@@ -232,15 +235,15 @@ def _build_pixels(tab: gr.Tab) -> None:
     )
     numbers, means = gr.HTML(), gr.HTML()
     tab.select(pixels, scale, numbers, **LATEST).then(
-        lambda: data_html.means(cifar10_statistics.current()), None, means, **LATEST
+        lambda: data_html.means(cifar10_statistics.current_set()), None, means, **LATEST
     )
     scale.input(pixels, scale, numbers, **LATEST)
 
 
-@said_in_place
+@errors_as_html
 def pixels(scale: str) -> str:
     """The pixel statistics on one of the scales."""
-    return data_html.pixels(cifar10_statistics.current(), scale)
+    return data_html.pixels(cifar10_statistics.current_set(), scale)
 
 
 # Mistakes
@@ -273,20 +276,22 @@ def measure(
     name: str, measured: tuple[str, str], progress: gr.Progress = PROGRESS
 ) -> tuple[Any, ...]:
     """What is measured now, the confusion matrix, no cell, and the surest of the wrong guesses."""
-    data = cifar10_statistics.current()
+    data = cifar10_statistics.current_set()
     if tuple(measured) == (data.source, name):
         return (gr.skip(),) * 4
     try:
-        found = cifar10_predictions.guesses(
+        found = cifar10_predictions.predictions(
             str(name),
             data,
             lambda done, total: progress((done, total), desc="Looking", unit="images"),
         )
     except ImgrecError as error:
         return ("", ""), shared_html.failed(error), "", ""
-    wrong = cifar10_predictions.surest_mistakes(found, data.splits["test"].labels, SUREST)
+    wrong = cifar10_predictions.most_confident_mistakes(
+        found, data.splits["test"].labels, MAX_MISTAKES
+    )
     note = "Wrong, and sure of it: the caption says what the network takes each image for."
-    surest = data_html.guessed("Most confidently wrong", note, data, wrong, found)
+    surest = data_html.predicted_images("Most confidently wrong", note, data, wrong, found)
     return (data.source, name), data_html.matrix(name, data, found), NO_CELL, surest
 
 
@@ -295,15 +300,15 @@ def show_cell(measured: tuple[str, str], event: gr.EventData) -> str:
     source, name = measured
     try:
         label, guess = _cell(pressed(event))
-        data = cifar10_statistics.named(source)
-        found = cifar10_predictions.guesses(name, data)
+        data = cifar10_statistics.load_set(source)
+        found = cifar10_predictions.predictions(name, data)
     except ImgrecError as error:
         return shared_html.failed(error)
-    inside = cifar10_predictions.in_cell(found, data.splits["test"].labels, label, guess)
+    inside = cifar10_predictions.confusion_cell(found, data.splits["test"].labels, label, guess)
     title = f"{labels.CIFAR10[label]} taken for {labels.CIFAR10[guess]}: {len(inside)}"
-    more = len(inside) > MOST_SHOWN
-    note = f"The {MOST_SHOWN} it is surest of." if more else "The surest guess comes first."
-    return data_html.guessed(title.capitalize(), note, data, inside[:MOST_SHOWN], found)
+    more = len(inside) > MAX_SHOWN
+    note = f"The {MAX_SHOWN} it is surest of." if more else "The surest guess comes first."
+    return data_html.predicted_images(title.capitalize(), note, data, inside[:MAX_SHOWN], found)
 
 
 def _cell(text: str) -> tuple[int, int]:

@@ -11,22 +11,22 @@ from PIL import Image
 
 from imgrec.errors import ImgrecError
 from imgrec.explaining.lessons import convolution
-from imgrec.explaining.lessons.convolution import HAND_MADE, LEARNT, OWN, SIDES, Kernel
+from imgrec.explaining.lessons.convolution import CUSTOM, HAND_MADE, LEARNT, SIDES, Kernel
 from imgrec.images.colormaps import coloured_signed, stretched
 from imgrec.ui.components import html
-from imgrec.ui.components.errors import reported, said_in_place
+from imgrec.ui.components.errors import as_gradio_error, errors_as_html
 from imgrec.ui.components.formatting import signed
 from imgrec.ui.components.html import to_png_data_uri
 from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import LIVE, if_seen
-from imgrec.ui.components.picture import Source, opened
+from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.lessons import feature_map_html
 from imgrec.ui.lessons.shift_invariance import build_shift
 
 FIRST = "upright"  # the kernel that is chosen at the start
 FRAMES, SECONDS_A_FRAME = 20, 0.18
 STEPS = 6  # frames at the start that go place by place, before the great leaps
-OWN_AT_FIRST = "-1 -1 -1\n-1  8 -1\n-1 -1 -1"
+INITIAL_CUSTOM = "-1 -1 -1\n-1  8 -1\n-1 -1 -1"
 COLOURS = ("Red", "Green", "Blue")
 IF_SEEN = if_seen("convolution")
 INTRO = """
@@ -42,7 +42,7 @@ class Setting(NamedTuple):
     """What was chosen, as it comes from the page: nothing of it is checked."""
 
     kernel: str
-    own: str
+    custom: str
     side: int
     relu: bool
     row: int
@@ -72,7 +72,7 @@ def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
         kernels = pressable(elem_classes="kernel-choice")
         with gr.Column(visible=False) as own_box:
             own = gr.Textbox(
-                OWN_AT_FIRST, label="Your own kernel: three lines of three numbers", lines=3
+                INITIAL_CUSTOM, label="Your own kernel: three lines of three numbers", lines=3
             )
         gr.Markdown("### Slide it over the picture")
         middle = SIDES[0] // 2
@@ -108,11 +108,11 @@ def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
     gr.on(triggers, _draw, inputs, answer, js=IF_SEEN, **LIVE)
 
 
-@reported
+@as_gradio_error
 def _choose(event: gr.EventData) -> tuple[str, gr.Column]:
     """The kernel whose button was pressed, and whether there is one's own to fill in."""
     key = pressed(event)
-    return key, gr.Column(visible=key == OWN)
+    return key, gr.Column(visible=key == CUSTOM)
 
 
 def _resize(side: object) -> tuple[gr.Slider, ...]:
@@ -121,7 +121,7 @@ def _resize(side: object) -> tuple[gr.Slider, ...]:
     return tuple(gr.Slider(maximum=pixels, value=pixels // 2) for _ in range(2))
 
 
-@said_in_place
+@errors_as_html
 def _draw(source: Source, *chosen: Any) -> str:
     """The picture, the kernel at one place, the sum there, and the whole feature map."""
     if source is None:
@@ -153,8 +153,8 @@ def _prepared(source: dict[str, Any], setting: Setting) -> Slide:
     """The kernel on the picture. Raises ImgrecError if there is no such thing."""
     if not isinstance(setting.side, int) or setting.side not in SIDES:
         raise ImgrecError(f"Pixels: choose one of {SIDES[0]} and {SIDES[1]}.")
-    kernel = convolution.kernel(setting.kernel, setting.own)
-    image = convolution.view(opened(source)[0], setting.side)
+    kernel = convolution.kernel(setting.kernel, setting.custom)
+    image = convolution.view(open_source(source)[0], setting.side)
     values = convolution.pixels(image, kernel.channels)
     raw = convolution.feature_map(values, kernel)
     return Slide(image, values, kernel, raw, setting.relu is True)
@@ -162,24 +162,24 @@ def _prepared(source: dict[str, Any], setting: Setting) -> Slide:
 
 def _place(setting: Setting) -> tuple[int, int]:
     """Row and column, from 0. Raises ImgrecError."""
-    row = feature_map_html.whole(setting.row, 1, setting.side, "Row")
-    return row - 1, feature_map_html.whole(setting.column, 1, setting.side, "Column") - 1
+    row = feature_map_html.checked_integer(setting.row, 1, setting.side, "Row")
+    return row - 1, feature_map_html.checked_integer(setting.column, 1, setting.side, "Column") - 1
 
 
 # What is shown
 
 
-@said_in_place
+@errors_as_html
 def _choice(chosen: object) -> str:
     """The kernels as buttons; `chosen` is pressed."""
     hand_made = "".join(
         _kernel_button(key, kernel, chosen == key, kernel.title)
         for key, kernel in HAND_MADE.items()
     )
-    own = _button(OWN, chosen == OWN, "<span>Your own …</span>", "Your own kernel")
+    own = _button(CUSTOM, chosen == CUSTOM, "<span>Your own …</span>", "Your own kernel")
     learnt = "".join(
         _kernel_button(f"{LEARNT}{index}", kernel, chosen == f"{LEARNT}{index}")
-        for index, kernel in enumerate(convolution.learnt())
+        for index, kernel in enumerate(convolution.learnt_kernels())
     )
     return (
         f'<div data-group class="kernels"><h4>Made by people; they look at the grey picture</h4>'

@@ -14,7 +14,7 @@ from imgrec.ui.components.html import to_png_data_uri
 EMPTY = html.panel("No picture yet", "Drop a picture, paste one, or choose one of the examples.")
 
 
-def whole(value: object, low: int, high: int, what: str) -> int:
+def checked_integer(value: object, low: int, high: int, what: str) -> int:
     """The value as a whole number from low to high. Raises ImgrecError."""
     if isinstance(value, int | float) and value in range(low, high + 1):
         return int(value)

@@ -8,13 +8,13 @@ import numpy as np
 from imgrec.approaches import scratch, vgg16
 from imgrec.errors import ImgrecError
 from imgrec.explaining import feature_maps as activations
-from imgrec.explaining.feature_maps import Activation, Walk
-from imgrec.ui.components.errors import reported
+from imgrec.explaining.feature_maps import Activation, LayeredNetwork
+from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.html import failed
 from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import LIVE, if_seen
-from imgrec.ui.components.model_choosers import scratch_chooser, scratch_offered
-from imgrec.ui.components.picture import Source, opened
+from imgrec.ui.components.model_choosers import refresh_scratch_chooser, scratch_chooser
+from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.lessons import feature_map_html, layers_html
 
 INTRODUCTION = """
@@ -44,7 +44,7 @@ def _only(facts: str, large: str = "") -> View:
     return View(facts, large, gr.Column(visible=False), None, "")
 
 
-@reported
+@as_gradio_error
 def feature_maps(
     source: Source,
     network: str = "scratch",
@@ -64,11 +64,11 @@ def feature_maps(
     """
     if source is None:
         return {}, feature_map_html.EMPTY
-    image, name = opened(source)
-    walk = activations.load(network, weights)
-    found = activations.activation(walk, layer or activations.first_convolution(walk), image)
+    image, name = open_source(source)
+    layered = activations.load(network, weights)
+    found = activations.activation(layered, layer or activations.first_convolution(layered), image)
     chosen = None if channel == NO_CHANNEL else activations.channel_of(found, channel)
-    html = layers_html.facts(walk, found) + _large(found, chosen)
+    html = layers_html.facts(layered, found) + _large(found, chosen)
     return {"file": name, "network": network} | _as_json(found, chosen), html
 
 
@@ -100,22 +100,24 @@ def _large(found: Activation, channel: int | None) -> str:
     return "" if channel is None else layers_html.enlarged(found, channel)
 
 
-def _found(source: Source, network: str, weights: str, layer: str) -> tuple[Walk, Activation]:
+def _found(
+    source: Source, network: str, weights: str, layer: str
+) -> tuple[LayeredNetwork, Activation]:
     if source is None:
         raise ImgrecError("There is no picture; drop one, paste one, or choose an example.")
-    walk = activations.load(network, weights)
-    return walk, activations.activation(walk, layer, opened(source)[0])
+    layered = activations.load(network, weights)
+    return layered, activations.activation(layered, layer, open_source(source)[0])
 
 
-def _look(
+def _show_layer(
     source: Source, network: str, weights: str, layer: str, channel: object, order: str
 ) -> View:
     """The chosen layer and its maps; without a channel, the strongest one is enlarged."""
     if source is None:
         return _only(feature_map_html.EMPTY)
     try:
-        walk, found = _found(source, network, weights, layer)
-        facts = layers_html.facts(walk, found)
+        layered, found = _found(source, network, weights, layer)
+        facts = layers_html.facts(layered, found)
         if not found.is_map:
             return _only(facts, _large(found, None))
         if channel is None:
@@ -127,21 +129,26 @@ def _look(
     return View(facts, _large(found, chosen), gr.Column(visible=True), chosen, tiles)
 
 
-def _arrive(
+def _show_network(
     source: Source, network: str, weights: str, layer: str, channel: object, order: str
 ) -> tuple[Any, ...]:
     """The street of a network, with the house kept open that was open, if it has it."""
     own_weights = gr.Column(visible=network == "scratch")
     try:
-        walk = activations.load(network, weights)
+        layered = activations.load(network, weights)
     except ImgrecError as error:
         return own_weights, "", layer, *_only(failed(error))
-    if layer not in [row.name for row in walk.rows]:
-        layer, channel = activations.first_convolution(walk), None
-    houses = layers_html.street(walk, layer)
+    if layer not in [row.name for row in layered.rows]:
+        layer, channel = activations.first_convolution(layered), None
+    buttons = layers_html.layer_buttons(layered, layer)
     if network == "vgg16" and not vgg16.has_top():
-        houses += f'<p class="offer">{WITHOUT_TOP}</p>'
-    return own_weights, houses, layer, *_look(source, network, weights, layer, channel, order)
+        buttons += f'<p class="offer">{WITHOUT_TOP}</p>'
+    return (
+        own_weights,
+        buttons,
+        layer,
+        *_show_layer(source, network, weights, layer, channel, order),
+    )
 
 
 def _enlarge(
@@ -156,7 +163,7 @@ def _enlarge(
     return _large(found, chosen), layers_html.gallery(found, chosen, order == BY_NUMBER)
 
 
-def _enter(
+def _select_layer(
     source: Source, network: str, weights: str, order: str, event: gr.EventData
 ) -> tuple[Any, ...]:
     """The layer whose house was pressed, and what is in it."""
@@ -164,7 +171,7 @@ def _enter(
         layer = pressed(event)
     except ImgrecError as error:
         return gr.skip(), *_only(failed(error))
-    return layer, *_look(source, network, weights, layer, None, order)
+    return layer, *_show_layer(source, network, weights, layer, None, order)
 
 
 def _pick(
@@ -173,16 +180,16 @@ def _pick(
     """The number of the map that was pressed, and that map; the gallery keeps the focus."""
     try:
         _, found = _found(source, network, weights, layer)
-        told = pressed(event)
+        number = pressed(event)
         chosen = activations.channel_of(
-            found, int(told) if told.isdecimal() and len(told) < 6 else None
+            found, int(number) if number.isdecimal() and len(number) < 6 else None
         )
     except ImgrecError as error:
         return gr.skip(), failed(error)
     return chosen, _large(found, chosen)
 
 
-def build_street(tab: gr.Tab, shown: gr.Image) -> None:
+def build_layers(tab: gr.Tab, shown: gr.Image) -> None:
     """Lays the lesson out; it answers for the picture `shown`, whenever that changes."""
     with gr.Column(elem_id="street"):
         gr.Markdown(INTRODUCTION)
@@ -191,7 +198,7 @@ def build_street(tab: gr.Tab, shown: gr.Image) -> None:
             network = gr.Radio(choices, value="scratch", label="Network")
             with gr.Column() as own_weights:
                 weights = scratch_chooser()
-        street = pressable()
+        buttons = pressable()
         facts = gr.HTML()
         large = gr.HTML()
         with gr.Column(visible=False) as box:
@@ -203,12 +210,12 @@ def build_street(tab: gr.Tab, shown: gr.Image) -> None:
 
     inputs = [shown, network, weights, layer, channel, order]
     view = [facts, large, box, channel, gallery]
-    tab.select(scratch_offered, weights, weights, **LIVE)
+    tab.select(refresh_scratch_chooser, weights, weights, **LIVE)
     arrivals = [tab.select, network.change, weights.change]
-    gr.on(arrivals, _arrive, inputs, [own_weights, street, layer, *view], **LIVE)
-    shown.change(_look, inputs, view, js=if_seen("street"), **LIVE)
-    order.change(_look, inputs, view, **LIVE)
-    street.select(_enter, [shown, network, weights, order], [layer, *view], **LIVE)
+    gr.on(arrivals, _show_network, inputs, [own_weights, buttons, layer, *view], **LIVE)
+    shown.change(_show_layer, inputs, view, js=if_seen("street"), **LIVE)
+    order.change(_show_layer, inputs, view, **LIVE)
+    buttons.select(_select_layer, [shown, network, weights, order], [layer, *view], **LIVE)
     channel.input(_enlarge, inputs, [large, gallery], **LIVE)
     gallery.select(_pick, inputs[:4], [channel, large], **LIVE)
     _offer(shown, network, weights)

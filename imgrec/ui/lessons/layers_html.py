@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from imgrec.explaining.feature_maps import Activation, Walk, strongest
+from imgrec.explaining.feature_maps import Activation, LayeredNetwork, strongest
 from imgrec.images.colormaps import coloured, coloured_signed, stretched
 from imgrec.networks.layer_table import Layer
 from imgrec.ui.components import formatting, html
@@ -50,15 +50,15 @@ PROBABLE = (
 )
 
 
-def street(walk: Walk, chosen: str) -> str:
+def layer_buttons(layered: LayeredNetwork, chosen: str) -> str:
     """A house for each layer: the higher, the larger its maps; the wider, the more of them."""
-    places = max(math.prod(row.output_shape[:-1]) for row in walk.rows)
-    depth = max(row.output_shape[-1] for row in walk.rows)
-    houses = "".join(_house(row, places, depth, row.name == chosen) for row in walk.rows)
+    places = max(math.prod(row.output_shape[:-1]) for row in layered.rows)
+    depth = max(row.output_shape[-1] for row in layered.rows)
+    houses = "".join(_layer_button(row, places, depth, row.name == chosen) for row in layered.rows)
     return f'<div class="street" data-group role="group" aria-label="Layers">{houses}</div>'
 
 
-def _house(row: Layer, places: int, depth: int, chosen: bool) -> str:
+def _layer_button(row: Layer, places: int, depth: int, chosen: bool) -> str:
     height = math.log(1 + math.prod(row.output_shape[:-1])) / math.log(1 + places)
     width = math.log(1 + row.output_shape[-1]) / math.log(1 + depth)
     name = escape(row.name)
@@ -71,19 +71,19 @@ def _house(row: Layer, places: int, depth: int, chosen: bool) -> str:
     )
 
 
-def facts(walk: Walk, activation: Activation) -> str:
+def facts(layered: LayeredNetwork, activation: Activation) -> str:
     """What the layer does, its output shape, its parameters, its work, and its zeros."""
     row = activation.row
     does = PROBABLE if activation.classes else DOES.get(row.kind, "")
     zeros = share(activation.zeros)
-    if row.name in walk.rectified and row.kind != "ReLU":
+    if row.name in layered.rectified and row.kind != "ReLU":
         zeros += ": its last step, ReLU, turns whatever is below 0 into 0"
     if activation.signed:
         zeros += f"; {share(float((activation.values < 0).mean()))} of the values are below 0"
     entries = {
         "Comes out": _output(row),
         "Parameters": row.formula or "none: there is nothing to learn here",
-        "Multiply–adds": _work(row, walk.rows),
+        "Multiply–adds": _work(row, layered.rows),
         "Zeros": zeros,
     }
     listed = "".join(f"<dt>{term}</dt><dd>{escape(told)}</dd>" for term, told in entries.items())

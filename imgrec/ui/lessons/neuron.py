@@ -10,7 +10,7 @@ import gradio as gr
 from imgrec.errors import ImgrecError
 from imgrec.explaining.lessons import neuron
 from imgrec.explaining.lessons.neuron import HIGH, LOW, Learning
-from imgrec.ui.components.errors import reported, said_in_place
+from imgrec.ui.components.errors import as_gradio_error, errors_as_html
 from imgrec.ui.components.formatting import signed
 
 RATES = (0.001, 0.01, 0.1, 0.3, 0.6, 0.7, 1.0, 3.0)  # from crawling to exploding
@@ -18,7 +18,7 @@ RATE = 0.3  # at the start
 FIRST_SEED = 1
 STEPS = 300  # of one press on Learn
 FRAMES, SECONDS_A_FRAME = 40, 0.1
-MOST_POINTS = 150  # of the curve: more would show no more
+MAX_POINTS = 150  # of the curve: more would show no more
 FLOOR = 1e-12  # of the curve: below it, a loss is as good as none
 INTRO = f"""
 A **neuron** multiplies each of its inputs by a number, its *weight*, and adds them up, with one
@@ -80,7 +80,7 @@ def _learn(learning: Learning, rate: object) -> Iterator[tuple[Learning, str]]:
         for _ in range(due):
             learning = neuron.step(learning, speed)
         yield learning, _drawn(learning, rate)
-        if learning.over:
+        if learning.finished:
             return
         time.sleep(SECONDS_A_FRAME)
 
@@ -108,10 +108,10 @@ def _rate(rate: object) -> float:
     return rates[rate]
 
 
-_checked_rate = reported(_rate)
+_checked_rate = as_gradio_error(_rate)
 
 
-@said_in_place
+@errors_as_html
 def _drawn(learning: Learning, rate: object) -> str:
     """The neuron, its curve, and how it stands in words."""
     return (
@@ -149,7 +149,7 @@ def _network(learning: Learning) -> str:
 
 def _curve(losses: Sequence[float]) -> str:
     """The loss by step, on a scale where each line is so many times the one below."""
-    every = max(1, math.ceil(len(losses) / MOST_POINTS))
+    every = max(1, math.ceil(len(losses) / MAX_POINTS))
     steps = [*range(0, len(losses) - 1, every), len(losses) - 1]
     powers = [math.log10(min(max(losses[step], FLOOR), 1 / FLOOR)) for step in steps]
     low, high = min(-2, math.floor(min(powers))), max(0, math.ceil(max(powers)))
@@ -193,7 +193,7 @@ def _words(learning: Learning, rate: float) -> str:
             f"<b>It exploded</b> after {_steps(learning.steps)}: each overshot by more than it "
             "mended, so the numbers grew without end. Press Start again and choose a smaller rate."
         )
-    elif learning.over:
+    elif learning.finished:
         state = f"After {_steps(learning.steps)} it stops here. Press Start again."
     elif learning.steps:
         state = (
@@ -212,7 +212,7 @@ def _words(learning: Learning, rate: float) -> str:
     )
 
 
-@said_in_place
+@errors_as_html
 def _answered(learning: Learning, x1: object, x2: object) -> str:
     """What the neuron takes for a sum, beside the true one."""
     first, second = neuron.number(x1), neuron.number(x2)

@@ -10,16 +10,16 @@ from PIL import Image, ImageDraw
 from imgrec.data import labels
 from imgrec.errors import ImgrecError
 from imgrec.explaining.lessons import pooling_dropout_dense as parts
-from imgrec.explaining.lessons.pooling_dropout_dense import Dense, Dropped, Look
-from imgrec.ui.components.errors import said_in_place
+from imgrec.explaining.lessons.pooling_dropout_dense import Activations, Dense, Dropped
+from imgrec.ui.components.errors import errors_as_html
 from imgrec.ui.components.formatting import percent, signed
 from imgrec.ui.components.listeners import LIVE, if_seen
-from imgrec.ui.components.picture import Source, opened
+from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.lessons import feature_map_html
 
-MOST_WINDOW, MOST_RATE = 8, 0.9
+MAX_WINDOW, MAX_RATE = 8, 0.9
 CORNER = 4  # values a side of the example in numbers
-ASKED = 20  # times with dropout
+DROPOUT_RUNS = 20  # times with dropout
 NEURONS = 512  # at most so many contributions can be kept; a test holds it to the network
 ANSWER = "The class it answers"
 SHOWN = 4  # contributions for a class, and as many against it
@@ -48,16 +48,16 @@ the class’s *logit*; *softmax* turns the ten logits into probabilities.
 """
 
 
-def build_parts(tab: gr.Tab, shown: gr.Image) -> None:
+def build_pooling_dropout_dense(tab: gr.Tab, shown: gr.Image) -> None:
     """Lays the lesson out; it answers for the picture `shown`, whenever that changes."""
     drawn = gr.State(0)  # which random draw dropout makes
     with gr.Column(elem_id="parts"):
         gr.Markdown(POOLING)
-        window = gr.Slider(1, MOST_WINDOW, 2, step=1, label="Side of the window")
+        window = gr.Slider(1, MAX_WINDOW, 2, step=1, label="Side of the window")
         pooling = gr.HTML(feature_map_html.EMPTY)
         gr.Markdown(DROPOUT)
         with gr.Row(elem_classes="actions"):
-            rate = gr.Slider(0, MOST_RATE, 0.5, step=0.05, label="Rate: the part that is dropped")
+            rate = gr.Slider(0, MAX_RATE, 0.5, step=0.05, label="Rate: the part that is dropped")
             draw = gr.Button("Draw again", scale=0, min_width=130)
         dropout = gr.HTML()
         gr.Markdown(DENSE)
@@ -89,13 +89,13 @@ def build_parts(tab: gr.Tab, shown: gr.Image) -> None:
     )
 
 
-@said_in_place
+@errors_as_html
 def _pool(source: Source, window: object) -> str:
     """A feature map of the picture before and after pooling, and what that costs."""
     if source is None:
         return feature_map_html.EMPTY
-    side = feature_map_html.whole(window, 1, MOST_WINDOW, "Side of the window")
-    look = parts.look(opened(source)[0])
+    side = feature_map_html.checked_integer(window, 1, MAX_WINDOW, "Side of the window")
+    look = parts.run_classic(open_source(source)[0])
     pooled = parts.pooled(look.map, side)
     before, after = look.map.size, pooled.largest.size
     edge = before - after * side * side
@@ -159,13 +159,13 @@ def _numbers(values: np.ndarray, marked: np.ndarray, caption: str) -> str:
     return f"<table><caption>{caption}</caption><tbody>{rows}</tbody></table>"
 
 
-@said_in_place
+@errors_as_html
 def _drop(source: Source, rate: object, draw: int) -> str:
     """The feature map with values dropped, and what dropout does to the network’s answer."""
     if source is None:
         return ""
     share = _rate(rate)
-    look = parts.look(opened(source)[0])
+    look = parts.run_classic(open_source(source)[0])
     dropped = parts.dropout(look.map, share, np.random.default_rng(draw))
     gone = int(dropped.kept.size - dropped.kept.sum())
     most = float(dropped.values.max())
@@ -182,15 +182,15 @@ def _drop(source: Source, rate: object, draw: int) -> str:
         f"of all was {look.map.sum():.1f}. Without the dropped ones it would be {unscaled:.1f}; so "
         f"the others are multiplied by 1 / (1 − {share:g}) = {1 / (1 - share):.2f}, which gives "
         f"{dropped.values.sum():.1f}. The mean goes from {look.map.mean():.4f} to "
-        f"{dropped.values.mean():.4f}.</p>{_asked(look.last, share, draw)}"
+        f"{dropped.values.mean():.4f}.</p>{_dropout_answers(look.last, share, draw)}"
     )
 
 
 def _rate(rate: object) -> float:
-    """The rate that was chosen. Raises ImgrecError if it is not from 0 to MOST_RATE."""
-    if isinstance(rate, int | float) and not isinstance(rate, bool) and 0 <= rate <= MOST_RATE:
+    """The rate that was chosen. Raises ImgrecError if it is not from 0 to MAX_RATE."""
+    if isinstance(rate, int | float) and not isinstance(rate, bool) and 0 <= rate <= MAX_RATE:
         return float(rate)
-    raise ImgrecError(f"The rate of dropout can’t be that; choose one from 0 to {MOST_RATE}.")
+    raise ImgrecError(f"The rate of dropout can’t be that; choose one from 0 to {MAX_RATE}.")
 
 
 def _crossed(dropped: Dropped, most: float) -> Image.Image:
@@ -206,12 +206,12 @@ def _crossed(dropped: Dropped, most: float) -> Image.Image:
     return image
 
 
-def _asked(dense: Dense, rate: float, draw: int) -> str:
+def _dropout_answers(dense: Dense, rate: float, draw: int) -> str:
     """The network's answer with dropout before its last layer, many times, and without."""
     usual = dense.probabilities
     winner = int(usual.argmax())
     name = labels.CIFAR10[winner]
-    answers = parts.asked_with_dropout(dense, rate, ASKED, draw)
+    answers = parts.predict_with_dropout(dense, rate, DROPOUT_RUNS, draw)
     same = answers.argmax(axis=1) == winner
     spread = answers[:, winner]
     columns = "".join(
@@ -220,27 +220,27 @@ def _asked(dense: Dense, rate: float, draw: int) -> str:
     )
     words = (
         f"Without dropout the network says <b>{name}, {percent(usual[winner])}</b>. Asked "
-        f"{ASKED} times with dropout at this rate before its last layer, it says {name} "
+        f"{DROPOUT_RUNS} times with dropout at this rate before its last layer, it says {name} "
         f"{int(same.sum())} times; its probability goes from {percent(spread.min())} to "
         f"{percent(spread.max())}, {percent(spread.mean())} on average."
     )
     return (
         f'<p class="said">{words} In use, dropout is off, so the same picture always gets the same '
         f'answer.</p><div class="asks" role="img" aria-label="The probability of {name}: without '
-        f'dropout, then {ASKED} times with it"><i class="off" style="height:'
+        f'dropout, then {DROPOUT_RUNS} times with it"><i class="off" style="height:'
         f'{100 * usual[winner]:.1f}%"></i>{columns}</div><p class="offer">The probability of '
-        f"{name}: first, in grey, without dropout, then {ASKED} times with it. Striped: another "
-        "class won.</p>"
+        f"{name}: first, in grey, without dropout, then {DROPOUT_RUNS} times with it. Striped: "
+        "another class won.</p>"
     )
 
 
-@said_in_place
+@errors_as_html
 def _weigh(source: Source, chosen: object, number: object) -> str:
     """What the last layer adds up for a class, and how few of the summands carry the answer."""
     if source is None:
         return ""
-    kept = feature_map_html.whole(number, 1, NEURONS, "Contributions")
-    look = parts.look(opened(source)[0])
+    kept = feature_map_html.checked_integer(number, 1, NEURONS, "Contributions")
+    look = parts.run_classic(open_source(source)[0])
     index = _class(chosen, look.last)
     name = labels.CIFAR10[index]
     part = parts.keep_strongest(look.last, index, kept)
@@ -297,11 +297,11 @@ def _pulls(dense: Dense, index: int) -> str:
     )
 
 
-def _cost(look: Look) -> str:
+def _cost(activations: Activations) -> str:
     """How many weights the dense layers have, and their share of the network's."""
-    total = sum(row.parameters for row in look.rows.values())
-    hidden, last = look.rows[parts.HIDDEN], look.rows[parts.LAST]
-    inputs, classes = look.last.kernel.shape
+    total = sum(row.parameters for row in activations.rows.values())
+    hidden, last = activations.rows[parts.HIDDEN], activations.rows[parts.LAST]
+    inputs, classes = activations.last.kernel.shape
     return (
         f"Each class has {inputs} weights and a bias, {inputs + 1}; with {classes} classes that is "
         f"{last.formula} for the layer. The dense layer before it has {hidden.formula}: "

@@ -11,19 +11,19 @@ from PIL import Image
 from imgrec.approaches import scratch
 from imgrec.explaining.lessons import convolution, shift_invariance
 from imgrec.explaining.lessons.convolution import Kernel
-from imgrec.explaining.lessons.shift_invariance import REACH, SHIFTS, WINDOWS, Answers
+from imgrec.explaining.lessons.shift_invariance import MAX_SHIFT, SHIFTS, WINDOWS, ShiftPredictions
 from imgrec.images.colormaps import coloured
 from imgrec.ui.components import html
-from imgrec.ui.components.errors import reported, said_in_place
+from imgrec.ui.components.errors import as_gradio_error, errors_as_html
 from imgrec.ui.components.formatting import percent, signed
 from imgrec.ui.components.html_buttons import pressable, pressed
-from imgrec.ui.components.picture import Source, opened
+from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.lessons import feature_map_html
 
 INTRO = f"""
 A cat that sits a little further left is still a cat. See how far the network {scratch.CLASSIC}
-agrees. Shift the picture by up to {REACH} of its {scratch.SIZE} pixels; behind it the edge’s pixels
-are repeated.
+agrees. Shift the picture by up to {MAX_SHIFT} of its {scratch.SIZE} pixels; behind it the edge’s
+pixels are repeated.
 """
 # Dark around light, so that the marked cell is seen on any ground. It is a style of its own, for
 # the grid must stay as it is: rendered anew it would lose the focus.
@@ -43,8 +43,8 @@ def build_shift(
     """
     gr.Markdown(INTRO)
     with gr.Row():
-        right = gr.Slider(-REACH, REACH, 1, step=1, label="Right (−: left)")
-        down = gr.Slider(-REACH, REACH, 0, step=1, label="Down (−: up)")
+        right = gr.Slider(-MAX_SHIFT, MAX_SHIFT, 1, step=1, label="Right (−: left)")
+        down = gr.Slider(-MAX_SHIFT, MAX_SHIFT, 0, step=1, label="Down (−: up)")
     views = gr.HTML(feature_map_html.EMPTY)
     gr.Markdown(f"#### The answer at all {len(SHIFTS)} shifts")
     grid = pressable(elem_classes="shift-choice")
@@ -62,36 +62,38 @@ def build_shift(
 def _shift(right: object, down: object) -> tuple[int, int]:
     """A shift as it comes from the page. Raises ImgrecError."""
     return (
-        feature_map_html.whole(right, -REACH, REACH, "Right"),
-        feature_map_html.whole(down, -REACH, REACH, "Down"),
+        feature_map_html.checked_integer(right, -MAX_SHIFT, MAX_SHIFT, "Right"),
+        feature_map_html.checked_integer(down, -MAX_SHIFT, MAX_SHIFT, "Down"),
     )
 
 
-@reported
+@as_gradio_error
 def _go(event: gr.EventData) -> tuple[int, int]:
     """The shift whose cell was pressed."""
     right, _, down = pressed(event).partition(",")
-    whole = {str(number): number for number in range(-REACH, REACH + 1)}
+    whole = {str(number): number for number in range(-MAX_SHIFT, MAX_SHIFT + 1)}
     return _shift(whole.get(right), whole.get(down))
 
 
-@said_in_place
+@errors_as_html
 def _views(source: Source, key: str, own: str, right: object, down: object) -> str:
     """Picture and map before and after the shift, and what is measured."""
     if source is None:
         return feature_map_html.EMPTY
     shift = _shift(right, down)
     kernel = convolution.kernel(key, own)
-    image = convolution.view(opened(source)[0], scratch.SIZE)
+    image = convolution.view(open_source(source)[0], scratch.SIZE)
     return _before_and_after(image, kernel, *shift)
 
 
-@said_in_place
+@errors_as_html
 def _grid(source: Source) -> str:
     """The answers at all shifts, as a grid of buttons, and in words."""
     if source is None:
         return ""
-    return shift_grid(shift_invariance.answers(convolution.view(opened(source)[0], scratch.SIZE)))
+    return shift_grid(
+        shift_invariance.predict_shifts(convolution.view(open_source(source)[0], scratch.SIZE))
+    )
 
 
 # What is shown
@@ -110,11 +112,11 @@ def words(right: int, down: int) -> str:
 def _before_and_after(image: Image.Image, kernel: Kernel, right: int, down: int) -> str:
     colours = np.asarray(image)
     moved = Image.fromarray(shift_invariance.shifted(colours, right, down))
-    answers = shift_invariance.answers(image)
+    answers = shift_invariance.predict_shifts(image)
     figures = []
     for view, when, said in (
-        (image, "before", answers.says(0, 0)),
-        (moved, words(right, down), answers.says(right, down)),
+        (image, "before", answers.prediction_at(0, 0)),
+        (moved, words(right, down), answers.prediction_at(right, down)),
     ):
         says = f"{said[0]}, {percent(said[1])}"
         values = convolution.feature_map(convolution.pixels(view, kernel.channels), kernel)
@@ -139,7 +141,7 @@ def _measured(values: np.ndarray, kernel: Kernel, right: int, down: int) -> str:
     after = convolution.feature_map(shift_invariance.shifted(values, right, down), kernel)
     rows = [
         (_window(window), f"{100 * share:.0f} %")
-        for window, share in shift_invariance.forgiven(values, kernel).items()
+        for window, share in shift_invariance.change_after_pooling(values, kernel).items()
     ]
     return (
         '<section class="panel"><h3>The map moves with the picture</h3>'
@@ -171,11 +173,12 @@ def _window(window: int) -> str:
     return f"{window} × {window}{ends.get(window, '')}"
 
 
-def shift_grid(answers: Answers) -> str:
+def shift_grid(answers: ShiftPredictions) -> str:
     """A button for each shift, coloured by the probability, with × where the answer is another."""
-    colours = np.asarray(coloured(answers.of_original))  # (17, 17, 3)
+    colours = np.asarray(coloured(answers.original_probability))  # (17, 17, 3)
     cells = "".join(
-        _cell(answers, right, down, colours[down + REACH, right + REACH]) for right, down in SHIFTS
+        _cell(answers, right, down, colours[down + MAX_SHIFT, right + MAX_SHIFT])
+        for right, down in SHIFTS
     )
     return (
         f'<section class="panel"><p class="said">{_summary(answers)}</p>'
@@ -186,8 +189,8 @@ def shift_grid(answers: Answers) -> str:
     )
 
 
-def _cell(answers: Answers, right: int, down: int, colour: np.ndarray) -> str:
-    label, probability = answers.says(right, down)
+def _cell(answers: ShiftPredictions, right: int, down: int, colour: np.ndarray) -> str:
+    label, probability = answers.prediction_at(right, down)
     text = f"{words(right, down)}: {label}, {percent(probability)}"
     bright = np.dot(colour, (0.2126, 0.7152, 0.0722)) > 110  # luma, Rec. 709
     # Out of the way of the Tab key, for 289 stops would be a trap; the sliders do the same.
@@ -198,19 +201,19 @@ def _cell(answers: Answers, right: int, down: int, colour: np.ndarray) -> str:
     )
 
 
-def _summary(answers: Answers) -> str:
+def _summary(answers: ShiftPredictions) -> str:
     """For how many shifts the answer stays, what else is said, and where it fails first."""
     counts = dict(answers.counts())
     kept = counts.pop(answers.original)
     start = (
         f"Not shifted, it says <b>{escape(answers.original)}</b> "
-        f"({percent(answers.says(0, 0)[1])}). It still says so for "
+        f"({percent(answers.prediction_at(0, 0)[1])}). It still says so for "
         f"<b>{kept} of {len(SHIFTS)}</b> shifts"
     )
     failure = answers.nearest_failure()
     if failure is None:
         return f"{start}: for all of them."
-    label, probability = answers.says(*failure)
+    label, probability = answers.prediction_at(*failure)
     others = ", ".join(f"{escape(name)} {times}×" for name, times in counts.items())
     return (
         f"{start}; else {others}. The smallest shift that changes its mind: {words(*failure)} "

@@ -4,14 +4,14 @@ import gradio as gr
 
 from imgrec.ui.components.picture import bring_along, example_files, picture
 from imgrec.ui.lessons.convolution import build_convolution
-from imgrec.ui.lessons.layers import build_street
+from imgrec.ui.lessons.layers import build_layers
 from imgrec.ui.lessons.neuron import build_neuron
-from imgrec.ui.lessons.pooling_dropout_dense import build_parts
+from imgrec.ui.lessons.pooling_dropout_dense import build_pooling_dropout_dense
 
 LESSONS = {
     "Convolution": build_convolution,
-    "Pooling, dropout, dense": build_parts,
-    "Layer by layer": build_street,
+    "Pooling, dropout, dense": build_pooling_dropout_dense,
+    "Layer by layer": build_layers,
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from imgrec.approaches import scratch, transfer
-from imgrec.background_job import Background, Report, Status
+from imgrec.background_job import BackgroundJob, Report, Status
 from imgrec.data import labelled_images, labels
 from imgrec.data.labelled_images import LabelledSet
 from imgrec.errors import DataError, ImgrecError
@@ -17,7 +17,7 @@ from imgrec.evaluation import evaluate as evaluation
 from imgrec.evaluation import reports
 from imgrec.images.decode import MAX_BYTES
 from imgrec.ui.access.uploaded_files import uploaded_file
-from imgrec.ui.components.errors import reported
+from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.html import failed, panel
 from imgrec.ui.components.listeners import QUIET
 from imgrec.ui.components.model_choosers import (
@@ -29,10 +29,10 @@ from imgrec.ui.components.model_choosers import (
 from imgrec.ui.components.picture import Source
 from imgrec.ui.components.upload_zone import Upload, drop_zone, uploaded
 from imgrec.ui.results import disagreements_html, html, reliability_diagram
-from imgrec.ui.results.disagreements import build_disputed, tiles
+from imgrec.ui.results.disagreements import build_disagreements, tiles
 
-MOST_PICTURES = 1000  # of one test: some minutes on two cores
-SECONDS_BETWEEN_LOOKS = 0.25
+MAX_PICTURES = 1000  # of one test: some minutes on two cores
+POLL_SECONDS = 0.25
 STOPPED = panel("Stopped", "The test was stopped; drop the pictures again to start anew.")
 
 HOW_TO_LABEL = f"""
@@ -49,23 +49,23 @@ HOW_TO_LABEL = f"""
     too.</li>
   </ul>
   <p>Nobody else sees your pictures, and the server deletes them after about a day. For more than
-  {MOST_PICTURES:,} there is <code>scripts/evaluate.py</code>.</p>
+  {MAX_PICTURES:,} there is <code>scripts/evaluate.py</code>.</p>
 </section>"""
 HEADING = "Drop a zip or a folder of labelled pictures here"
 NOTE = (
-    f"At most {MOST_PICTURES:,} pictures; a zip, or a picture, may have {MAX_BYTES // 2**20} MiB. "
+    f"At most {MAX_PICTURES:,} pictures; a zip, or a picture, may have {MAX_BYTES // 2**20} MiB. "
     "Nothing is shared with others."
 )
 
-_works: dict[str, Background] = {}  # by session: the test that goes on or waits for its turn
+_jobs: dict[str, BackgroundJob] = {}  # by session: the test that goes on or waits for its turn
 
 
-def build_own(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
+def build_custom_test_set(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
     """Lays the part out; a picture can be sent to `shared`, the picture of the first tab."""
     files = gr.State([])  # what was uploaded
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            zone = drop_zone(HEADING, NOTE, MOST_PICTURES)
+            zone = drop_zone(HEADING, NOTE, MAX_PICTURES)
             with gr.Accordion("Which trained networks answer", open=False):
                 weights, head = scratch_chooser(), transfer_chooser()
         with gr.Column(scale=2, min_width=320):
@@ -74,7 +74,7 @@ def build_own(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> 
     figures = gr.HTML()
     with gr.Column(visible=False) as disputed:
         gr.Markdown("### What they disagree on")
-        shown, large = build_disputed(tabs, shared, opened, files, [weights, head])
+        shown, large = build_disagreements(tabs, shared, open_test_set, files, [weights, head])
     outputs = [status, stop, figures, disputed, shown, large]
     zone.upload(take, None, [files, *outputs], queue=False, **QUIET).then(
         run,
@@ -102,21 +102,21 @@ def _offer_endpoint(weights: gr.Dropdown, head: gr.Dropdown) -> None:
     )
 
 
-def opened(files: Sequence[Upload]) -> LabelledSet:
+def open_test_set(files: Sequence[Upload]) -> LabelledSet:
     """The set that was uploaded: a zip, or a folder's files. Raises DataError."""
     if len(files) == 1 and files[0][0].lower().endswith(".zip"):
-        return bounded(labelled_images.of_zip(Path(files[0][1])))
+        return check_size(labelled_images.open_zip(Path(files[0][1])))
     around = {name.partition("/")[0] for name, _ in files}
     name = around.pop() if len(around) == 1 else "The folder"
-    return bounded(replace(labelled_images.of_uploads(files), name=name))
+    return check_size(replace(labelled_images.open_uploads(files), name=name))
 
 
-def bounded(chosen: LabelledSet) -> LabelledSet:
+def check_size(chosen: LabelledSet) -> LabelledSet:
     """The set itself. Raises DataError if it is larger than one test may be."""
-    if chosen.count > MOST_PICTURES:
+    if chosen.count > MAX_PICTURES:
         raise DataError(
             f"{chosen.name} has {chosen.count:,} pictures and a test here at most "
-            f"{MOST_PICTURES:,}; use fewer, or scripts/evaluate.py."
+            f"{MAX_PICTURES:,}; use fewer, or scripts/evaluate.py."
         )
     return chosen
 
@@ -125,18 +125,18 @@ def take(event: gr.EventData, request: gr.Request) -> list[Any]:
     """Takes what was uploaded in place of any test of this visitor; it then waits for its turn."""
     leave(request)
     try:
-        files = uploaded(event, MOST_PICTURES)
-        chosen = opened(files)
+        files = uploaded(event, MAX_PICTURES)
+        chosen = open_test_set(files)
     except ImgrecError as error:
         return [[], *_view(failed(error) + HOW_TO_LABEL)]
-    _works[_session(request)] = Background("evaluation")
+    _jobs[_session(request)] = BackgroundJob("evaluation")
     return [files, *_view(html.waiting(chosen.name, chosen.count), stop=True)]
 
 
 def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> Iterator[list[Any]]:
     """Measures what was taken, with progress, until it is done, stopped or replaced."""
     session = _session(request)
-    work = _works.get(session)
+    work = _jobs.get(session)
     if work is None:  # it was stopped while it waited
         yield [gr.skip()] * 6
         return
@@ -144,9 +144,9 @@ def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> It
     found: list[dict[str, Any]] = []
     view: list[Any] = []
     try:
-        chosen = opened(files)
+        chosen = open_test_set(files)
         for step in _steps(chosen, weights, head, work, found):
-            if _works.get(session) is not work:
+            if _jobs.get(session) is not work:
                 break
             seconds = time.monotonic() - started
             told = html.progress(chosen.name, step, seconds)
@@ -156,7 +156,7 @@ def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> It
     except ImgrecError as error:
         view = _view(failed(error))
     finally:
-        current = _works.get(session)
+        current = _jobs.get(session)
         _end(session, work)
     if current is work:
         yield view
@@ -165,7 +165,7 @@ def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> It
 
 
 def _steps(
-    chosen: LabelledSet, weights: str, head: str, work: Background, found: list[dict[str, Any]]
+    chosen: LabelledSet, weights: str, head: str, work: BackgroundJob, found: list[dict[str, Any]]
 ) -> Iterator[Status]:
     """How far the work is, now and then until it is done; its result is appended to `found`.
 
@@ -185,7 +185,7 @@ def _steps(
     work.start(measure)
     while (status := work.status).running:
         yield status
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(POLL_SECONDS)
     if status.problem:
         raise DataError(status.problem)
 
@@ -197,7 +197,7 @@ def _view(status: str, *, stop: bool = False) -> list[Any]:
 
 def _result(chosen: LabelledSet, measured: dict[str, Any]) -> list[Any]:
     return [
-        html.comes_to(chosen.name, measured),
+        html.summary_panel(chosen.name, measured),
         gr.Button(visible=False),
         figures(measured),
         gr.Column(visible=True),
@@ -210,10 +210,10 @@ def figures(measured: dict[str, Any]) -> str:
     """The sheet and the diagrams of what was measured."""
     own = measured["approaches"]["scratch"]["own"]
     drawn = reliability_diagram.diagrams(own, reports.dog_answers(measured))
-    return f"{html.own_sheet(measured)}{drawn}"
+    return f"{html.custom_sheet(measured)}{drawn}"
 
 
-@reported
+@as_gradio_error
 def evaluate(
     source: Source,
     weights: str = scratch.DEFAULT,
@@ -230,11 +230,11 @@ def evaluate(
     """
     if source is None:
         raise DataError("There is no file; send a zip of labelled pictures.")
-    session, work = _session(request), Background("evaluation")
-    _works[session] = work
+    session, work = _session(request), BackgroundJob("evaluation")
+    _jobs[session] = work
     found: list[dict[str, Any]] = []
     try:
-        chosen = bounded(labelled_images.of_zip(uploaded_file(source)))
+        chosen = check_size(labelled_images.open_zip(uploaded_file(source)))
         for _ in _steps(chosen, weights, head, work, found):
             pass
     finally:
@@ -250,15 +250,15 @@ def stop_test(request: gr.Request) -> tuple[str, gr.Button]:
 
 def leave(request: gr.Request) -> None:
     """Stops this visitor's test, if there is one; also when the visitor leaves the page."""
-    work = _works.pop(_session(request), None)
+    work = _jobs.pop(_session(request), None)
     if work:
         work.cancel()
 
 
-def _end(session: str, work: Background) -> None:
+def _end(session: str, work: BackgroundJob) -> None:
     work.cancel()  # where nobody waits for it any more
-    if _works.get(session) is work:
-        del _works[session]
+    if _jobs.get(session) is work:
+        del _jobs[session]
 
 
 def _session(request: gr.Request) -> str:

@@ -14,10 +14,10 @@ from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import COMPARE, INTO_VIEW, PREDICTING, QUIET
 from imgrec.ui.results import disagreements_html
 
-MOST_TILES = 30  # a test's widest disagreements: more would make the page slow
+MAX_TILES = 30  # a test's widest disagreements: more would make the page slow
 
 
-def build_disputed(
+def build_disagreements(
     tabs: gr.Tabs,
     shared: gr.Image,
     opened: Callable[[Any], LabelledSet],
@@ -47,7 +47,7 @@ def build_disputed(
 
     def send_on(source: Any, place: str) -> tuple[Any, Any, Any]:
         try:
-            image = disagreements.opened(disagreements.item(opened(source), _number(place)))
+            image = disagreements.open_item(disagreements.item_at(opened(source), _number(place)))
         except ImgrecError as error:
             return gr.skip(), gr.skip(), failed(error)
         return image, gr.Tabs(selected=COMPARE), gr.skip()
@@ -61,7 +61,7 @@ def build_disputed(
 
 def tiles(labelled: LabelledSet, measured: dict[str, Any]) -> str:
     """The pictures on which the approaches disagree, grouped by who stands alone, and rightly."""
-    found = disagreements.disputed(labelled, measured, MOST_TILES)
+    found = disagreements.widest_disagreements(labelled, measured, MAX_TILES)
     parts = []
     told = 0
     for name, right, group in disagreements.groups(found):
@@ -72,10 +72,10 @@ def tiles(labelled: LabelledSet, measured: dict[str, Any]) -> str:
     return disagreements_html.disagreements("".join(parts), count, told, measured["n"])
 
 
-def _tile(labelled: LabelledSet, dispute: disagreements.Disputed) -> str:
+def _tile(labelled: LabelledSet, dispute: disagreements.Disagreement) -> str:
     """A picture's button; none if its file has gone."""
     try:
-        image = disagreements.opened(disagreements.item(labelled, dispute.number))
+        image = disagreements.open_item(disagreements.item_at(labelled, dispute.number))
     except ImageError:
         return ""
     return disagreements_html.tile(dispute, image)
@@ -83,8 +83,8 @@ def _tile(labelled: LabelledSet, dispute: disagreements.Disputed) -> str:
 
 def enlarged(labelled: LabelledSet, place: str, weights: str, head: str) -> str:
     """The pressed picture, large, with the three verdicts. Raises ImgrecError."""
-    item = disagreements.item(labelled, _number(place))
-    image = disagreements.opened(item)
+    item = disagreements.item_at(labelled, _number(place))
+    image = disagreements.open_item(item)
     (verdicts,) = approaches.compare([image], weights=weights, head=head)
     return disagreements_html.enlarged(item, image, verdicts)
 

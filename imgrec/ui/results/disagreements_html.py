@@ -9,7 +9,7 @@ from imgrec.approaches.verdict import Verdict
 from imgrec.data import labels
 from imgrec.data.label_names import Label
 from imgrec.data.labelled_images import Item
-from imgrec.evaluation.disagreements import Disputed
+from imgrec.evaluation.disagreements import Disagreement
 from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.formatting import counted, percent
 from imgrec.ui.components.html import to_png_data_uri
@@ -18,16 +18,16 @@ TILE = 96  # pixels, the longer side of a picture on a button; a small one is en
 LARGE = 448  # pixels, of the enlarged picture
 
 
-def tile(dispute: Disputed, image: Image.Image) -> str:
+def tile(dispute: Disagreement, image: Image.Image) -> str:
     """A picture as a button."""
-    alt = ", ".join(filter(None, (known(dispute.label), dispute.name)))
+    alt = ", ".join(filter(None, (label_in_words(dispute.label), dispute.name)))
     return (
         f'<button type="button" class="sample" data-press="{dispute.number}">'
         f'<img src="{to_png_data_uri(image, TILE)}" alt="{escape(alt)}"></button>'
     )
 
 
-def known(label: Label) -> str:
+def label_in_words(label: Label) -> str:
     """What is known to be in a picture: `ship`, `Chihuahua`, `not a dog`; empty if nothing is."""
     if label.imagenet is not None:
         return labels.imagenet()[label.imagenet].title
@@ -45,11 +45,11 @@ def group(name: str, right: bool | None, tiles: Sequence[str]) -> str:
     )
 
 
-def disagreements(groups: str, count: int, told: int, n: int) -> str:
+def disagreements(groups: str, count: int, shown: int, n: int) -> str:
     """All groups, with how many disagreements there are."""
     if not count:
         return html.panel("They agree", f"On all of the {counted(n, 'picture')} they agree.")
-    more = f" The {told} with the widest gap are shown." if told < count else ""
+    more = f" The {shown} with the widest gap are shown." if shown < count else ""
     text = (
         f"On {count:,} of {counted(n, 'picture')} they disagree whether there is a dog.{more} "
         "Press one to see it large, with what each says."
@@ -65,10 +65,10 @@ NOTHING_ENLARGED = html.panel("One picture", "Press a picture to see what each n
 
 def enlarged(item: Item, image: Image.Image, verdicts: Sequence[Verdict]) -> str:
     """A picture, large, with what each network says: a dog or not, and its most probable class."""
-    title = known(item.label) or "No label tells"
+    title = label_in_words(item.label) or "No label tells"
     small = " pixelated" if max(image.size) < TILE else ""
     address = to_png_data_uri(image, LARGE)
-    said = "".join(_said(verdict, item.label.dog) for verdict in verdicts)
+    said = "".join(_answer(verdict, item.label.dog) for verdict in verdicts)
     return f"""
 <section class="panel enlarged">
   <h3>{escape(title[0].upper() + title[1:])}</h3>
@@ -79,7 +79,7 @@ def enlarged(item: Item, image: Image.Image, verdicts: Sequence[Verdict]) -> str
 </section>"""
 
 
-def _said(verdict: Verdict, is_dog: bool | None) -> str:
+def _answer(verdict: Verdict, is_dog: bool | None) -> str:
     yes = verdict.dog >= 0.5
     marks = {True: "✓ right", False: "✗ wrong"}
     mark = "" if is_dog is None else f"<em>{marks[yes == is_dog]}</em>"

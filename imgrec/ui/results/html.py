@@ -12,10 +12,10 @@ from imgrec.approaches import vgg16
 from imgrec.background_job import Status
 from imgrec.environment import machine
 from imgrec.evaluation.comparison import VGG16_BYTES, VGG16_TRAINING, Facts, Timing
-from imgrec.evaluation.reports import Figures, dog_answers, judged, own_tasks
+from imgrec.evaluation.reports import Figures, dog_answers, labelled_count, task_figures
 from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.formatting import (
-    NOTHING,
+    NO_VALUE,
     count,
     counted,
     duration,
@@ -82,13 +82,13 @@ def _cell(value: str, *notes: str) -> str:
     return f"<b>{escape(value)}</b>{small}"
 
 
-def who(model: str, stand_in: bool) -> str:
+def network_name(model: str, stand_in: bool) -> str:
     """Which network answers, and whether for another one."""
     notice = "<small class=notice>stands in for VGG16</small>" if stand_in else ""
     return f"<small>{escape(model)}</small>{notice}"
 
 
-def making(facts: Sequence[Facts], timings: Mapping[str, Timing]) -> list[Row]:
+def cost_rows(facts: Sequence[Facts], timings: Mapping[str, Timing]) -> list[Row]:
     """What the networks took to make, how big and how fast they are."""
     return [
         Row("Learnt from", "", [_cell(f"{f.images:,} images", f.learnt_from) for f in facts]),
@@ -138,7 +138,7 @@ def _speed(timing: Timing | None) -> str:
     return _cell(f"{median} ms", f"{fastest} to {slowest} ms")
 
 
-def answering(answers: Mapping[str, Figures], measured_with: Mapping[str, str]) -> list[Row]:
+def accuracy_rows(answers: Mapping[str, Figures], measured_with: Mapping[str, str]) -> list[Row]:
     """How the approaches answered the dog question; `measured_with` notes another network."""
     each = list(answers.items())
     return [
@@ -148,18 +148,18 @@ def answering(answers: Mapping[str, Figures], measured_with: Mapping[str, str]) 
             [_accuracy(figures, measured_with.get(name, "")) for name, figures in each],
         ),
         Row("Dogs found", "", [_cell(share(f.get("recall"))) for _, f in each]),
-        Row("Others taken for dogs", "", [_cell(share(_mistaken(f))) for _, f in each]),
+        Row("Others taken for dogs", "", [_cell(share(_false_positive_rate(f))) for _, f in each]),
         Row(
             "Dogs above others",
             "how often a dog gets the higher probability of two pictures (ROC AUC)",
-            [_cell(NOTHING if f.get("auc") is None else f"{f['auc']:.3f}") for _, f in each],
+            [_cell(NO_VALUE if f.get("auc") is None else f"{f['auc']:.3f}") for _, f in each],
         ),
     ]
 
 
-def _mistaken(figures: Figures) -> float | None:
-    kept = figures.get("specificity")
-    return None if kept is None else 1 - kept
+def _false_positive_rate(figures: Figures) -> float | None:
+    specificity = figures.get("specificity")
+    return None if specificity is None else 1 - specificity
 
 
 def _accuracy(figures: Figures, note: str) -> str:
@@ -174,13 +174,13 @@ def _accuracy(figures: Figures, note: str) -> str:
 
 def task_row(own: Mapping[str, Figures | None]) -> Row:
     """How each did what it was made for; None where nothing was measured."""
-    cells = [_own(name, figures) for name, figures in own.items()]
+    cells = [_task_cell(name, figures) for name, figures in own.items()]
     return Row("Right answers", "below: the 95 % interval", cells)
 
 
-def _own(name: str, figures: Figures | None) -> str:
+def _task_cell(name: str, figures: Figures | None) -> str:
     if figures is None:
-        return _cell(NOTHING, TASKS[name])
+        return _cell(NO_VALUE, TASKS[name])
     first = figures["top1"] if "top1" in figures else figures["accuracy"]
     within = f"{share(figures['top5'])} among the first five" if "top5" in figures else ""
     of = f"of {counted(figures['n'], 'picture')}"
@@ -196,11 +196,11 @@ def _interval(figures: Figures) -> str:
 
 def summary(answers: Mapping[str, Figures], dogs: int) -> str:
     """Who answers how well, how far that can be told, and what it is worth, in plain words."""
-    total = judged(next(iter(answers.values())))
+    total = labelled_count(next(iter(answers.values())))
     ranked = sorted(answers.items(), key=lambda entry: entry[1]["accuracy"])
     asked = f"<i>Is there a dog?</i> Asked of {counted(total, 'picture')}, {dogs:,} with a dog."
-    worth = unbroken(f"{_apart(ranked)} {_worth(answers, total, dogs)}")
-    return f"<p>{asked}</p>{_ranks(ranked)}<p>{worth}</p>"
+    caveats = unbroken(f"{_overlaps(ranked)} {_accuracy_caveat(answers, total, dogs)}")
+    return f"<p>{asked}</p>{_ranks(ranked)}<p>{caveats}</p>"
 
 
 def _ranks(ranked: Sequence[tuple[str, Figures]]) -> str:
@@ -215,7 +215,7 @@ def _ranks(ranked: Sequence[tuple[str, Figures]]) -> str:
     return f'<ol class="ranks" aria-label="Right answers">{steps}</ol>'
 
 
-def _apart(ranked: Sequence[tuple[str, Figures]]) -> str:
+def _overlaps(ranked: Sequence[tuple[str, Figures]]) -> str:
     """Which neighbours' intervals overlap."""
     close = [
         f"{verdict_cards.TITLES[one]} and {verdict_cards.TITLES[other]}"
@@ -230,7 +230,7 @@ def _apart(ranked: Sequence[tuple[str, Figures]]) -> str:
     )
 
 
-def _worth(answers: Mapping[str, Figures], total: int, dogs: int) -> str:
+def _accuracy_caveat(answers: Mapping[str, Figures], total: int, dogs: int) -> str:
     """What accuracy hides, where most pictures are of one kind; which figures can't be had."""
     if dogs == 0:
         return "There is no dog among them, so <i>dogs found</i> and the ROC AUC can’t be had."
@@ -250,7 +250,7 @@ def _worth(answers: Mapping[str, Figures], total: int, dogs: int) -> str:
     )
 
 
-def comes_to(title: str, measured: dict[str, Any]) -> str:
+def summary_panel(title: str, measured: dict[str, Any]) -> str:
     """A panel that says what was measured, in plain words, and what could not be used."""
     answers = dog_answers(measured)
     if answers:
@@ -266,7 +266,7 @@ def comes_to(title: str, measured: dict[str, Any]) -> str:
     )
 
 
-MET = (
+EXPOSURE_NOTE = (
     "What was trained on ImageNet, the pre-trained network and the features below the transfer "
     "head, may have met some of these photos then; the scratch network and the head have not."
 )
@@ -276,19 +276,19 @@ def source(measured: dict[str, Any]) -> str:
     """How and where a report's figures were measured, and what may flatter some of them."""
     return (
         f'<p class="offer">Measured on {escape(machine(measured["environment"]))} with '
-        f"<code>{escape(measured['command'])}</code>. {MET}</p>"
+        f"<code>{escape(measured['command'])}</code>. {EXPOSURE_NOTE}</p>"
     )
 
 
-def own_sheet(measured: dict[str, Any]) -> str:
+def custom_sheet(measured: dict[str, Any]) -> str:
     """The sheet of a visitor's own pictures."""
     columns = {
-        name: who(entry["model"], entry["stand_in"])
+        name: network_name(entry["model"], entry["stand_in"])
         for name, entry in measured["approaches"].items()
     }
     answers = dog_answers(measured)
-    parts = {"Is there a dog?": answering(answers, {})} if answers else {}
-    own = own_tasks(measured)
+    parts = {"Is there a dog?": accuracy_rows(answers, {})} if answers else {}
+    own = task_figures(measured)
     return sheet("Your pictures", columns, {**parts, "What it was made for": [task_row(own)]})
 
 
@@ -319,11 +319,11 @@ def progress(name: str, status: Status, seconds: float) -> str:
 
 def unusable(measured: dict[str, Any]) -> str:
     """The files that could not be used, and why."""
-    count, told = measured["unusable_count"], measured["unusable"]
+    count, listed = measured["unusable_count"], measured["unusable"]
     if not count:
         return ""
-    rows = "".join(f"<li>{escape(bad['reason'])}</li>" for bad in told)
-    more = f"<li>and {count - len(told):,} more</li>" if count > len(told) else ""
+    rows = "".join(f"<li>{escape(bad['reason'])}</li>" for bad in listed)
+    more = f"<li>and {count - len(listed):,} more</li>" if count > len(listed) else ""
     return (
         f'<details class="unusable"><summary>{counted(count, "file")} could not be used'
         f"</summary><ul>{rows}{more}</ul></details>"

@@ -13,8 +13,8 @@ Bins = Sequence[dict[str, Any]]  # the `reliability` of `imgrec.metrics.classifi
 
 SIDE, LEFT, TOP, BOTTOM = 240, 60, 12, 44  # of the square that is drawn in, and beside it
 WIDTH, HEIGHT = LEFT + SIDE + 24, TOP + SIDE + BOTTOM
-LEAST_RADIUS, RADIUS = 2.5, 9.0  # of the point of few answers, and of all of them
-TELLING = 10  # answers that together are worth a line, or a sentence
+MIN_RADIUS, MAX_RADIUS = 2.5, 9.0  # of the point of few answers, and of all of them
+MIN_ANSWERS = 10  # answers that together are worth a line, or a sentence
 
 
 def diagrams(scratch: dict[str, Any] | None, dogs: Mapping[str, dict[str, Any]]) -> str:
@@ -42,17 +42,17 @@ def diagram(
     said: "right", or "dogs".
     """
     bins = raw["reliability"]
-    believed = calibrated["reliability"] if calibrated else ()
+    calibrated_bins = calibrated["reliability"] if calibrated else ()
     sentence = _sentence(bins, raw["ece"], calibrated["ece"] if calibrated else None, right)
     drawn = (
-        _line(bins, "raw") + _points(bins, "raw") + _line(believed, "calibrated")
-        + _points(believed, "calibrated")
+        _line(bins, "raw") + _points(bins, "raw") + _line(calibrated_bins, "calibrated")
+        + _points(calibrated_bins, "calibrated")
     )  # fmt: skip
     return (
         f'<figure class="reliability {approach}"><figcaption><h4>{escape(title)}</h4></figcaption>'
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(f"Reliability diagram. {sentence}")}">{_frame(right)}{drawn}</svg>'
-        f"<div><p>{escape(sentence)}</p>{_numbers(bins, believed, right)}</div></figure>"
+        f"<div><p>{escape(sentence)}</p>{_numbers(bins, calibrated_bins, right)}</div></figure>"
     )
 
 
@@ -63,18 +63,19 @@ LEGEND = (
     '<circle class="raw" cx="17" cy="6" r="4"/></svg>as the network says it</span>'
     '<span><svg viewBox="0 0 34 12" aria-hidden="true"><path class="calibrated" d="M1 6H33"/>'
     '<circle class="calibrated" cx="17" cy="6" r="4"/></svg>calibrated</span>'
-    f"<span>the larger a point, the more pictures; a line joins points of {TELLING} or more</span>"
+    "<span>the larger a point, the more pictures; a line joins points of "
+    f"{MIN_ANSWERS} or more</span>"
     "</p>"
 )
 
 
-def _sentence(bins: Bins, ece: float | None, believed: float | None, right: str) -> str:
+def _sentence(bins: Bins, ece: float | None, calibrated: float | None, right: str) -> str:
     """How far off it is, before and after, and what its surest answers are worth."""
     if ece is None:
         return "There is nothing to draw."
     off = f"What it says is off by {100 * ece:.1f} percentage points on average"
-    after = "" if believed is None else f"; calibrated, by {100 * believed:.1f}"
-    count, said, true = _surest(bins)
+    after = "" if calibrated is None else f"; calibrated, by {100 * calibrated:.1f}"
+    count, said, true = _most_confident(bins)
     answers = f"{count:,} surest answers say" if count > 1 else "surest answer says"
     average = " on average" if count > 1 else ""
     return unbroken(
@@ -82,14 +83,14 @@ def _sentence(bins: Bins, ece: float | None, believed: float | None, right: str)
     )
 
 
-def _surest(bins: Bins) -> tuple[int, float, float]:
+def _most_confident(bins: Bins) -> tuple[int, float, float]:
     """Of the surest answers, a whole bin or more: count, mean probability, share of right ones."""
     count, said, true = 0, 0.0, 0.0
     for each in reversed(_filled(bins)):
         count += each["count"]
         said += each["count"] * each["probability"]
         true += each["count"] * each["share"]
-        if count >= TELLING:
+        if count >= MIN_ANSWERS:
             break
     return count, said / count, true / count
 
@@ -131,7 +132,7 @@ def _line(bins: Bins, kind: str) -> str:
     path = [
         f"M{_at(one)}L{_at(next_one)}"
         for one, next_one in pairwise(bins)
-        if min(one["count"], next_one["count"]) >= TELLING
+        if min(one["count"], next_one["count"]) >= MIN_ANSWERS
     ]
     return f'<path class="{kind}" d="{"".join(path)}"/>' if path else ""
 
@@ -145,14 +146,14 @@ def _points(bins: Bins, kind: str) -> str:
     total = sum(each["count"] for each in bins)
     return "".join(
         f'<circle class="{kind}" cx="{_x(b["probability"]):.1f}" cy="{_y(b["share"]):.1f}" '
-        f'r="{LEAST_RADIUS + (RADIUS - LEAST_RADIUS) * math.sqrt(b["count"] / total):.1f}"/>'
+        f'r="{MIN_RADIUS + (MAX_RADIUS - MIN_RADIUS) * math.sqrt(b["count"] / total):.1f}"/>'
         for b in _filled(bins)
     )
 
 
-def _numbers(bins: Bins, believed: Bins, right: str) -> str:
+def _numbers(bins: Bins, calibrated: Bins, right: str) -> str:
     headings = ("It says", "Pictures", f"Of them {right}")
-    tables = [("as the network says it", bins), ("calibrated", believed)]
+    tables = [("as the network says it", bins), ("calibrated", calibrated)]
     parts = "".join(
         f"<h5>{title.capitalize()}</h5>{html.table(headings, _rows(each))}"
         for title, each in tables

@@ -16,12 +16,12 @@ from imgrec.ui.components.html import failed
 from imgrec.ui.components.listeners import PREDICTING, QUIET
 from imgrec.ui.components.picture import example_files
 from imgrec.ui.results import disagreements_html, html, reliability_diagram
-from imgrec.ui.results.custom_test_set import build_own
-from imgrec.ui.results.disagreements import build_disputed, tiles
+from imgrec.ui.results.custom_test_set import build_custom_test_set
+from imgrec.ui.results.disagreements import build_disagreements, tiles
 
 Timings = dict[str, Timing]
 
-BELIEF = """
+CALIBRATION_INTRO = """
 ### How far can they be believed?
 
 A network doesn’t only answer, it says how sure it is. It can be believed if, of all pictures of
@@ -45,7 +45,7 @@ def all_results() -> dict[str, Any]:
     """
     return {
         "approaches": [asdict(each) for each in comparison.facts()],
-        **{name: reports.measured(name) for name in reports.MEASURED},
+        **{name: reports.load_report(name) for name in reports.REPORT_NAMES},
     }
 
 
@@ -59,17 +59,17 @@ def build_results(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image)
                 measure = gr.Button("Measure the time here", min_width=260, scale=0)
             note, origin = gr.HTML(), gr.HTML()
         with gr.Tab("How sure", render_children=True):
-            gr.Markdown(BELIEF)
+            gr.Markdown(CALIBRATION_INTRO)
             diagrams, unfamiliar = gr.HTML(), gr.HTML()
         with gr.Tab("Disputed", render_children=True):
             source, chosen = gr.State(), [gr.State(scratch.DEFAULT), gr.State(transfer.DEFAULT)]
-            disputed, large = build_disputed(
-                tabs, shared, lambda _: labelled_images.of_sample(), source, chosen
+            disputed, large = build_disagreements(
+                tabs, shared, lambda _: labelled_images.sample_set(), source, chosen
             )
         with gr.Tab("Your test", render_children=True):
-            build_own(page, tab, tabs, shared)
+            build_custom_test_set(page, tab, tabs, shared)
     tab.select(show, timings, [words, table, origin, diagrams, unfamiliar], **QUIET).then(
-        show_disputed, None, [disputed, large], **QUIET
+        show_disagreements, None, [disputed, large], **QUIET
     )
     measure.click(time_here, None, [timings, table, note], **{**PREDICTING, "trigger_mode": "once"})
     gr.api(all_results, api_name="results")
@@ -77,13 +77,13 @@ def build_results(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image)
 
 def show(timings: Timings) -> list[str]:
     """What it comes to, the sheet, how it was measured, the diagrams, the unfamiliar."""
-    dogs, cifar10 = reports.measured("dogs"), reports.measured("cifar10")
+    dogs, cifar10 = reports.load_report("dogs"), reports.load_report("cifar10")
     return [
-        html.comes_to("Somewhat, more, most accurate", dogs),
+        html.summary_panel("Somewhat, more, most accurate", dogs),
         sheet(dogs, timings),
         html.source(dogs),
         reliability_diagram.diagrams(cifar10, reports.dog_answers(dogs)),
-        html.unfamiliar(reports.measured("unfamiliar")),
+        html.unfamiliar(reports.load_report("unfamiliar")),
     ]
 
 
@@ -95,12 +95,12 @@ def sheet(dogs: dict[str, Any], timings: Timings) -> str:
         for each in facts
         if dogs["approaches"][each.approach]["model"] != each.model
     }
-    columns = {each.approach: html.who(each.model, each.stand_in) for each in facts}
+    columns = {each.approach: html.network_name(each.model, each.stand_in) for each in facts}
     question = f"Is there a dog? {dogs['n']:,} photos, {dogs['dogs']:,} of them with a dog"
     parts = {
-        "What it takes": html.making(facts, timings),
-        question: html.answering(reports.dog_answers(dogs), other),
-        "What it was made for": [html.task_row(reports.reported_tasks())],
+        "What it takes": html.cost_rows(facts, timings),
+        question: html.accuracy_rows(reports.dog_answers(dogs), other),
+        "What it was made for": [html.task_row(reports.shipped_task_figures())],
     }
     return html.sheet("The three approaches side by side", columns, parts)
 
@@ -109,7 +109,7 @@ def time_here() -> Iterator[tuple[Any, ...]]:
     """The timings, the sheet with them, and how they were measured."""
     yield gr.skip(), gr.skip(), f'<p class="offer">Measuring: {comparison.ROUNDS} rounds …</p>'
     try:
-        found = comparison.timed(open_image(example_files()[0]))
+        found = comparison.measure_timings(open_image(example_files()[0]))
     except ImgrecError as error:
         yield gr.skip(), gr.skip(), failed(error)
         return
@@ -117,10 +117,10 @@ def time_here() -> Iterator[tuple[Any, ...]]:
         f"The median of {comparison.ROUNDS} rounds with the first example, in which the three took "
         "turns; below it the fastest and the slowest."
     )
-    yield found, sheet(reports.measured("dogs"), found), f'<p class="offer">{note}</p>'
+    yield found, sheet(reports.load_report("dogs"), found), f'<p class="offer">{note}</p>'
 
 
-def show_disputed() -> tuple[str, str]:
+def show_disagreements() -> tuple[str, str]:
     """The sample's pictures on which the approaches disagree, and what stands beside them."""
-    measured = reports.measured("sample")
-    return tiles(labelled_images.of_sample(), measured), disagreements_html.NOTHING_ENLARGED
+    measured = reports.load_report("sample")
+    return tiles(labelled_images.sample_set(), measured), disagreements_html.NOTHING_ENLARGED

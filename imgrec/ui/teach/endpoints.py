@@ -8,14 +8,14 @@ import gradio as gr
 from imgrec.errors import TeachError
 from imgrec.teaching import classifier, export, project_file, project_parts
 from imgrec.teaching.checks import problems
-from imgrec.teaching.classifier import Judged, TaughtHead
+from imgrec.teaching.classifier import EvaluatedPicture, TaughtHead
 from imgrec.teaching.project import Project
 from imgrec.teaching.project_parts import Settings
 from imgrec.teaching.store import projects
 from imgrec.teaching.train import teach_project
 from imgrec.ui.access.uploaded_files import uploaded_file
-from imgrec.ui.components.errors import reported
-from imgrec.ui.components.picture import Source, opened
+from imgrec.ui.components.errors import as_gradio_error
+from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.teach import sessions, uploads
 from imgrec.ui.teach.predict import head_of
 
@@ -23,7 +23,7 @@ File = dict[str, Any] | None  # as gradio describes what was uploaded
 LISTENING: dict[str, Any] = {"preprocess": False, "concurrency_limit": None}
 
 
-@reported
+@as_gradio_error
 def teach_new() -> dict[str, Any]:
     """Begins a project of one's own pictures: `{"token"}`, which the other endpoints want.
 
@@ -32,7 +32,7 @@ def teach_new() -> dict[str, Any]:
     return {"token": projects.create()}
 
 
-@reported
+@as_gradio_error
 def teach_add(token: str, class_name: str, file: File) -> dict[str, Any]:
     """Adds a picture, or a zip of pictures, to a class, which is made if there is none.
 
@@ -49,8 +49,8 @@ def teach_add(token: str, class_name: str, file: File) -> dict[str, Any]:
         if named not in project.class_names:
             project.add_class(named)
         key = project.classes[project.class_names.index(named)].key
-    found = uploads.put(project, [upload], key)
-    told = {
+    found = uploads.add_uploads(project, [upload], key)
+    outcomes = {
         name: {
             "added": [picture.name for picture in each.added],
             "duplicates": [known for known, _ in each.duplicates],
@@ -62,7 +62,7 @@ def teach_add(token: str, class_name: str, file: File) -> dict[str, Any]:
     counts = {each.name: len(each.pictures) for each in project.classes}
     return {
         "classes": {
-            name: {"pictures": count, **told.get(name, {})} for name, count in counts.items()
+            name: {"pictures": count, **outcomes.get(name, {})} for name, count in counts.items()
         }
     }
 
@@ -75,7 +75,7 @@ def _uploaded(file: File) -> tuple[str, str]:
     return file.get("orig_name") or path.name, str(path)
 
 
-@reported
+@as_gradio_error
 def teach_train(token: str, augment: bool = False) -> dict[str, Any]:
     """Teaches the project's classes; `augment`: from mirrored and cropped copies too.
 
@@ -98,34 +98,34 @@ def teach_train(token: str, augment: bool = False) -> dict[str, Any]:
 
 def figures(project: Project, head: TaughtHead) -> dict[str, Any]:
     """What was measured of a head, as the endpoint returns it."""
-    honest = head.honest
+    measured = head.cross_validation
     names = {picture.id: picture.name for each in project.classes for picture in each.pictures}
 
-    def judged(each: Judged) -> dict[str, Any]:
+    def as_json(each: EvaluatedPicture) -> dict[str, Any]:
         right, guessed = (head.class_names[place] for place in (each.right, each.guessed))
         name = names.get(each.picture, "")  # it may have been removed meanwhile
         return {"file": name, "class": right, "guessed": guessed, "probability": each.probability}
 
     return {
         "classes": list(head.class_names),
-        "pictures": honest.pictures,
-        "accuracy": honest.accuracy,
-        "low": honest.low,
-        "high": honest.high,
-        "in_words": honest.in_words,
-        "caution": honest.caution,
-        "recall": dict(zip(head.class_names, honest.recall, strict=True)),
-        "confusion": [list(row) for row in honest.confusion],
-        "wrong": [judged(each) for each in honest.wrong],
-        "unsure": [judged(each) for each in honest.unsure],
-        "folds": honest.folds,
-        "repeats": honest.repeats,
-        "turned_away": head.turned_away,
+        "pictures": measured.pictures,
+        "accuracy": measured.accuracy,
+        "low": measured.low,
+        "high": measured.high,
+        "in_words": measured.in_words,
+        "caution": measured.caution,
+        "recall": dict(zip(head.class_names, measured.recall, strict=True)),
+        "confusion": [list(row) for row in measured.confusion],
+        "wrong": [as_json(each) for each in measured.wrong],
+        "unsure": [as_json(each) for each in measured.unsure],
+        "folds": measured.folds,
+        "repeats": measured.repeats,
+        "turned_away": head.rejection_rate,
         "seconds": round(head.seconds, 3),
     }
 
 
-@reported
+@as_gradio_error
 def teach_ask(token: str, source: Source) -> dict[str, Any]:
     """What the taught classes say of a picture.
 
@@ -136,11 +136,11 @@ def teach_ask(token: str, source: Source) -> dict[str, Any]:
     head = head_of(token)
     if source is None:
         raise TeachError("There is no picture; send one.")
-    image, name = opened(source)
+    image, name = open_source(source)
     return {"file": name, **classifier.answer_picture(head, image).as_json()}
 
 
-@reported
+@as_gradio_error
 def teach_save(
     token: str,
     form: str = "project",
@@ -155,15 +155,15 @@ def teach_save(
     if form == "project":
         made = project_file.write_project(project, project.folder / sessions.PROJECT_FILE)
     elif form in export.KINDS:
-        made = export.offered(form, project)
+        made = export.export_project(form, project)
     else:
         forms = ", ".join(("project", *export.KINDS))
         raise TeachError(f"There is no such form; choose one of {forms}.")
-    file = sessions.offered(made, token)
+    file = sessions.publish_download(made, token)
     return {"file": Path(file).name, "bytes": Path(file).stat().st_size}, file
 
 
-@reported
+@as_gradio_error
 def teach_open(file: File) -> dict[str, Any]:
     """Opens a project's zip: `{"token", "classes": {name: pictures}, "taught", "notes"}`.
 
@@ -173,7 +173,7 @@ def teach_open(file: File) -> dict[str, Any]:
     notes: list[str] = []
     project = project_file.read_project(Path(path), notes.append)
     return {
-        "token": sessions.kept(project),
+        "token": sessions.store_project(project),
         "classes": {each.name: len(each.pictures) for each in project.classes},
         "taught": project.head is not None,
         "notes": notes,

@@ -9,11 +9,11 @@ import gradio as gr
 
 from imgrec.background_job import Report, Work
 from imgrec.errors import ImgrecError, TeachError
-from imgrec.files.display_names import shown_name
+from imgrec.files.display_names import displayable_name
 from imgrec.teaching import project_file
 from imgrec.teaching.built_in_pictures import add_built_in
 from imgrec.teaching.checks import problems
-from imgrec.teaching.project import FEWEST_CLASSES, MOST_PICTURES, Project
+from imgrec.teaching.project import MAX_PICTURES, MIN_CLASSES, Project
 from imgrec.teaching.project_parts import Added, Settings, TaughtClass
 from imgrec.teaching.store import projects
 from imgrec.teaching.train import teach_project
@@ -31,30 +31,30 @@ class View(NamedTuple):
     chosen: gr.State  # the chosen class's key
     classes: gr.HTML
     head: gr.HTML
-    told: gr.HTML
+    message: gr.HTML
     tiles: gr.HTML
     state: gr.HTML
     augment: gr.Checkbox
     teach: gr.Button
-    honest: gr.HTML
+    accuracy: gr.HTML
     report: gr.HTML
     answer: gr.HTML
     keep: gr.Button
     export: gr.Row
 
 
-class Going(NamedTuple):
+class JobStatus(NamedTuple):
     """The parts that show what goes on."""
 
     progress: gr.HTML
     stop: gr.Button
 
 
-QUIET_NOW = ["", gr.Button(visible=False)]
+NO_JOB = ["", gr.Button(visible=False)]
 
 
 def view(
-    token: str, chosen: int, told: str = "", *, removing: bool = False, new: bool = False
+    token: str, chosen: int, message: str = "", *, removing: bool = False, new: bool = False
 ) -> list[Any]:
     """All parts of a View as the project is now; `chosen` is a class's key, or the first is shown.
 
@@ -63,7 +63,7 @@ def view(
     try:
         project = projects.get(token) if token else None
     except TeachError as error:
-        token, project, told = "", None, told or html.said(str(error), wrong=True)
+        token, project, message = "", None, message or html.message(str(error), wrong=True)
     each = _class(project, chosen)
     head = project.head if project else None
     return [
@@ -71,12 +71,12 @@ def view(
         each.key if each else 0,
         html.classes(project, each.key if each else 0),
         html.chosen_class(each, removing, new),
-        told,
+        message,
         html.tiles(project, each),
         html.state(project),
         project.settings.augment if project else False,
         teach_button(project),
-        report_html.honest(head),
+        report_html.accuracy_panel(head),
         report_html.report(project),
         gr.skip() if head else html.before_asking(project),
         gr.Button("Download the project", interactive=bool(project and project.count)),
@@ -113,7 +113,7 @@ def look(token: str, chosen: int, request: gr.Request) -> list[Any]:
 def look_again(token: str, chosen: int) -> list[Any]:
     """What there is after a work, while which another class may be chosen; what was told stays."""
     shown = view(token, chosen)
-    place = View._fields.index("told")
+    place = View._fields.index("message")
     return [*shown[:place], shown[place] or gr.skip(), *shown[place + 1 :]]
 
 
@@ -128,12 +128,12 @@ def press(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> 
             key = _key(value) if value else chosen
             return view(token, key, removing=action == "remove")
         token, project = _project(token, request)
-        return _pressed(token, project, chosen, action, value)
+        return _apply_action(token, project, chosen, action, value)
     except ImgrecError as error:
-        return view(token, chosen, html.said(str(error), wrong=True))
+        return view(token, chosen, html.message(str(error), wrong=True))
 
 
-def _pressed(token: str, project: Project, chosen: int, action: str, value: str) -> list[Any]:
+def _apply_action(token: str, project: Project, chosen: int, action: str, value: str) -> list[Any]:
     """The view after an action that changes the project. Raises TeachError."""
     match action:
         case "example":
@@ -141,7 +141,7 @@ def _pressed(token: str, project: Project, chosen: int, action: str, value: str)
                 add_built_in(project, project.add_class(name), name)
             return view(token, 0)
         case "begin":
-            for _ in range(FEWEST_CLASSES):
+            for _ in range(MIN_CLASSES):
                 project.add_class()
             return view(token, 0, new=True)
         case "add":
@@ -155,7 +155,7 @@ def _pressed(token: str, project: Project, chosen: int, action: str, value: str)
         case "built-in":
             each = _class(project, chosen) or _new_class(project, value)
             added = add_built_in(project, uploads.index_of(project, each.key), value)
-            return view(token, each.key, html.told({each.name: added}))
+            return view(token, each.key, html.added_summary({each.name: added}))
     raise TeachError("There is no such button here; press one of the page.")
 
 
@@ -166,7 +166,7 @@ def rename(token: str, event: gr.EventData, request: gr.Request) -> str:
         project = sessions.project_of(token, request)
         project.rename(uploads.index_of(project, _key(data.get("key"))), data.get("value", ""))
     except ImgrecError as error:
-        return html.said(str(error), wrong=True)
+        return html.message(str(error), wrong=True)
     return ""
 
 
@@ -181,7 +181,7 @@ def _project(token: str, request: gr.Request) -> tuple[str, Project]:
     """The visitor's project, with its token; a new one if they have none. Raises TeachError."""
     if token:
         return token, sessions.project_of(token, request)
-    token = sessions.began(request)
+    token = sessions.start_project(request)
     return token, projects.get(token)
 
 
@@ -194,7 +194,7 @@ def take(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> I
     Yields the token, and what is to be said: how far it is, then what became of the files.
     """
     try:
-        files = uploaded(event, MOST_PICTURES)
+        files = uploaded(event, MAX_PICTURES)
         if uploads.is_project(files):
             yield from _opening(token, files[0], request)
             return
@@ -202,7 +202,7 @@ def take(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> I
         target = into(event)
         yield from _adding(token, project, files, _key(target) if target else chosen, request)
     except ImgrecError as error:
-        yield [token, html.said(str(error), wrong=True)]
+        yield [token, html.message(str(error), wrong=True)]
 
 
 def _adding(
@@ -211,11 +211,13 @@ def _adding(
     found: list[dict[str, Added]] = []
 
     def work(report: Report, cancelled: Callable[[], bool]) -> None:
-        found.append(uploads.put(project, files, key, _counting(report), cancelled))
+        found.append(
+            uploads.add_uploads(project, files, key, _progress_reporter(report), cancelled)
+        )
 
-    for status in sessions.followed(work, request):
+    for status in sessions.run_job(work, request):
         yield [token, html.progress("Taking the pictures in", status)]
-    yield [token, html.told(found[0])]
+    yield [token, html.added_summary(found[0])]
 
 
 def _opening(token: str, file: Upload, request: gr.Request) -> Iterator[list[Any]]:
@@ -225,17 +227,19 @@ def _opening(token: str, file: Upload, request: gr.Request) -> Iterator[list[Any
 
     def work(report: Report, cancelled: Callable[[], bool]) -> None:
         opened.append(
-            project_file.read_project(Path(path), notes.append, _counting(report), cancelled)
+            project_file.read_project(
+                Path(path), notes.append, _progress_reporter(report), cancelled
+            )
         )
 
-    for status in sessions.followed(work, request):
+    for status in sessions.run_job(work, request):
         yield [token, html.progress("Opening the project", status)]
     (project,) = opened
-    said = html.opened(shown_name(name), project, notes)
-    yield [sessions.began(request, project), said]
+    message = html.opened(displayable_name(name), project, notes)
+    yield [sessions.start_project(request, project), message]
 
 
-def _counting(report: Report, what: str = "") -> Callable[[int, int], None]:
+def _progress_reporter(report: Report, what: str = "") -> Callable[[int, int], None]:
     """What is told how many are done, and how many there are."""
     return lambda done, total: report(what, done, total)
 
@@ -247,19 +251,19 @@ def see(token: str, request: gr.Request) -> Iterator[list[Any]]:
     """Lets VGG16 look at the pictures that it has not seen, with progress."""
     try:
         project = sessions.project_of(token, request) if token else None
-        if project is None or not project.lacking():
+        if project is None or not project.missing_features():
             yield [gr.skip(), gr.skip()]
             return
-        for status in sessions.followed(_seeing(project), request):
+        for status in sessions.run_job(_extraction(project), request):
             yield [html.progress(status.what, status), gr.Button(visible=True)]
-        yield QUIET_NOW
+        yield NO_JOB
     except ImgrecError as error:
-        yield [html.said(str(error), wrong=True), gr.Button(visible=False)]
+        yield [html.message(str(error), wrong=True), gr.Button(visible=False)]
 
 
-def _seeing(project: Project) -> Work:
+def _extraction(project: Project) -> Work:
     def work(report: Report, cancelled: Callable[[], bool]) -> None:
-        project.extract(_counting(report, "The network looks at the pictures"), cancelled)
+        project.extract(_progress_reporter(report, "The network looks at the pictures"), cancelled)
 
     return work
 
@@ -271,22 +275,22 @@ def configure(token: str, chosen: int, augment: bool, request: gr.Request) -> li
         project.configure(Settings(augment, project.settings.seed))
         return view(token, chosen)
     except ImgrecError as error:
-        return view(token, chosen, html.said(str(error), wrong=True))
+        return view(token, chosen, html.message(str(error), wrong=True))
 
 
 def teach(token: str, version: int, request: gr.Request) -> Iterator[list[Any]]:
     """Teaches it; yields the version, and what goes on."""
     try:
         project = sessions.project_of(token, request)
-        see_all = _seeing(project)
+        extract = _extraction(project)
 
         def work(report: Report, cancelled: Callable[[], bool]) -> None:
-            see_all(report, cancelled)
-            teach_project(project, _counting(report, "It learns"))
+            extract(report, cancelled)
+            teach_project(project, _progress_reporter(report, "It learns"))
 
-        for status in sessions.followed(work, request):
-            going = html.progress(status.what or "It begins", status)
-            yield [version, going, gr.Button(visible=True)]
-        yield [version + 1, *QUIET_NOW]
+        for status in sessions.run_job(work, request):
+            progress = html.progress(status.what or "It begins", status)
+            yield [version, progress, gr.Button(visible=True)]
+        yield [version + 1, *NO_JOB]
     except ImgrecError as error:
-        yield [version, html.said(str(error), wrong=True), gr.Button(visible=False)]
+        yield [version, html.message(str(error), wrong=True), gr.Button(visible=False)]

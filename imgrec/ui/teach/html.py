@@ -13,15 +13,15 @@ from imgrec.files.display_names import NAME_LENGTH
 from imgrec.teaching import built_in_pictures
 from imgrec.teaching.checks import problems
 from imgrec.teaching.classifier import TaughtHead, TaughtVerdict
-from imgrec.teaching.project import MOST_CLASSES, Project
+from imgrec.teaching.project import MAX_CLASSES, Project
 from imgrec.teaching.project_parts import Added, TaughtClass
 from imgrec.teaching.store import IDLE_SECONDS
 from imgrec.ui.components import html
 from imgrec.ui.components.formatting import percent
 
 STRIP = 5  # pictures of a class in the list of classes
-MOST_TILES = 120  # pictures of a class that are shown, the latest
-MOST_NAMED = 3  # files that a sentence lists
+MAX_TILES = 120  # pictures of a class that are shown, the latest
+MAX_NAMED = 3  # files that a sentence lists
 
 # A button's `data-press` is an action, and what it is done to after a colon.
 WELCOME = """
@@ -86,7 +86,7 @@ def classes(project: Project | None, chosen: int) -> str:
     if project is None or not project.classes:
         return WELCOME
     rows = "".join(_class(project, each, each.key == chosen) for each in project.classes)
-    more = len(project.classes) < MOST_CLASSES
+    more = len(project.classes) < MAX_CLASSES
     add = '<button type="button" class="add" data-press="add">+ Add a class</button>'
     return f'<ul class="classes">{rows}</ul>{add if more else ""}'
 
@@ -138,7 +138,7 @@ def tiles(project: Project | None, each: TaughtClass | None) -> str:
     """The chosen class's pictures, the latest first; a press removes one."""
     if project is None or each is None or not each.pictures:
         return ""
-    shown = each.pictures[: -MOST_TILES - 1 : -1]
+    shown = each.pictures[: -MAX_TILES - 1 : -1]
     made = "".join(
         f'<li><button type="button" data-press="picture:{picture.id}" '
         f'aria-label="Remove {escape(picture.name)}" title="Remove {escape(picture.name)}">'
@@ -146,14 +146,14 @@ def tiles(project: Project | None, each: TaughtClass | None) -> str:
         for picture in shown
     )
     hidden = len(each.pictures) - len(shown)
-    more = f" The latest {MOST_TILES} are shown." if hidden else ""
+    more = f" The latest {MAX_TILES} are shown." if hidden else ""
     return (
         f'<p class="offer">{pictures(len(each.pictures))} of {escape(each.name)}. '
         f'Press one to remove it.{more}</p><ul class="thumbnails">{made}</ul>'
     )
 
 
-def told(added: dict[str, Added]) -> str:
+def added_summary(added: dict[str, Added]) -> str:
     """What became of pictures that were given to classes, by the classes' names."""
     sentences = [
         f"{pictures(len(each.added))} added to {name}."
@@ -174,10 +174,10 @@ def told(added: dict[str, Added]) -> str:
     refused = [sentence for each in added.values() for _, sentence in each.refused]
     if refused:
         count = "1 file" if len(refused) == 1 else f"{len(refused)} files"
-        more = f" And {len(refused) - MOST_NAMED} more." if len(refused) > MOST_NAMED else ""
-        reasons = " ".join(dict.fromkeys(refused[:MOST_NAMED]))
+        more = f" And {len(refused) - MAX_NAMED} more." if len(refused) > MAX_NAMED else ""
+        reasons = " ".join(dict.fromkeys(refused[:MAX_NAMED]))
         sentences.append(f"{count} could not be used: {reasons}{more}")
-    return said(" ".join(sentences), wrong=bool(refused or elsewhere))
+    return message(" ".join(sentences), wrong=bool(refused or elsewhere))
 
 
 def _named(names: Sequence[str]) -> str:
@@ -189,7 +189,7 @@ def _was(names: Sequence[str]) -> str:
     return "was" if len(names) == 1 else "were"
 
 
-def said(sentence: str, wrong: bool = False) -> str:
+def message(sentence: str, wrong: bool = False) -> str:
     """A sentence about what has just happened; empty where there is nothing to say."""
     kind = "happened wrong" if wrong else "happened"
     return f'<p class="{kind}" role="status">{escape(sentence)}</p>' if sentence else ""
@@ -242,10 +242,10 @@ def before_asking(project: Project | None) -> str:
     return STALE if project.stale else NO_PICTURE
 
 
-def verdict(said_of_it: TaughtVerdict, head: TaughtHead, live: bool = False) -> str:
+def verdict(answer: TaughtVerdict, head: TaughtHead, live: bool = False) -> str:
     """The answer: bars, with *none of these* above where it is so; *Why?* unless it is live."""
-    winner = said_of_it.classes[0].label
-    if said_of_it.none:
+    winner = answer.classes[0].label
+    if answer.none:
         title = "None of these"
         notice = (
             '<p class="notice">It is unlike every picture that was taught. Below is what it would '
@@ -255,14 +255,14 @@ def verdict(said_of_it: TaughtVerdict, head: TaughtHead, live: bool = False) -> 
         title, notice = winner, ""
     why = "" if live else '<button data-press="taught" aria-label="Why? Your own">Why?</button>'
     return f"""
-<article class="card taught{" none" if said_of_it.none else ""}" aria-label="Your own">
+<article class="card taught{" none" if answer.none else ""}" aria-label="Your own">
   <p class="winner">{escape(title)}</p>{notice}
-  <div class="bars">{html.bars(said_of_it.classes)}</div>
-  <footer><span>{said_of_it.milliseconds:.0f} ms</span>{why}</footer>
+  <div class="bars">{html.bars(answer.classes)}</div>
+  <footer><span>{answer.milliseconds:.0f} ms</span>{why}</footer>
 </article>
 <p class="offer">Probabilities are calibrated on the pictures it was taught. <em>None of these</em>
 is said of a picture that is less similar to all of them than they are to each other; that turns
-away {percent(head.turned_away) if head.turned_away else "none"} of them.</p>"""
+away {percent(head.rejection_rate) if head.rejection_rate else "none"} of them.</p>"""
 
 
 # Keeping
@@ -271,10 +271,10 @@ away {percent(head.turned_away) if head.turned_away else "none"} of them.</p>"""
 def opened(name: str, project: Project, notes: Sequence[str]) -> str:
     """What was opened, and what was left out."""
     count = f"{pictures(project.count)} in {_classes(len(project.classes))}"
-    return said(" ".join([f"{name} is open again: {count}.", *notes]), wrong=bool(notes))
+    return message(" ".join([f"{name} is open again: {count}.", *notes]), wrong=bool(notes))
 
 
 def exported(form: str, file: Path) -> str:
     """That a network was exported, and how large it is."""
     size = file.stat().st_size / 1e6
-    return said(f"{form}: checked, and on its way as {file.name} ({size:.0f} MB).")
+    return message(f"{form}: checked, and on its way as {file.name} ({size:.0f} MB).")

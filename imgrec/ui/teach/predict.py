@@ -16,7 +16,7 @@ from imgrec.ui.components.explanation_panel import build_why
 from imgrec.ui.components.html import failed
 from imgrec.ui.components.html_buttons import pressable
 from imgrec.ui.components.listeners import PREDICTING
-from imgrec.ui.components.picture import Source, opened, picture
+from imgrec.ui.components.picture import Source, open_source, picture
 from imgrec.ui.components.webcam import frame, live_camera
 from imgrec.ui.teach import html
 
@@ -54,7 +54,7 @@ def connect_use(use: Use, token: gr.BrowserState, version: gr.State) -> None:
         [token],
         lambda token: {"token": token},
         again=[version],
-        ask=ask,
+        ask=build_question,
     )
 
 
@@ -76,7 +76,7 @@ def answer_picture(token: str, source: Source) -> str:
     """The answer about the picture, as HTML."""
     if source is None:
         return _answered(token, None)
-    return _answered(token, lambda: opened(source)[0])
+    return _answered(token, lambda: open_source(source)[0])
 
 
 def answer_frame(token: str, event: gr.EventData) -> str:
@@ -95,6 +95,6 @@ def _answered(token: str, image: Callable[[], Image.Image] | None, live: bool = 
         return failed(error)
 
 
-def ask(image: Image.Image, approach: str, target: str, token: str) -> Question:
+def build_question(image: Image.Image, approach: str, target: str, token: str) -> Question:
     """Why the project's head says `target` of the picture. Raises TeachError, or ModelError."""
-    return targets.ask_taught(image, head_of(token), target)
+    return targets.build_taught_question(image, head_of(token), target)

@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from html import escape
 
-from imgrec.teaching.classifier import Honest, Judged, TaughtHead
+from imgrec.teaching.classifier import CrossValidation, EvaluatedPicture, TaughtHead
 from imgrec.teaching.project import Project
 from imgrec.ui.components.formatting import percent
 from imgrec.ui.teach.html import image
 
-MOST_BESIDE = 6  # classes whose table stands beside the pictures
+MAX_CLASSES_BESIDE = 6  # classes whose table stands beside the pictures
 SURE = 0.9  # a right answer of at least this probability is not called unsure
-MOST_JUDGED = 9  # pictures that are shown as wrong, and as least sure
+MAX_TILES = 9  # pictures that are shown as wrong, and as least sure
 
 
-def honest(head: TaughtHead | None) -> str:
+def accuracy_panel(head: TaughtHead | None) -> str:
     """How far the head is to be believed, in one figure and a sentence."""
     if head is None:
         return ""
-    found = head.honest
+    found = head.cross_validation
     low, high = 100 * found.low, 100 * found.high
     largest = max(map(sum, found.confusion)) / sum(map(sum, found.confusion))
     caution = f"<p>{escape(found.caution)}</p>" if found.caution else ""
@@ -26,7 +26,7 @@ def honest(head: TaughtHead | None) -> str:
   <h4>Right on new pictures:</h4>
   <p class="figure">{escape(found.in_words)}</p>
   <i class="interval" aria-hidden="true"><i style="left:{low:.1f}%;width:{high - low:.1f}%"></i></i>
-  <p>{_how(found)} Guessing would be right on {_share(largest)}.{_no_better(found, largest)}
+  <p>{_method(found)} Guessing would be right on {_share(largest)}.{_no_better(found, largest)}
   Taught in {max(head.seconds, 0.01):.2f} s.</p>{caution}
 </section>"""
 
@@ -36,7 +36,7 @@ def _share(part: float) -> str:
     return f"{100 * part:.0f} %"
 
 
-def _how(found: Honest) -> str:
+def _method(found: CrossValidation) -> str:
     """How the accuracy was measured."""
     right = f"They were right on {_share(found.accuracy)}."
     if found.folds >= found.pictures:
@@ -48,7 +48,7 @@ def _how(found: Honest) -> str:
     )
 
 
-def _no_better(found: Honest, largest: float) -> str:
+def _no_better(found: CrossValidation, largest: float) -> str:
     if found.low > largest:
         return ""
     return " So this is <b>not surely better than guessing</b>: add more pictures."
@@ -59,11 +59,13 @@ def report(project: Project | None) -> str:
     head = project.head if project else None
     if project is None or head is None:
         return ""
-    found, names = head.honest, project.class_names
+    found, names = head.cross_validation, project.class_names
     wavering = [each for each in found.unsure if each.probability < SURE]
-    wrong = _judged(project, found.wrong, "The surest first. Is each in the right class?")
-    unsure = _judged(project, wavering, "More pictures like these help.")
-    beside = "beside-it" if len(names) <= MOST_BESIDE else "below-it"
+    wrong = _evaluated_pictures(
+        project, found.wrong, "The surest first. Is each in the right class?"
+    )
+    unsure = _evaluated_pictures(project, wavering, "More pictures like these help.")
+    beside = "beside-it" if len(names) <= MAX_CLASSES_BESIDE else "below-it"
     return f"""
 <section class="panel taught mistakes"><h3>Where it goes wrong</h3>
   <p>Every picture here was judged by networks that had not learnt from it.</p>
@@ -73,7 +75,7 @@ def report(project: Project | None) -> str:
 </section>"""
 
 
-def _matrix(found: Honest, names: Sequence[str]) -> str:
+def _matrix(found: CrossValidation, names: Sequence[str]) -> str:
     """How often each class is taken for each."""
     head = "".join(f"<th scope=col><span>{escape(name)}</span></th>" for name in names)
     rows = "".join(
@@ -106,24 +108,24 @@ def _cell(count: float, of: float, right: bool, title: str) -> str:
     )
 
 
-def _judged(project: Project, judged: Sequence[Judged], note: str) -> str:
+def _evaluated_pictures(project: Project, evaluated: Sequence[EvaluatedPicture], note: str) -> str:
     """Pictures with what was said of them; a press opens the class that has one."""
-    if not judged:
+    if not evaluated:
         return ""
     keys = [each.key for each in project.classes]
-    made = "".join(_tile(project, each, keys[each.right]) for each in judged[:MOST_JUDGED])
-    count = len(judged)
-    some = f" The first {MOST_JUDGED} of {count}." if count > MOST_JUDGED else ""
+    made = "".join(_tile(project, each, keys[each.right]) for each in evaluated[:MAX_TILES])
+    count = len(evaluated)
+    some = f" The first {MAX_TILES} of {count}." if count > MAX_TILES else ""
     return f'<p>{note}{some}</p><ul class="judged">{made}</ul>'
 
 
-def _tile(project: Project, judged: Judged, key: int) -> str:
+def _tile(project: Project, evaluated: EvaluatedPicture, key: int) -> str:
     names = project.class_names
-    right, guessed = names[judged.right], names[judged.guessed]
-    sure = percent(judged.probability)
+    right, guessed = names[evaluated.right], names[evaluated.guessed]
+    sure = percent(evaluated.probability)
     words = f"{right}: {sure}" if right == guessed else f"{right}, taken for {guessed}: {sure}"
     return (
-        f'<li><button type="button" data-press="choose:{key}" data-picture="{judged.picture}" '
-        f'title="Show it in {escape(right)}">{image(project, judged.picture)}'
+        f'<li><button type="button" data-press="choose:{key}" data-picture="{evaluated.picture}" '
+        f'title="Show it in {escape(right)}">{image(project, evaluated.picture)}'
         f"<small>{escape(words)}</small></button></li>"
     )

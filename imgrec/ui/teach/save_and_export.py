@@ -22,7 +22,7 @@ class Keep(NamedTuple):
     project: gr.Button
     export: gr.Row  # around the buttons of each form
     forms: tuple[gr.Button, ...]
-    told: gr.HTML
+    message: gr.HTML
     file: gr.DownloadButton
 
 
@@ -49,7 +49,7 @@ def connect_keep(keep: Keep, token: gr.BrowserState) -> None:
         (button, exporter(kind)) for button, kind in zip(keep.forms, export.KINDS, strict=True)
     ]
     for button, maker in makers:
-        button.click(maker, token, [keep.told, keep.file], **QUIET).then(
+        button.click(maker, token, [keep.message, keep.file], **QUIET).then(
             None, keep.file, js=DOWNLOAD
         )
 
@@ -57,15 +57,15 @@ def connect_keep(keep: Keep, token: gr.BrowserState) -> None:
 def download(token: str, request: gr.Request) -> tuple[str, str | None]:
     """The project as a zip; what is said, and the file."""
     try:
-        return "", packed(token, request)
+        return "", publish_project(token, request)
     except ImgrecError as error:
-        return html.said(str(error), wrong=True), None
+        return html.message(str(error), wrong=True), None
 
 
-def packed(token: str, request: gr.Request) -> str:
+def publish_project(token: str, request: gr.Request) -> str:
     """The project's zip where gradio may serve it from. Raises TeachError."""
     project = sessions.project_of(token, request)
-    return sessions.offered(
+    return sessions.publish_download(
         project_file.write_project(project, project.folder / sessions.PROJECT_FILE), token
     )
 
@@ -82,13 +82,13 @@ def exporter(kind: export.Kind) -> Callable[[str, gr.Request], Iterator[tuple[An
                 def tell(sentence: str) -> None:
                     report(sentence, 0, None)
 
-                made.append(export.offered(kind, project, tell, cancelled))
+                made.append(export.export_project(kind, project, tell, cancelled))
 
-            for status in sessions.followed(work, request):
+            for status in sessions.run_job(work, request):
                 yield html.progress(status.what or "It begins", status), None
             told = html.exported(export.KINDS[kind], made[0])
-            yield told, sessions.offered(made[0], token)
+            yield told, sessions.publish_download(made[0], token)
         except ImgrecError as error:
-            yield html.said(str(error), wrong=True), None
+            yield html.message(str(error), wrong=True), None
 
     return exporting

@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from imgrec.background_job import Background, Status, Work
+from imgrec.background_job import BackgroundJob, Status, Work
 from imgrec.errors import TeachError
 from imgrec.files import atomic
 from imgrec.teaching.project import Project
@@ -17,13 +17,13 @@ from imgrec.teaching.store import projects
 from imgrec.ui.access.visitors import visitor_of
 
 PROJECT_FILE = "project.zip"
-SECONDS_BETWEEN_LOOKS = 0.15
+POLL_SECONDS = 0.15
 
 
 @dataclass
 class _Visit:
     token: str = ""
-    works: list[Background] = field(default_factory=list)
+    jobs: list[BackgroundJob] = field(default_factory=list)
 
 
 _visits: dict[str, _Visit] = {}  # by session
@@ -32,18 +32,18 @@ _visits: dict[str, _Visit] = {}  # by session
 def project_of(token: str, request: gr.Request) -> Project:
     """The project of that token, which this visitor has in hand from now on. Raises TeachError."""
     project = projects.get(token)
-    _hold(token, request)
+    _attach(token, request)
     return project
 
 
-def began(request: gr.Request, project: Project | None = None) -> str:
+def start_project(request: gr.Request, project: Project | None = None) -> str:
     """The token of a project that this visitor begins, or opens. Raises TeachError."""
-    token = kept(project, visitor_of(request))
-    _hold(token, request)
+    token = store_project(project, visitor_of(request))
+    _attach(token, request)
     return token
 
 
-def kept(project: Project | None = None, owner: str = "") -> str:
+def store_project(project: Project | None = None, owner: str = "") -> str:
     """The token of a project in the store, a new one by default. Raises TeachError."""
     try:
         return projects.create(project, owner)
@@ -53,39 +53,39 @@ def kept(project: Project | None = None, owner: str = "") -> str:
         raise
 
 
-def followed(work: Work, request: gr.Request) -> Iterator[Status]:
+def run_job(work: Work, request: gr.Request) -> Iterator[Status]:
     """Does the work in a thread; how far it is, now and then until it is done.
 
     It ends where nobody asks any more, when the visitor stops it, or leaves. Raises TeachError if
     it did not end well.
     """
-    background, works = Background("teaching"), _visit(request).works
-    works.append(background)
-    background.start(work)
+    job, jobs = BackgroundJob("teaching"), _visit(request).jobs
+    jobs.append(job)
+    job.start(work)
     try:
-        while (status := background.status).running:
+        while (status := job.status).running:
             yield status
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
     finally:
-        background.cancel()
-        works.remove(background)
+        job.cancel()
+        jobs.remove(job)
     if status.problem:
         raise TeachError(status.problem)
 
 
 def stop(request: gr.Request) -> None:
     """Stops what goes on for this visitor."""
-    for work in list(_visit(request).works):
-        work.cancel()
+    for job in list(_visit(request).jobs):
+        job.cancel()
 
 
 def leave(request: gr.Request) -> None:
     """Stops what goes on, and lets the project go after a while, unless somebody comes back."""
     stop(request)
-    _let_go(_visits.pop(request.session_hash or "", _Visit()).token)
+    _release(_visits.pop(request.session_hash or "", _Visit()).token)
 
 
-def offered(file: Path, token: str) -> str:
+def publish_download(file: Path, token: str) -> str:
     """Moves the file to where gradio may serve it from, in place of the one before.
 
     It goes with the visit; the folder's name is as hard to guess as the token.
@@ -96,15 +96,15 @@ def offered(file: Path, token: str) -> str:
     return str(shutil.move(file, folder / file.name))
 
 
-def _hold(token: str, request: gr.Request) -> None:
+def _attach(token: str, request: gr.Request) -> None:
     """Takes a project in hand, in place of any other."""
     visit = _visit(request)
     before, visit.token = visit.token, token
     if before != token:
-        _let_go(before)
+        _release(before)
 
 
-def _let_go(token: str) -> None:
+def _release(token: str) -> None:
     """Notes that a visitor has left a project, unless it is open in another tab of the browser."""
     if token and all(visit.token != token for visit in list(_visits.values())):
         projects.leave(token)

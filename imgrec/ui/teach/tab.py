@@ -8,20 +8,20 @@ from typing import Any
 
 import gradio as gr
 
-from imgrec.teaching.project import MOST_CLASSES, MOST_PICTURES
+from imgrec.teaching.project import MAX_CLASSES, MAX_PICTURES
 from imgrec.ui.components.html_buttons import TELL, pressable
 from imgrec.ui.components.listeners import QUIET
 from imgrec.ui.components.upload_zone import drop_zone
 from imgrec.ui.teach import handlers, html, sessions
 from imgrec.ui.teach.endpoints import offer_endpoints
-from imgrec.ui.teach.handlers import Going, View
+from imgrec.ui.teach.handlers import JobStatus, View
 from imgrec.ui.teach.predict import build_use, connect_use
 from imgrec.ui.teach.save_and_export import build_keep, connect_keep
 
 ZONE = "Drop pictures here, or paste them"
 NOTE = (
     "A folder or zip with sub-folders makes a class of each. A downloaded project opens again. "
-    f"Up to {MOST_CLASSES} classes and {MOST_PICTURES} pictures."
+    f"Up to {MAX_CLASSES} classes and {MAX_PICTURES} pictures."
 )
 
 # A name that is changed in place is told when its field is left, or by Enter.
@@ -54,7 +54,7 @@ PRESSING: dict[str, Any] = {**QUIET, "queue": False, "trigger_mode": "multiple"}
 WORKING: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
 
 
-def remembered() -> gr.BrowserState:
+def project_token() -> gr.BrowserState:
     """Where the browser keeps the project's token; outside the tabs, whose parts appear late."""
     return gr.BrowserState("", storage_key="imgrec-teach")
 
@@ -62,7 +62,7 @@ def remembered() -> gr.BrowserState:
 def build_teach(page: gr.Blocks, tab: gr.Tab, token: gr.BrowserState) -> None:
     """Lays the tab out and connects it."""
     chosen, version = gr.State(0), gr.State(0)
-    most = MOST_PICTURES
+    most = MAX_PICTURES
     with gr.Row(equal_height=False, elem_classes="steps"):
         with gr.Column(scale=5, min_width=320, elem_classes="drop-area"):
             gr.HTML(html.step(1, "Pictures"))
@@ -76,7 +76,7 @@ def build_teach(page: gr.Blocks, tab: gr.Tab, token: gr.BrowserState) -> None:
             state = gr.HTML(html.state(None))
             augment = gr.Checkbox(label="Learn from altered copies too", info=html.COPIES)
             teach = handlers.teach_button(None)
-            going = Going(gr.HTML(), gr.Button("Stop", size="sm", visible=False))
+            job = JobStatus(gr.HTML(), gr.Button("Stop", size="sm", visible=False))
             honest = gr.HTML()
         with gr.Column(scale=4, min_width=320):
             gr.HTML(html.step(3, "Use"))
@@ -89,8 +89,8 @@ def build_teach(page: gr.Blocks, tab: gr.Tab, token: gr.BrowserState) -> None:
         *(use.answer, keep.project, keep.export),
     )
     buttons = [classes.select, head.select, tiles.select, built_in.select]
-    _connect_pictures(shown, going, zone, buttons)
-    _connect_teaching(shown, going, version)
+    _connect_pictures(shown, job, zone, buttons)
+    _connect_teaching(shown, job, version)
     with why_place:
         connect_use(use, token, version)
     connect_keep(keep, token)
@@ -99,29 +99,29 @@ def build_teach(page: gr.Blocks, tab: gr.Tab, token: gr.BrowserState) -> None:
     offer_endpoints()
 
 
-def _connect_pictures(shown: View, going: Going, zone: gr.HTML, buttons: list[Any]) -> None:
+def _connect_pictures(shown: View, job: JobStatus, zone: gr.HTML, buttons: list[Any]) -> None:
     """Lets classes and pictures be changed; the network looks at new pictures right away."""
     given = [shown.token, shown.chosen]
     pressing = gr.on(buttons, handlers.press, given, shown, **PRESSING)
     pressing.then(None, js=FOCUS)
     shown.report.select(handlers.press, given, shown, **PRESSING).then(None, js=SHOW_IN_CLASS)
-    again: dict[str, Any] = _looking_again(shown)
-    shown.head.rename(handlers.rename, shown.token, shown.told, **PRESSING).then(**again)
-    arriving = zone.upload(handlers.take, given, [shown.token, shown.told], **WORKING)
+    again: dict[str, Any] = _refreshing(shown)
+    shown.head.rename(handlers.rename, shown.token, shown.message, **PRESSING).then(**again)
+    arriving = zone.upload(handlers.take, given, [shown.token, shown.message], **WORKING)
     for change in (pressing, arriving.then(**again)):
-        change.then(handlers.see, shown.token, going, **WORKING)
+        change.then(handlers.see, shown.token, job, **WORKING)
 
 
-def _connect_teaching(shown: View, going: Going, version: gr.State) -> None:
+def _connect_teaching(shown: View, job: JobStatus, version: gr.State) -> None:
     given = [shown.token, shown.chosen, shown.augment]
     shown.augment.input(handlers.configure, given, shown, **PRESSING)
-    shown.teach.click(handlers.teach, [shown.token, version], [version, *going], **QUIET).then(
-        **_looking_again(shown)
+    shown.teach.click(handlers.teach, [shown.token, version], [version, *job], **QUIET).then(
+        **_refreshing(shown)
     )
-    going.stop.click(sessions.stop, None, None, **PRESSING)
+    job.stop.click(sessions.stop, None, None, **PRESSING)
 
 
-def _looking_again(shown: View) -> dict[str, Any]:
+def _refreshing(shown: View) -> dict[str, Any]:
     """What shows the project after a work."""
     given = [shown.token, shown.chosen]
     return {"fn": handlers.look_again, "inputs": given, "outputs": shown, **PRESSING}

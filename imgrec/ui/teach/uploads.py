@@ -10,10 +10,10 @@ from typing import NamedTuple
 from imgrec.data import label_names, labelled_images
 from imgrec.errors import DataError, TeachError
 from imgrec.files import zips
-from imgrec.files.display_names import shown_name
+from imgrec.files.display_names import displayable_name
 from imgrec.images.decode import MAX_BYTES
 from imgrec.teaching import project_file
-from imgrec.teaching.project import MOST_PICTURES, Given, Project
+from imgrec.teaching.project import MAX_PICTURES, PictureSource, Project
 from imgrec.teaching.project_parts import Added, class_name
 from imgrec.ui.components.upload_zone import Upload
 
@@ -24,13 +24,13 @@ class Batch(NamedTuple):
     """Pictures for one class."""
 
     folder: str  # that tells the class; empty: whichever class is chosen
-    pictures: list[tuple[str, Given]]  # a name and what reads the picture
+    pictures: list[tuple[str, PictureSource]]  # a name and what reads the picture
 
 
 class _File(NamedTuple):
     folders: tuple[str, ...]
     name: str
-    given: Given
+    given: PictureSource
 
 
 def is_project(files: Sequence[Upload]) -> bool:
@@ -38,7 +38,7 @@ def is_project(files: Sequence[Upload]) -> bool:
     if len(files) != 1 or not _is_zip(files[0][0]):
         return False
     name, path = files[0]
-    archive = zips.opened(Path(path), shown_name(name), labelled_images.MAX_ZIP_FILES)
+    archive = zips.open_zip(Path(path), displayable_name(name), labelled_images.MAX_ZIP_FILES)
     return project_file.PROJECT in archive.namelist()
 
 
@@ -56,7 +56,7 @@ def batches(files: Sequence[Upload]) -> tuple[list[Batch], str]:
     if not found:
         raise DataError("There is no picture in it; choose another folder or zip.")
     around = _common([file.folders for file in found])
-    by_class: dict[str, list[tuple[str, Given]]] = {}
+    by_class: dict[str, list[tuple[str, PictureSource]]] = {}
     for file in found:
         inside = file.folders[len(around) :]
         by_class.setdefault(inside[0] if inside else "", []).append((file.name, file.given))
@@ -75,25 +75,25 @@ def _expanded(upload: Upload) -> Iterator[_File]:
     if not _is_zip(name):
         yield from _named(name, lambda _: Path(path))
         return
-    archive = zips.opened(Path(path), shown_name(name), labelled_images.MAX_ZIP_FILES)
+    archive = zips.open_zip(Path(path), displayable_name(name), labelled_images.MAX_ZIP_FILES)
     members = zips.files(archive)
-    if len(members) > 2 * MOST_PICTURES:
+    if len(members) > 2 * MAX_PICTURES:
         raise DataError(
-            f"{shown_name(name)} holds {len(members):,} files, and a project at most "
-            f"{MOST_PICTURES} pictures; make it smaller."
+            f"{displayable_name(name)} holds {len(members):,} files, and a project at most "
+            f"{MAX_PICTURES} pictures; make it smaller."
         )
     for info in members:
         read = functools.partial(zips.read, archive, info)
         yield from _named(info.filename, lambda shown, read=read: lambda: read(shown, MAX_BYTES))  # type: ignore[misc]
 
 
-def _named(path: str, given: Callable[[str], Given]) -> Iterator[_File]:
+def _named(path: str, given: Callable[[str], PictureSource]) -> Iterator[_File]:
     """The file at that path, unless it, or a folder of it, is one of those that don't count."""
     parts = tuple(part for part in re.split(r"[/\\]", path) if part)
     if parts and not any(
         part.startswith(".") or part.casefold() in label_names.JUNK for part in parts
     ):
-        name = shown_name(parts[-1])
+        name = displayable_name(parts[-1])
         yield _File(parts[:-1], name, given(name))
 
 
@@ -104,7 +104,7 @@ def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(parts[0] for parts in same)
 
 
-def put(
+def add_uploads(
     project: Project,
     files: Sequence[Upload],
     key: int,
@@ -177,4 +177,4 @@ def _class_of(project: Project, folder: str) -> int:
 
 def _class_name(folder: str) -> str:
     """A folder's name as that of a class: on one line, and not too long."""
-    return class_name(shown_name(folder))
+    return class_name(displayable_name(folder))

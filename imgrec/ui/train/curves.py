@@ -18,8 +18,8 @@ from imgrec.models.curves import thinned, training_curve, validation_curve
 from imgrec.models.registry import Entry
 from imgrec.models.run_log import Point
 
-MOST_RUNS = 6  # in one plot: as many as can be told apart
-MOST_POINTS = 150  # of one line: more would slow the browser down and show no more
+MAX_RUNS = 6  # in one plot: as many as can be told apart
+MAX_POINTS = 150  # of one line: more would slow the browser down and show no more
 DASH = 0.96  # of the way from the plot's left edge, where the dash of a single point begins
 COLUMNS = {"x": float, "accuracy": float, "loss": float, "line": str}
 # Okabe & Ito's colours, which the colour-blind can tell apart (https://jfly.uni-koeln.de/color/):
@@ -56,7 +56,7 @@ def plots() -> tuple[gr.LinePlot, gr.LinePlot, gr.HTML]:
     return accuracy, loss, gr.HTML()
 
 
-def drawn(entries: Sequence[Entry], over: str) -> list[Any]:
+def plot_updates(entries: Sequence[Entry], over: str) -> list[Any]:
     """What the two plots and the legend show of these runs."""
     data = frame(entries, over)
     return [data, data, legend(entries, over)]
@@ -77,7 +77,7 @@ def frame(entries: Sequence[Entry], over: str) -> pd.DataFrame:
 def _lines(entries: Sequence[Entry]) -> dict[str, list[Point]]:
     """The points of each line, by its name in `COLOURS`."""
     lines = {}
-    for number, entry in enumerate(entries[:MOST_RUNS]):
+    for number, entry in enumerate(entries[:MAX_RUNS]):
         lines[f"training {number}"] = training_curve(entry)
         lines[f"validation {number}"] = validation_curve(entry)
     return lines
@@ -93,7 +93,7 @@ def visible(points: Sequence[Point]) -> list[Point]:
         (end,) = points
         start = dataclasses.replace(end, epochs=DASH * end.epochs, seconds=DASH * end.seconds)
         return [start, end]
-    return thinned(points, MOST_POINTS)
+    return thinned(points, MAX_POINTS)
 
 
 def _end(entries: Sequence[Entry], over: str) -> float:
@@ -118,10 +118,10 @@ def legend(entries: Sequence[Entry], over: str) -> str:
         for line, points in _lines(entries).items()
         if points
     )
-    more = len(entries) - MOST_RUNS
-    note = f"<span>and {more} more: choose at most {MOST_RUNS}</span>" if more > 0 else ""
+    more = len(entries) - MAX_RUNS
+    note = f"<span>and {more} more: choose at most {MAX_RUNS}</span>" if more > 0 else ""
     what = "epochs" if over == "epochs" else "minutes of training"
-    smoothed = [e.name for e in entries[:MOST_RUNS] if e.config["recipe"].get("label_smoothing")]
+    smoothed = [e.name for e in entries[:MAX_RUNS] if e.config["recipe"].get("label_smoothing")]
     if smoothed and len(entries) > 1:
         note += (
             f"<span>the loss of {escape(', '.join(smoothed))} is of smoothed labels: higher</span>"

@@ -12,13 +12,13 @@ from imgrec.files import atomic
 from imgrec.models import manage_runs, registry, run_log
 from imgrec.training.head_job import SHIPPED, head_trainer
 from imgrec.training.process import trainer
-from imgrec.training.recipes import HEAD_RECIPES, USUAL, Recipe
-from imgrec.ui.components.errors import reported
+from imgrec.training.recipes import DEFAULT_RECIPES, HEAD_RECIPES, Recipe
+from imgrec.ui.components.errors import as_gradio_error
 
 ACTIONS = ("pause", "continue", "stop", "finish", "resume", "measure")
 
 
-@reported
+@as_gradio_error
 def train_scratch(recipe: dict[str, Any], name: str = "") -> str:
     """Starts to train a scratch network on CIFAR-10, which must be here already.
 
@@ -30,11 +30,11 @@ def train_scratch(recipe: dict[str, Any], name: str = "") -> str:
     the own recipe of `fast` has it where the processor gains by it), seed.
     Returns the run's name for `/train_status`.
     """
-    made = _made(USUAL, "network", Recipe.network, recipe)
+    made = _build_recipe(DEFAULT_RECIPES, "network", Recipe.network, recipe)
     return trainer.start(made, name, fit="mixed_precision" not in recipe)
 
 
-@reported
+@as_gradio_error
 def train_head(recipe: dict[str, Any], photos: str = SHIPPED, name: str = "") -> str:
     """Starts to train a transfer head: dog or not.
 
@@ -42,10 +42,12 @@ def train_head(recipe: dict[str, Any], photos: str = SHIPPED, name: str = "") ->
     (neurons), l2 (weight decay), apart (share of the photos for validation), seed. Returns the
     run's name for `/train_status`.
     """
-    return head_trainer.start(_made(HEAD_RECIPES, "head", "pooled", recipe), photos, name)
+    return head_trainer.start(_build_recipe(HEAD_RECIPES, "head", "pooled", recipe), photos, name)
 
 
-def _made(recipes: dict[str, Any], choice: str, default: str, settings: dict[str, Any]) -> Any:
+def _build_recipe(
+    recipes: dict[str, Any], choice: str, default: str, settings: dict[str, Any]
+) -> Any:
     """The recipe, of those by the setting `choice`, with these settings.
 
     Raises ImgrecError for a setting that does not exist or makes no sense.
@@ -60,7 +62,7 @@ def _made(recipes: dict[str, Any], choice: str, default: str, settings: dict[str
     return replace(usual, **settings)
 
 
-@reported
+@as_gradio_error
 def train_control(run: str, action: str) -> str:
     """Acts on a run and returns its state.
 
@@ -70,9 +72,9 @@ def train_control(run: str, action: str) -> str:
     """
     match action:
         case "pause" | "stop" | "finish":
-            trainer.ask(run, action)
+            trainer.control(run, action)
         case "continue":
-            trainer.ask(run, None)
+            trainer.control(run, None)
         case "resume" | "measure":
             trainer.resume(run, finish=action == "measure")
         case _:
@@ -80,7 +82,7 @@ def train_control(run: str, action: str) -> str:
     return registry.find(run).state
 
 
-@reported
+@as_gradio_error
 def train_status(run: str) -> dict[str, Any]:
     """How a run stands.
 
@@ -126,7 +128,7 @@ def runs() -> list[dict[str, Any]]:
     ]
 
 
-@reported
+@as_gradio_error
 def fetch_cifar10() -> str:
     """Starts to fetch CIFAR-10 (140 MB) from the official site or a mirror."""
     if not trainer.permissions.download:
@@ -136,25 +138,25 @@ def fetch_cifar10() -> str:
     return "here" if cifar10.has_cifar10() else "fetching"
 
 
-@reported
+@as_gradio_error
 def rename_run(run: str, name: str) -> str:
     """Gives a run another name, and returns it."""
     _check_may_manage()
     return manage_runs.rename(run, name)
 
 
-@reported
+@as_gradio_error
 def delete_run(run: str) -> None:
     """Deletes a run for good."""
     _check_may_manage()
     manage_runs.delete(run)
 
 
-@reported
+@as_gradio_error
 def zip_run(run: str) -> str:
     """A run's files as a zip, where gradio may serve it from; one place a run, however often."""
     folder = Path(get_upload_folder()) / atomic.sha256(run.encode())[:16]
-    return str(manage_runs.zipped(run, folder))
+    return str(manage_runs.write_zip(run, folder))
 
 
 def _check_may_manage() -> None:

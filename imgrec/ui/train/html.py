@@ -10,8 +10,8 @@ from imgrec.data import labels
 from imgrec.errors import ImgrecError
 from imgrec.models import run_log
 from imgrec.models.registry import Entry
-from imgrec.models.run_log import Guess, Watched
-from imgrec.training.recipes import HEAD_RECIPES, USUAL, HeadRecipe, Recipe, differences
+from imgrec.models.run_log import Prediction, RunStatus
+from imgrec.training.recipes import DEFAULT_RECIPES, HEAD_RECIPES, HeadRecipe, Recipe, differences
 from imgrec.ui.components import html
 from imgrec.ui.components.formatting import duration, percent
 
@@ -29,34 +29,34 @@ STATES = {
 LIVE = ("starting", "training", "paused", "stopping", "measuring")
 
 
-def progress(entry: Entry, watched: Watched, problem: str) -> str:
+def progress(entry: Entry, status: RunStatus, problem: str) -> str:
     """The followed run: its state, how far it is, what is left, or why it ended."""
-    state = STATES[watched.state]
+    state = STATES[status.state]
     head = f"<h3>{escape(entry.name)} <span class=state>{state}</span></h3>"
     parts = [f'<section class="panel training {entry.kind}">{head}']
-    if watched.state in LIVE:
-        parts.append(_bars(watched))
-    parts.append(f"<p>{escape(_summary(entry, watched))}</p>")
-    reason = watched.problem or problem
-    if watched.state in ("failed", "interrupted") and reason:
+    if status.state in LIVE:
+        parts.append(_bars(status))
+    parts.append(f"<p>{escape(_summary(entry, status))}</p>")
+    reason = status.problem or problem
+    if status.state in ("failed", "interrupted") and reason:
         parts.append(f'<p class="offer problem">{escape(reason)}</p>')
     return "".join([*parts, "</section>"])
 
 
-def _bars(watched: Watched) -> str:
-    if not watched.epochs:
+def _bars(status: RunStatus) -> str:
+    if not status.epochs:
         return html.bar("Loading TensorFlow and the images", 0, 1, "")
-    epoch = min(watched.epoch + 1, watched.epochs)
-    return html.bar(
-        "Epoch", watched.epoch, watched.epochs, f"{epoch} of {watched.epochs}"
-    ) + html.bar("Step", watched.step, watched.steps, f"{watched.step:,} of {watched.steps:,}")
+    epoch = min(status.epoch + 1, status.epochs)
+    return html.bar("Epoch", status.epoch, status.epochs, f"{epoch} of {status.epochs}") + html.bar(
+        "Step", status.step, status.steps, f"{status.step:,} of {status.steps:,}"
+    )
 
 
-def _summary(entry: Entry, watched: Watched) -> str:
+def _summary(entry: Entry, status: RunStatus) -> str:
     """A sentence or two on how it stands."""
     best = entry.best_validation_accuracy
     known = f"Best validation accuracy {percent(best)}. " if best is not None else ""
-    match watched.state:
+    match status.state:
         case "finished":
             test = entry.test_accuracy
             tested = f"Test accuracy {percent(test)}. " if test is not None else ""
@@ -70,7 +70,7 @@ def _summary(entry: Entry, watched: Watched) -> str:
             return f"{known}It looks at the test images, for the first time: a minute or so."
         case "paused":
             return f"{known}It waits where it is, and goes on when you say so."
-    left = watched.seconds_left
+    left = status.seconds_left
     return known + (f"About {duration(left)} left." if left is not None else "")
 
 
@@ -95,11 +95,11 @@ def sprite(entry: Entry) -> str:
     return f"<style>.tile i {{ background-image: url(data:image/png;base64,{picture}) }}</style>"
 
 
-def strip(guesses: Sequence[Guess]) -> str:
+def strip(guesses: Sequence[Prediction]) -> str:
     """The validation images with what the network takes them for now."""
     if not guesses:
         return ""
-    right = sum(guess.guessed == guess.right for guess in guesses)
+    right = sum(guess.predicted == guess.right for guess in guesses)
     step = 100 / max(1, len(guesses) - 1)
     tiles = "".join(_tile(step * number, guess) for number, guess in enumerate(guesses))
     return (
@@ -108,10 +108,10 @@ def strip(guesses: Sequence[Guess]) -> str:
     )
 
 
-def _tile(place: float, guess: Guess) -> str:
+def _tile(place: float, guess: Prediction) -> str:
     """One image; `place` is the percentage of the strip's width as CSS counts it."""
-    guessed, right = labels.CIFAR10[guess.guessed], labels.CIFAR10[guess.right]
-    good = guess.guessed == guess.right
+    guessed, right = labels.CIFAR10[guess.predicted], labels.CIFAR10[guess.right]
+    good = guess.predicted == guess.right
     mark, note = ("✓", "") if good else ("✗", f"<small>is {right}</small>")
     return (
         f'<figure class="tile {"good" if good else "wrong"}">'
@@ -125,7 +125,7 @@ def recipe_in_short(entry: Entry) -> str:
     try:
         if entry.kind == "scratch":
             recipe: Recipe | HeadRecipe = Recipe.of(entry.config)
-            usual: Recipe | HeadRecipe = USUAL[entry.network]
+            usual: Recipe | HeadRecipe = DEFAULT_RECIPES[entry.network]
         else:
             recipe = HeadRecipe(**entry.config["recipe"])
             usual = HEAD_RECIPES[entry.network]

@@ -15,13 +15,13 @@ from imgrec.ui.components.cifar10_download import fetch_panel
 from imgrec.ui.train import curves, html
 from imgrec.ui.train.html import LIVE
 
-MOST_LOG_LINES = 200
+MAX_LOG_LINES = 200
 
 Seen = dict[str, Any]  # what a browser tab was shown last: the run, and a version of each part
 
 
 class View(NamedTuple):
-    """The parts that `look` fills, in its order."""
+    """The parts that `refresh_view` fills, in its order."""
 
     status: gr.HTML
     start: gr.Button
@@ -59,14 +59,14 @@ class Picks(NamedTuple):
     chosen: str = ""
 
 
-def look(seen: Seen, picks: Picks, over: str) -> list[Any]:
+def refresh_view(seen: Seen, picks: Picks, over: str) -> list[Any]:
     """The new `seen`, then the parts of `View`; those that have not changed are skipped.
 
     The curves are drawn over "epochs" or "minutes". When another run comes to the front, what was
     picked before no longer counts.
     """
     entries = {entry.name: entry for entry in registry.entries()}
-    run = followed(list(entries.values()), seen.get("run"), seen.get("newest"))
+    run = run_to_show(list(entries.values()), seen.get("run"), seen.get("newest"))
     if picks.run != run:
         picks = Picks(run)
     usual = [scratch.DEFAULT, scratch.CLASSIC] if entries[run].shipped else [run]
@@ -81,7 +81,7 @@ def look(seen: Seen, picks: Picks, over: str) -> list[Any]:
     return [changes.seen, *updates]
 
 
-def followed(entries: Sequence[Entry], run: str | None, newest: str | None) -> str:
+def run_to_show(entries: Sequence[Entry], run: str | None, newest: str | None) -> str:
     """The run to show: one that is being trained, a new one, the one shown before, the latest.
 
     Where there is none, the network that answers on the page.
@@ -118,24 +118,26 @@ PARTS |= {"curves": 3, "table": 1, "choices": 2, "actions": 5}
 
 def _progress(changes: Changes, entry: Entry) -> list[Any]:
     """The followed run, what can be done now, and the fetching of CIFAR-10."""
-    watched, wish = run_log.watch(entry.folder), run_control.wish_of(entry.folder)
-    here, fetching = cifar10.has_cifar10(), cifar10.fetching_cifar10.status
+    status, command = run_log.watch(entry.folder), run_control.pending_command(entry.folder)
+    here, fetching = cifar10.has_cifar10(), cifar10.cifar10_download.status
     problem = trainer.problem(entry.name)
-    now = (entry.name, entry.state, wish)
-    step = (entry.epochs, watched.epoch, watched.step, len(watched.log), problem)
-    log = "\n".join(watched.log[-MOST_LOG_LINES:])
+    now = (entry.name, entry.state, command)
+    step = (entry.epochs, status.epoch, status.step, len(status.log), problem)
+    log = "\n".join(status.log[-MAX_LOG_LINES:])
     return [
-        *changes.part("status", (now, step), lambda: [html.progress(entry, watched, problem)]),
-        *changes.part("buttons", (now, here), lambda: buttons(entry, wish, here)),
+        *changes.part("status", (now, step), lambda: [html.progress(entry, status, problem)]),
+        *changes.part("buttons", (now, here), lambda: buttons(entry, command, here)),
         *changes.part("head", head_trainer.work.status, head_panel),
         *changes.part("fetch", (here, fetching), lambda: fetch_panel(here)),
-        *changes.part("sprite", (entry.name, watched.guesses != ()), lambda: [html.sprite(entry)]),
+        *changes.part(
+            "sprite", (entry.name, status.predictions != ()), lambda: [html.sprite(entry)]
+        ),
         *changes.part(
             "strip",
-            (entry.name, watched.guesses),
-            lambda: [html.strip(watched.guesses)],
+            (entry.name, status.predictions),
+            lambda: [html.strip(status.predictions)],
         ),
-        *changes.part("log", (entry.name, len(watched.log)), lambda: [log]),
+        *changes.part("log", (entry.name, len(status.log)), lambda: [log]),
     ]
 
 
@@ -146,7 +148,7 @@ def _lists(
     lengths = [(e.name, e.epochs, len(run_log.watch(e.folder).points)) for e in drawn]
     rows = [(e.name, e.state, e.epochs, e.test_accuracy) for e in entries]
     return [
-        *changes.part("curves", (over, lengths), lambda: curves.drawn(drawn, over)),
+        *changes.part("curves", (over, lengths), lambda: curves.plot_updates(drawn, over)),
         *changes.part("table", rows, lambda: [html.runs_table(entries)]),
     ]
 
@@ -171,15 +173,17 @@ def _choices(
     ]
 
 
-def buttons(entry: Entry, wish: str | None, here: bool) -> list[gr.Button]:
+def buttons(entry: Entry, command: str | None, here: bool) -> list[gr.Button]:
     """Start, pause, stop and finish of the scratch network, as far as each can be pressed now."""
     live, allowed = entry.state in LIVE, trainer.permissions.train
     learns = allowed and live and entry.state != "measuring"
     return [
         gr.Button(interactive=allowed and here and not live),
-        gr.Button("Go on" if wish == "pause" else "Pause", interactive=learns and wish != "stop"),
-        gr.Button(interactive=learns and wish != "stop"),
-        gr.Button(interactive=learns and wish != "finish"),
+        gr.Button(
+            "Go on" if command == "pause" else "Pause", interactive=learns and command != "stop"
+        ),
+        gr.Button(interactive=learns and command != "stop"),
+        gr.Button(interactive=learns and command != "finish"),
     ]
 
 
@@ -198,6 +202,6 @@ def actions(entry: Entry, busy: bool) -> list[gr.Button]:
     ended, idle = entry.state == "finished", entry.state not in LIVE
     resumable = idle and not ended and not busy and trainer.permissions.train
     mine = idle and not entry.shipped and trainer.permissions.manage
-    usable, measurable = ended and registry.answers(entry), resumable and entry.epochs > 0
+    usable, measurable = ended and registry.has_tab_classes(entry), resumable and entry.epochs > 0
     can = [usable, resumable, measurable, mine, mine]
     return [gr.Button(interactive=each) for each in can]

@@ -10,6 +10,7 @@ from imgrec.training.head_job import head_trainer
 from imgrec.training.process import trainer
 from imgrec.training.recipes import (
     CIFAR10_TRAINING_IMAGES,
+    DEFAULT_RECIPES,
     FLIPS,
     HEAD_RECIPES,
     HEADS,
@@ -17,14 +18,13 @@ from imgrec.training.recipes import (
     OPTIMIZERS,
     RECIPES,
     SCHEDULES,
-    USUAL,
     HeadRecipe,
     Recipe,
 )
 
 SCRATCH_FIELDS = tuple(name for name in Recipe.__dataclass_fields__ if name != "validation_images")
 HEAD_FIELDS = ("head", "epochs", "learning_rate", "hidden", "l2", "apart", "seed")
-MOST_EPOCHS = 100
+MAX_EPOCHS = 100
 BATCH_SIZES = (16, 32, 64, 128, 256, 500, 1000, 2000)
 FLIP_TITLES = {"random": "Any half", "alternating": "One half, then the other"}
 assert set(FLIP_TITLES) == set(FLIPS)
@@ -73,7 +73,7 @@ def build_scratch_settings() -> Controls:
     settings = [by_name[field] for field in SCRATCH_FIELDS]
     preset.input(lambda chosen: _filled(RECIPES[chosen]), preset, settings, **QUIET)
     network.input(
-        lambda chosen: [_title(USUAL[chosen]), *_filled(USUAL[chosen])],
+        lambda chosen: [_title(DEFAULT_RECIPES[chosen]), *_filled(DEFAULT_RECIPES[chosen])],
         network,
         [preset, *settings],
         **QUIET,
@@ -83,7 +83,7 @@ def build_scratch_settings() -> Controls:
 
 def _learning_settings(usual: Recipe) -> dict[str, gr.components.Component]:
     """How the network learns, by the names of `SCRATCH_FIELDS`."""
-    fast, classic = USUAL["fast"], USUAL["classic"]
+    fast, classic = DEFAULT_RECIPES["fast"], DEFAULT_RECIPES["classic"]
     with gr.Row():
         optimizer = gr.Dropdown(
             list(OPTIMIZERS),
@@ -152,7 +152,7 @@ def _picture_settings(usual: Recipe) -> dict[str, gr.components.Component]:
 def _epochs(recipe: Recipe) -> gr.Slider:
     """How many epochs: as many as the recipe has, or as visitors may train."""
     limits = trainer.permissions.limits
-    most = limits.epochs if limits else MOST_EPOCHS
+    most = limits.epochs if limits else MAX_EPOCHS
     return gr.Slider(
         1,
         most,
@@ -190,13 +190,13 @@ def _title(recipe: Recipe) -> str:
 
 def all_images(network: str) -> int:
     """The training images beside those that the network's own recipe keeps apart."""
-    return CIFAR10_TRAINING_IMAGES - USUAL[network].validation_images
+    return CIFAR10_TRAINING_IMAGES - DEFAULT_RECIPES[network].validation_images
 
 
 def scratch_recipe(*values: Any) -> Recipe:
     """The recipe of the values of `SCRATCH_FIELDS`. Raises ImgrecError for one out of range."""
     settings = dict(zip(SCRATCH_FIELDS, map(_number, values), strict=True))
-    usual = USUAL.get(str(settings["network"]), USUAL["classic"])
+    usual = DEFAULT_RECIPES.get(str(settings["network"]), DEFAULT_RECIPES["classic"])
     if isinstance(settings["limit"], int) and settings["limit"] >= all_images(usual.network):
         settings["limit"] = None
     return dataclasses.replace(usual, **settings)

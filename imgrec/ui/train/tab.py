@@ -14,11 +14,11 @@ from imgrec.training.head_job import head_trainer
 from imgrec.training.process import trainer
 from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.cifar10_download import fetch_layout
-from imgrec.ui.components.errors import reported, sentence
+from imgrec.ui.components.errors import as_gradio_error, error_html
 from imgrec.ui.components.formatting import duration
 from imgrec.ui.components.model_choosers import Choosers, use
 from imgrec.ui.train import curves, endpoints
-from imgrec.ui.train.refresh import Picks, Seen, View, look
+from imgrec.ui.train.refresh import Picks, Seen, View, refresh_view
 from imgrec.ui.train.settings import (
     SCRATCH_FIELDS,
     Controls,
@@ -28,7 +28,7 @@ from imgrec.ui.train.settings import (
     scratch_recipe,
 )
 
-SECONDS_BETWEEN_LOOKS = 1.0
+POLL_SECONDS = 1.0
 KINDS = [("The scratch network", "scratch"), ("The transfer head", "transfer")]
 # Without preprocessing: gradio would refuse a run's name that another page has just changed.
 QUIET: dict[str, Any] = {
@@ -37,7 +37,7 @@ QUIET: dict[str, Any] = {
     "preprocess": False,
 }
 # In the queue, but never waiting in it behind another visitor's look.
-LOOKING: dict[str, Any] = {**QUIET, "concurrency_limit": None}
+POLLING: dict[str, Any] = {**QUIET, "concurrency_limit": None}
 
 OFF = (
     "Training the scratch network is off on this public page; whoever runs it can allow it with "
@@ -81,13 +81,13 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
     """Lays the tab out and connects it; trained networks are offered to the `choosers`."""
     parts = _layout()
     view, seen, picks = parts.view, gr.State({}), gr.State(Picks())
-    timer = gr.Timer(SECONDS_BETWEEN_LOOKS, active=False)
-    tabs.select(_watches, None, timer, **QUIET, queue=False, trigger_mode="always_last")
+    timer = gr.Timer(POLL_SECONDS, active=False)
+    tabs.select(_poll_while_shown, None, timer, **QUIET, queue=False, trigger_mode="always_last")
     looking: dict[str, Any] = {
-        "fn": look,
+        "fn": refresh_view,
         "inputs": [seen, picks, parts.over],
         "outputs": [seen, *view],
-        **LOOKING,
+        **POLLING,
     }
     gr.on([tab.select, timer.tick, parts.over.input], **looking)
     gr.on(
@@ -96,7 +96,7 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
         [seen, view.shown, view.chosen],
         picks,
         trigger_mode="always_last",
-        **LOOKING,
+        **POLLING,
     ).then(**looking)
     parts.kind.input(_boxes, parts.kind, parts.boxes, queue=False, **QUIET)
     gr.on(
@@ -187,7 +187,7 @@ def _runs_layout() -> tuple[gr.HTML, tuple[Any, ...], tuple[Any, ...]]:
 
 
 def _button(label: str, **options: Any) -> gr.Button:
-    """A button that cannot be pressed until `look` has seen that it can."""
+    """A button that cannot be pressed until `refresh_view` has seen that it can."""
     return gr.Button(label, interactive=False, min_width=90, **options)
 
 
@@ -198,7 +198,7 @@ def _offer(text: str) -> str:
 # Listeners
 
 
-def _watches(event: gr.SelectData) -> gr.Timer:
+def _poll_while_shown(event: gr.SelectData) -> gr.Timer:
     """Looks every second while this tab is the one that is shown."""
     return gr.Timer(active=event.value == "Train")
 
@@ -212,7 +212,7 @@ def estimate(*values: Any) -> str:
     if not cifar10.has_cifar10() or not trainer.permissions.train:
         return "" if trainer.permissions.train else _offer(OFF)
     try:
-        recipe = time_estimate.fitting(scratch_recipe(*values))
+        recipe = time_estimate.with_supported_precision(scratch_recipe(*values))
         seconds = time_estimate.estimated_seconds(recipe)
     except ImgrecError as error:
         return _offer(str(error))
@@ -226,14 +226,14 @@ def offer_precision() -> gr.Checkbox:
     return gr.Checkbox(visible=time_estimate.gains_by_bfloat16())
 
 
-@reported
+@as_gradio_error
 def start_scratch(*values: Any) -> str:
     """Starts what the settings say; the run's name comes last."""
     *settings, name = values
     return trainer.start(scratch_recipe(*settings), name)
 
 
-@reported
+@as_gradio_error
 def start_head(*values: Any) -> str:
     """Starts what the settings say; the photos and the run's name come last."""
     *settings, source, name = values
@@ -242,7 +242,7 @@ def start_head(*values: Any) -> str:
 
 def pause(seen: Seen) -> str:
     """Pauses the followed run, or lets it go on."""
-    paused = run_control.wish_of(runs_dir() / seen["run"]) == "pause"
+    paused = run_control.pending_command(runs_dir() / seen["run"]) == "pause"
     return endpoints.train_control(seen["run"], "continue" if paused else "pause")
 
 
@@ -251,7 +251,7 @@ def _connect_training(parts: Parts, seen: gr.State) -> None:
 
     def act(button: gr.Button, handler: Callable[..., Any], given: list[Any]) -> None:
         """Does it, and says what went wrong if anything did; the next look shows the rest."""
-        button.click(lambda *values: sentence(handler, *values), given, parts.notice, **QUIET)
+        button.click(lambda *values: error_html(handler, *values), given, parts.notice, **QUIET)
 
     act(view.start, start_scratch, parts.scratch)
     act(view.pause, pause, [seen])
@@ -260,7 +260,7 @@ def _connect_training(parts: Parts, seen: gr.State) -> None:
     act(view.head_start, start_head, parts.head)
     act(view.head_stop, head_trainer.work.cancel, [])
     act(view.fetch, endpoints.fetch_cifar10, [])
-    act(view.fetch_stop, cifar10.fetching_cifar10.cancel, [])
+    act(view.fetch_stop, cifar10.cifar10_download.cancel, [])
 
 
 def _connect_runs(parts: Parts, choosers: Choosers) -> None:
@@ -268,7 +268,7 @@ def _connect_runs(parts: Parts, choosers: Choosers) -> None:
     closed = [parts.rename_box, parts.delete_box]
 
     def act(button: gr.Button, handler: Callable[..., Any], given: list[Any]) -> None:
-        button.click(lambda *values: sentence(handler, *values), given, notice, **QUIET).then(
+        button.click(lambda *values: error_html(handler, *values), given, notice, **QUIET).then(
             _close, None, closed, queue=False, **QUIET
         )
 
@@ -290,7 +290,7 @@ def _connect_runs(parts: Parts, choosers: Choosers) -> None:
     zipped = parts.zip.click(endpoints.zip_run, chosen, parts.zip_file, **QUIET)
     zipped.success(None, js="() => document.querySelector('#run-zip').click()")
     zipped.failure(
-        lambda run: sentence(endpoints.zip_run, run), chosen, notice, queue=False, **QUIET
+        lambda run: error_html(endpoints.zip_run, run), chosen, notice, queue=False, **QUIET
     )
     dropdowns = [*choosers.scratch, *choosers.transfer]
     view.use.click(

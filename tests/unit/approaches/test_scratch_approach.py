@@ -81,7 +81,7 @@ def test_a_verdict_says_who_speaks_and_how_long_it_took(classic):
     assert verdict.approach == "scratch" and verdict.model == "classic CNN"
     assert verdict.parameters == 1_250_858 and not verdict.stand_in
     assert len(verdict.classes) == 5
-    assert verdict.saw.size == (32, 32) and verdict.looks == 1
+    assert verdict.saw.size == (32, 32) and verdict.views == 1
     assert 0 < verdict.milliseconds < 60_000
 
 
@@ -98,10 +98,10 @@ def test_several_looks_are_the_mean_over_the_views_and_calibrated_as_one(classic
     x, _ = cifar10_sample()
     pictures = [Image.fromarray(image) for image in x[:3]]
     loaded = load_trained("classic", "scratch")
-    logits = tta.averaged(loaded.logits, scratch.preprocess(x[:3]))
-    found = scratch.predict(pictures, 10, "classic", averaged=True)
+    logits = tta.predict_with_tta(loaded.logits, scratch.preprocess(x[:3]))
+    found = scratch.predict(pictures, 10, "classic", use_tta=True)
     for verdict, row, once in zip(found, logits, scratch.predict(pictures), strict=True):
-        assert (verdict.looks, once.looks) == (tta.COUNT, 1)
+        assert (verdict.views, once.views) == (tta.VIEWS, 1)
         assert verdict.dog == pytest.approx(softmax(row)[5], abs=1e-5)
         believed = softmax(row / loaded.calibration.temperature)
         assert verdict.dog_calibrated == pytest.approx(believed[5], abs=1e-5)

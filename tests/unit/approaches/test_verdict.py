@@ -14,9 +14,9 @@ from PIL import Image
 
 from imgrec.approaches import pretrained, verdict, vgg16
 from imgrec.approaches.verdict import ClassProbability, Verdict, top_classes
-from imgrec.caching import loaded_once
+from imgrec.caching import load_once
 from imgrec.data import labels
-from imgrec.networks.inference import BATCH, milliseconds_each, ready
+from imgrec.networks.inference import BATCH, compile_forward, milliseconds_each
 
 PICTURE = Image.new("RGB", (224, 224))
 VERDICT = Verdict(
@@ -87,18 +87,18 @@ def test_the_json_has_exactly_these_keys_and_plain_values():
 def test_what_to_believe_takes_the_place_of_what_was_said():
     classes = (ClassProbability(5, "dog", 0.75, 0.5), ClassProbability(3, "cat", 0.25, 0.375))
     said = dataclasses.replace(VERDICT, classes=classes, dog_calibrated=0.5, unfamiliar=True)
-    believed = said.believed()
+    believed = said.calibrated()
     assert [(e.index, e.label, e.probability) for e in believed.classes] == [
         (5, "dog", 0.5),
         (3, "cat", 0.375),
     ]
     assert believed.dog == 0.5 and said.dog == 0.75
     assert believed.unfamiliar and believed.saw is said.saw
-    assert believed.believed() == believed
+    assert believed.calibrated() == believed
 
 
 def test_where_nothing_was_calibrated_what_was_said_is_all_there_is():
-    assert VERDICT.believed() is VERDICT
+    assert VERDICT.calibrated() is VERDICT
 
 
 def test_an_answer_names_the_file_beside_its_verdicts():
@@ -119,7 +119,7 @@ def test_many_threads_load_a_model_once():
     loads, loaded = [], []
     together = threading.Barrier(16)
 
-    @loaded_once
+    @load_once
     def load(name):
         loads.append(name)
         time.sleep(0.02)  # long enough for the others to come
@@ -141,7 +141,7 @@ def test_many_threads_load_a_model_once():
 def test_a_load_that_failed_is_tried_again():
     answers = iter([ValueError("not yet"), "model"])
 
-    @loaded_once
+    @load_once
     def load():
         answer = next(answers)
         if isinstance(answer, Exception):
@@ -165,7 +165,7 @@ def network():
     inputs = keras.Input((3,))
     double = keras.layers.Rescaling(2.0)(inputs)
     total = keras.layers.Dense(1, use_bias=False, kernel_initializer="ones")(inputs)
-    return ready(keras.Model(inputs, [double, total]))
+    return compile_forward(keras.Model(inputs, [double, total]))
 
 
 @settings(max_examples=20, deadline=None)

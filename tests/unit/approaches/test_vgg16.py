@@ -14,7 +14,7 @@ from support.files import SHARED, save_as_hdf5
 from imgrec import approaches
 from imgrec.approaches import pretrained, transfer, vgg16, vgg16_weights
 from imgrec.approaches.verdict import top_classes
-from imgrec.caching import loaded_once
+from imgrec.caching import load_once
 from imgrec.data import labels
 from imgrec.errors import ModelError
 from imgrec.files import atomic
@@ -35,7 +35,7 @@ KERAS_INDEX_MD5 = "c2c37ea517e94d9795004a39431a14cb"  # keras/src/applications/i
 @pytest.fixture(scope="module")
 def whole():
     """The loader of the whole network, which forgets it at this module's end: it is large."""
-    return loaded_once(vgg16._whole.__wrapped__)
+    return load_once(vgg16._full_network.__wrapped__)
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def weights(cache, whole, monkeypatch):
     fresh = vgg16_weights.Weights()
     monkeypatch.setattr(vgg16, "weights", fresh)
     monkeypatch.setattr(vgg16_weights, "weights", fresh)
-    monkeypatch.setattr(vgg16, "_whole", whole)
+    monkeypatch.setattr(vgg16, "_full_network", whole)
     return fresh
 
 

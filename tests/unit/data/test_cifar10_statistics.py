@@ -51,8 +51,8 @@ def test_statistics_are_those_of_numpy(split):
     unit = split.images / 255
     np.testing.assert_allclose(found.mean, unit.mean(axis=(0, 1, 2)))
     np.testing.assert_allclose(found.deviation, unit.std(axis=(0, 1, 2)))
-    assert found.least.tolist() == split.images.min(axis=(0, 1, 2)).tolist()
-    assert found.greatest.tolist() == split.images.max(axis=(0, 1, 2)).tolist()
+    assert found.minimum.tolist() == split.images.min(axis=(0, 1, 2)).tolist()
+    assert found.maximum.tolist() == split.images.max(axis=(0, 1, 2)).tolist()
     assert found.histogram.sum(axis=0).tolist() == [len(split.images) * 1024] * 3
     assert found.histogram[50, 2] == (split.images[..., 2] == 50).sum()
 
@@ -80,7 +80,7 @@ def test_pictures_of_one_colour_have_no_deviation_and_no_infinity():
 
 
 def test_the_mean_image_is_the_mean_of_its_class():
-    data = cifar10_statistics.named("sample")
+    data = cifar10_statistics.load_set("sample")
     images, classes = data.splits["test"]
     expected = np.rint(images[classes == 4].mean(axis=0))
     np.testing.assert_array_equal(cifar10_statistics.mean_images(data)[4], expected)
@@ -91,7 +91,7 @@ def test_a_one_hot_label_has_a_single_one():
 
 
 def test_without_cifar10_the_sample_is_shown(cache):
-    data = cifar10_statistics.current()
+    data = cifar10_statistics.current_set()
     assert data.source == "sample" and list(data.splits) == ["test"]
     assert cifar10_statistics.counts(data.splits["test"]).tolist() == [10] * 10
     with pytest.raises(DataError, match="test images only"):
@@ -99,19 +99,19 @@ def test_without_cifar10_the_sample_is_shown(cache):
     with pytest.raises(DataError, match="no split 'validation'"):
         data.split("validation")
     with pytest.raises(DataError, match="not here any more"):
-        cifar10_statistics.named("full")
+        cifar10_statistics.load_set("full")
 
 
 def test_a_damaged_file_is_not_shown(cache):
     cache.mkdir()
     cifar10_data.cifar10_file().write_bytes(b"damaged")
-    assert cifar10_statistics.current().source == "sample"
+    assert cifar10_statistics.current_set().source == "sample"
 
 
 def test_the_full_set_has_the_published_figures(cifar10):
-    data = cifar10_statistics.current()
-    assert data.source == "full" and data.described() == "train"
-    assert cifar10_statistics.current() is data  # read once
+    data = cifar10_statistics.current_set()
+    assert data.source == "full" and data.statistics_split() == "train"
+    assert cifar10_statistics.current_set() is data  # read once
     found = cifar10_statistics.statistics(data)
     np.testing.assert_allclose(found.mean, MEAN, atol=5e-9)
     np.testing.assert_allclose(found.deviation, DEVIATION, atol=5e-9)
@@ -130,14 +130,14 @@ def test_the_images_of_a_cell_are_those_that_it_counts(split, seed):
     table = confusion(split.labels, found.argmax(axis=1), 10)
     assert table.sum(axis=1).tolist() == cifar10_statistics.counts(split).tolist()
     cells = {
-        (label, guess): cifar10_predictions.in_cell(found, split.labels, label, guess)
+        (label, guess): cifar10_predictions.confusion_cell(found, split.labels, label, guess)
         for label in range(10)
         for guess in range(10)
     }
     assert {cell: len(inside) for cell, inside in cells.items()} == dict(np.ndenumerate(table))
     for (_, guess), inside in cells.items():
         assert (np.diff(found[inside, guess]) <= 0).all()
-    wrong = cifar10_predictions.surest_mistakes(found, split.labels, 5)
+    wrong = cifar10_predictions.most_confident_mistakes(found, split.labels, 5)
     assert len(wrong) == min(5, table.sum() - table.trace())
     assert (found[wrong].argmax(axis=1) != split.labels[wrong]).all()
     others = np.setdiff1d(np.flatnonzero(found.argmax(axis=1) != split.labels), wrong)
@@ -145,8 +145,8 @@ def test_the_images_of_a_cell_are_those_that_it_counts(split, seed):
 
 
 def test_guesses_are_the_networks_own_and_made_once():
-    data, seen = DataSet("sample", cifar10_statistics.named("sample").splits), []
-    found = cifar10_predictions.guesses(
+    data, seen = DataSet("sample", cifar10_statistics.load_set("sample").splits), []
+    found = cifar10_predictions.predictions(
         "classic", data, lambda done, total: seen.append((done, total))
     )
     images = data.splits["test"].images
@@ -154,17 +154,17 @@ def test_guesses_are_the_networks_own_and_made_once():
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert seen == [(0, 100)]
     assert (
-        cifar10_predictions.guesses("classic", data, lambda *progress: pytest.fail("again"))
+        cifar10_predictions.predictions("classic", data, lambda *progress: pytest.fail("again"))
         is found
     )
     with pytest.raises(ModelError, match="no trained network"):
-        cifar10_predictions.guesses("../classic", data)
+        cifar10_predictions.predictions("../classic", data)
 
 
 def test_the_guesses_of_many_networks_are_not_all_kept(monkeypatch):
-    monkeypatch.setattr(cifar10_predictions, "KEPT", 2)
-    monkeypatch.setattr(cifar10_predictions, "_guesses", {})
-    sets = [DataSet("sample", cifar10_statistics.named("sample").splits) for _ in range(3)]
+    monkeypatch.setattr(cifar10_predictions, "MAX_CACHED", 2)
+    monkeypatch.setattr(cifar10_predictions, "_cached", {})
+    sets = [DataSet("sample", cifar10_statistics.load_set("sample").splits) for _ in range(3)]
     for data in sets:
-        cifar10_predictions.guesses("classic", data)
-    assert [data for _, data in cifar10_predictions._guesses] == sets[1:]
+        cifar10_predictions.predictions("classic", data)
+    assert [data for _, data in cifar10_predictions._cached] == sets[1:]

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imgrec.data import cifar10, label_names, labelled_images, labels
-from imgrec.data.label_names import Label, of_cifar10, of_imagenet
+from imgrec.data.label_names import Label, cifar10_label, imagenet_label
 from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import DataError, ImageError
 from imgrec.files import zips
 from imgrec.images import decode
 
 DOG, NOT_DOG = Label(dog=True), Label(dog=False)
-CHIHUAHUA, TENCH, ROBIN = of_imagenet(151), of_imagenet(0), of_imagenet(15)
+CHIHUAHUA, TENCH, ROBIN = imagenet_label(151), imagenet_label(0), imagenet_label(15)
 
 
 @cache
@@ -50,7 +50,7 @@ def zip_of(file: Path, *names: str, packing: int = zipfile.ZIP_DEFLATED) -> Path
 
 def found(names: list[str], scheme: label_names.Scheme | None = None) -> dict[str, Label]:
     """What the names of uploads say, by name."""
-    return known(labelled_images.of_uploads([(name, "/nowhere") for name in names], scheme))
+    return known(labelled_images.open_uploads([(name, "/nowhere") for name in names], scheme))
 
 
 def known(labelled_set: LabelledSet) -> dict[str, Label]:
@@ -79,12 +79,12 @@ def reading(item: Item) -> str:
 
 
 def test_a_class_tells_all_that_follows_from_it():
-    assert of_cifar10(3) == Label(dog=False, cifar10=3)
-    assert of_cifar10(5) == Label(dog=True, cifar10=5)
+    assert cifar10_label(3) == Label(dog=False, cifar10=3)
+    assert cifar10_label(5) == Label(dog=True, cifar10=5)
     assert Label(dog=True, cifar10=5, imagenet=151) == CHIHUAHUA
     assert Label(dog=False, imagenet=0) == TENCH
     assert Label(dog=False, cifar10=2, imagenet=15) == ROBIN
-    dogs = [index for index in range(1000) if of_imagenet(index).dog]
+    dogs = [index for index in range(1000) if imagenet_label(index).dog]
     assert dogs == list(range(151, 269))
 
 
@@ -93,25 +93,25 @@ def test_a_class_tells_all_that_follows_from_it():
 
 def test_folders_of_cifar10s_classes(tmp_path):
     folder = folder_of(tmp_path, "Cat/b c.JPG", "Cat/a.png", "AIRPLANES/x/ü.webp", "dog/1")
-    assert known(labelled_images.of_folder(folder, "cifar10")) == {
-        "AIRPLANES/x/ü.webp": of_cifar10(0),
-        "Cat/a.png": of_cifar10(3),
-        "Cat/b c.JPG": of_cifar10(3),
-        "dog/1": of_cifar10(5),
+    assert known(labelled_images.open_folder(folder, "cifar10")) == {
+        "AIRPLANES/x/ü.webp": cifar10_label(0),
+        "Cat/a.png": cifar10_label(3),
+        "Cat/b c.JPG": cifar10_label(3),
+        "dog/1": cifar10_label(5),
     }
 
 
 def test_each_of_the_ten_is_known_by_name():
     names = [f"{name}/1.png" for name in labels.CIFAR10]
-    assert list(found(names, "cifar10").values()) == [of_cifar10(index) for index in range(10)]
+    assert list(found(names, "cifar10").values()) == [cifar10_label(index) for index in range(10)]
 
 
 def test_one_class_is_enough_and_may_lie_in_a_folder():
-    assert found(["horse/1.png"], "cifar10") == {"horse/1.png": of_cifar10(7)}
-    assert found(["cat/a/1.png", "cat/b/2.png"], "cifar10")["cat/a/1.png"] == of_cifar10(3)
+    assert found(["horse/1.png"], "cifar10") == {"horse/1.png": cifar10_label(7)}
+    assert found(["cat/a/1.png", "cat/b/2.png"], "cifar10")["cat/a/1.png"] == cifar10_label(3)
     assert found(["my/test/ship/1.png", "my/test/cat/1.png"], "cifar10") == {
-        "my/test/cat/1.png": of_cifar10(3),
-        "my/test/ship/1.png": of_cifar10(8),
+        "my/test/cat/1.png": cifar10_label(3),
+        "my/test/ship/1.png": cifar10_label(8),
     }
 
 
@@ -127,11 +127,13 @@ def test_another_folder_is_refused_by_name(names):
 def test_what_lies_beside_the_classes_does_not_matter():
     names = ["cat/1.png", "README.md", "cat/.hidden.png", ".git/1.png", "notes/a.txt"]
     names += ["__MACOSX/cat/1.png", "cat/Thumbs.db", "cat/desktop.ini"]
-    assert found(names, "cifar10") == {"cat/1.png": of_cifar10(3)}
+    assert found(names, "cifar10") == {"cat/1.png": cifar10_label(3)}
 
 
 def test_a_picture_outside_the_folders_is_told_when_it_is_read():
-    items = labelled_images.of_uploads([("cat/1.png", "x"), ("loose.png", "x")], "cifar10").items()
+    items = labelled_images.open_uploads(
+        [("cat/1.png", "x"), ("loose.png", "x")], "cifar10"
+    ).items()
     loose = list(items)[1]
     assert (loose.name, loose.label) == ("loose.png", Label())
     assert reading(loose).startswith("Nothing says what is in loose.png;")
@@ -155,7 +157,7 @@ def test_folders_named_by_wordnet_id(tmp_path):
     folder = folder_of(
         tmp_path, "val/n02085620/1.jpg", "val/n01440764-tench/deep/2.png", "val/n01558993_robin/é.x"
     )
-    assert known(labelled_images.of_folder(folder, "imagenet")) == {
+    assert known(labelled_images.open_folder(folder, "imagenet")) == {
         "val/n01440764-tench/deep/2.png": TENCH,
         "val/n01558993_robin/é.x": ROBIN,
         "val/n02085620/1.jpg": CHIHUAHUA,
@@ -197,9 +199,9 @@ def test_a_wordnet_id_beside_the_two_folders_tells_more():
 
 def test_folders_whose_names_speak_for_themselves_need_no_guess():
     names = ["cat/1.jpg", "dog/1.jpg"]
-    assert list(found(names, "dogs").values()) == [of_cifar10(3), of_cifar10(5)]
+    assert list(found(names, "dogs").values()) == [cifar10_label(3), cifar10_label(5)]
     names = ["dog/1.jpg", "n02085620-Chihuahua/1.jpg"]
-    assert list(found(names, "dogs").values()) == [of_cifar10(5), CHIHUAHUA]
+    assert list(found(names, "dogs").values()) == [cifar10_label(5), CHIHUAHUA]
 
 
 def test_notes_beside_the_two_folders_do_not_count():
@@ -216,9 +218,9 @@ def test_several_folders_beside_dog_must_say_what_they_are():
     message = refusal(found, ["dog/1.jpg", "sky/1.jpg", "sea/1.jpg", "cat/1.jpg"], "dogs")
     assert "sea, sky." in message and "cat" not in message
     names = ["dog/1.jpg", "a/n02085620.jpg", "b/cat/2.jpg"]
-    assert list(found(names, "dogs").values()) == [CHIHUAHUA, of_cifar10(3), of_cifar10(5)]
+    assert list(found(names, "dogs").values()) == [CHIHUAHUA, cifar10_label(3), cifar10_label(5)]
     names = ["dog/1.jpg", "cat/1.jpg", "others/1.jpg", "n01440764/1.jpg"]
-    labels_found = [of_cifar10(3), of_cifar10(5), TENCH, NOT_DOG]
+    labels_found = [cifar10_label(3), cifar10_label(5), TENCH, NOT_DOG]
     assert list(found(names, "dogs").values()) == labels_found
 
 
@@ -233,23 +235,23 @@ def test_without_a_word_of_dogs_there_is_advice(names):
 @pytest.mark.parametrize(
     ("name", "label"),
     [
-        ("dog/1.jpg", of_cifar10(5)),
-        ("deer/1.jpg", of_cifar10(4)),
-        ("Cars/1.jpg", of_cifar10(1)),
-        (" Frogs_/1.jpg", of_cifar10(6)),
+        ("dog/1.jpg", cifar10_label(5)),
+        ("deer/1.jpg", cifar10_label(4)),
+        ("Cars/1.jpg", cifar10_label(1)),
+        (" Frogs_/1.jpg", cifar10_label(6)),
         ("n01440764/n02085620_x.jpg", CHIHUAHUA),
         ("no dog/1.jpg", NOT_DOG),
         ("Not-Dogs/1.jpg", NOT_DOG),
         ("others/1.jpg", NOT_DOG),
         ("n02085620/1.jpg", CHIHUAHUA),
         ("n02085620.jpg", CHIHUAHUA),
-        ("cat/2/1.jpg", of_cifar10(3)),
+        ("cat/2/1.jpg", cifar10_label(3)),
         ("animals/dogs/no_dog/1.jpg", NOT_DOG),
-        ("not_dog/frog/1.jpg", of_cifar10(6)),
+        ("not_dog/frog/1.jpg", cifar10_label(6)),
         ("other/n01440764_tench.jpg", TENCH),
         ("deer/n02422699_impala.jpg", Label(dog=False, cifar10=4, imagenet=352)),
-        ("cat/n02123045_tabby.jpg", of_imagenet(281)),
-        ("ship/n02123045_tabby.jpg", of_cifar10(8)),
+        ("cat/n02123045_tabby.jpg", imagenet_label(281)),
+        ("ship/n02123045_tabby.jpg", cifar10_label(8)),
         ("dog.jpg", Label()),
         ("holiday/1.jpg", Label()),
     ],
@@ -264,7 +266,7 @@ def test_a_folder_around_everything_says_nothing(top):
 
 
 def test_the_only_folder_says_what_is_in_it():
-    assert found(["photos/cat/1.jpg", "photos/cat/2.jpg"])["photos/cat/1.jpg"] == of_cifar10(3)
+    assert found(["photos/cat/1.jpg", "photos/cat/2.jpg"])["photos/cat/1.jpg"] == cifar10_label(3)
 
 
 @pytest.mark.parametrize("names", [[], ["README.txt"], [".hidden.png"], ["__MACOSX/dog/1.png"]])
@@ -281,7 +283,7 @@ def test_without_pictures_there_is_advice(names, scheme):
 )
 def test_any_names_are_a_set_or_refused(names, scheme):
     try:
-        items = labelled_images.of_uploads([(name, "/nowhere") for name in names], scheme).items
+        items = labelled_images.open_uploads([(name, "/nowhere") for name in names], scheme).items
     except DataError:
         return
     assert all(item.name.isprintable() for item in items())
@@ -309,7 +311,7 @@ def test_names_labels_bytes_and_order_do_not_depend_on_the_form(make, tmp_path):
             zip_of(tmp_path / "Set.ZIP", *reversed(NAMES), "s/README.md")
         )
     else:
-        result = labelled_images.of_uploads(
+        result = labelled_images.open_uploads(
             [(name, folder / name) for name in NAMES[2:] + NAMES[:2]]
         )
     assert list(known(result).items()) == [
@@ -331,7 +333,7 @@ def test_names_are_fit_to_be_shown(tmp_path):
     (tmp_path / "dog").mkdir()
     for name in names:
         (tmp_path / os.fsdecode(name)).write_bytes(picture())
-    result = labelled_images.of_folder(tmp_path, "dogs")
+    result = labelled_images.open_folder(tmp_path, "dogs")
     shown = {"dog/two?lines.png", "dog/?.png", "dog/narrow\u202f.png"}
     assert set(known(result)) == shown
     assert all(item.read() == picture() for item in result.items())
@@ -345,7 +347,7 @@ def test_what_cannot_be_read_is_told_by_its_name_in_the_set(tmp_path):
     (tmp_path / "dog/ok.png").write_bytes(picture())
     reasons = {
         item.name: reading(item)
-        for item in labelled_images.of_folder(tmp_path, "dogs").items()
+        for item in labelled_images.open_folder(tmp_path, "dogs").items()
         if item.name != "dog/ok.png"
     }
     assert reasons.keys() == {f"dog/{name}.png" for name in ("empty", "gone", "pipe")} | {
@@ -358,7 +360,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     folder_of(tmp_path, "set/dog/1.png", "elsewhere/2.png")
     (tmp_path / "set/other").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "set/dog/again").symlink_to(tmp_path / "set")
-    assert known(labelled_images.of_folder(tmp_path / "set", "dogs")) == {
+    assert known(labelled_images.open_folder(tmp_path / "set", "dogs")) == {
         "dog/1.png": DOG,
         "other/2.png": NOT_DOG,
     }
@@ -374,13 +376,13 @@ def test_a_folder_that_cannot_be_listed_is_refused_by_name(tmp_path, monkeypatch
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    message = refusal(labelled_images.of_folder, tmp_path, "dogs")
+    message = refusal(labelled_images.open_folder, tmp_path, "dogs")
     assert message == "The folder other cannot be read (Permission denied)."
 
 
 def test_going_through_a_folder_lists_one_sub_folder_at_a_time(tmp_path, monkeypatch):
     folder_of(tmp_path, *[f"n0208562{i}/{number}.jpg" for i in range(9) for number in range(9)])
-    result = labelled_images.of_folder(tmp_path, "imagenet")
+    result = labelled_images.open_folder(tmp_path, "imagenet")
     listed, scandir = [], os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: listed.append(path.name) or scandir(path))
     items = result.items()
@@ -396,7 +398,7 @@ def test_going_through_a_folder_lists_one_sub_folder_at_a_time(tmp_path, monkeyp
 def test_a_zip_is_only_ever_read(tmp_path, monkeypatch):
     names = ["../../dog/1.png", "/etc/dog/2.png", "C:\\dog\\3.png", "dog/4.png", "not_dog/5.png"]
     monkeypatch.chdir(tmp_path)
-    result = labelled_images.of_zip(zip_of(tmp_path / "x.zip", *names))
+    result = labelled_images.open_zip(zip_of(tmp_path / "x.zip", *names))
     shown = ["C:/dog/3.png", "dog/4.png", "etc/dog/2.png", "not_dog/5.png"]
     assert list(known(result)) == shown  # what begins with a dot is hidden
     assert next(item.read().decode() for item in result.items()) == "C:\\dog\\3.png"
@@ -405,7 +407,7 @@ def test_a_zip_is_only_ever_read(tmp_path, monkeypatch):
 
 def test_a_zip_can_be_read_while_its_file_is_gone(tmp_path):
     file = zip_of(tmp_path / "x.zip", "dog/1.png")
-    result = labelled_images.of_zip(file)
+    result = labelled_images.open_zip(file)
     file.unlink()
     assert [item.read() for item in result.items()] == [b"dog/1.png"]
 
@@ -414,7 +416,7 @@ def test_a_large_member_is_read_as_far_as_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(decode, "MAX_BYTES", 1000)
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("dog/bomb.png", bytes(10_000_000))
-    (item,) = labelled_images.of_zip(tmp_path / "x.zip").items()
+    (item,) = labelled_images.open_zip(tmp_path / "x.zip").items()
     tracemalloc.start()
     assert len(item.read()) == 1001
     assert tracemalloc.get_traced_memory()[1] < 500_000
@@ -429,13 +431,13 @@ def test_a_member_whose_header_lies_about_its_size_is_refused(tmp_path):
     (tmp_path / "x.zip").write_bytes(
         content.replace((100_000).to_bytes(4, "little"), (9).to_bytes(4, "little"))
     )
-    (item,) = labelled_images.of_zip(tmp_path / "x.zip").items()
+    (item,) = labelled_images.open_zip(tmp_path / "x.zip").items()
     assert reading(item).startswith("dog/1.png is damaged in the archive")
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_ways_of_packing_that_unpack_without_a_bound_are_refused(packing, tmp_path):
-    (item,) = labelled_images.of_zip(
+    (item,) = labelled_images.open_zip(
         zip_of(tmp_path / "x.zip", "dog/1.png", packing=packing)
     ).items()
     assert "packed in an unusual way" in reading(item)
@@ -446,7 +448,7 @@ def test_a_zip_within_a_zip_is_not_opened(tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.write(inner, "inner.zip")
         archive.write(inner, "dog/inner.zip")
-    (item,) = labelled_images.of_zip(tmp_path / "x.zip").items()
+    (item,) = labelled_images.open_zip(tmp_path / "x.zip").items()
     assert "ZIP archive" in reading(item)
 
 
@@ -455,15 +457,15 @@ def test_a_zip_with_a_password_is_refused(tmp_path):
     content = bytearray(file.read_bytes())
     content[content.index(b"PK\1\2") + 8] |= 1
     file.write_bytes(content)
-    assert "protected with a password" in refusal(labelled_images.of_zip, file)
+    assert "protected with a password" in refusal(labelled_images.open_zip, file)
 
 
 def test_too_many_files_in_a_zip_are_refused(tmp_path, monkeypatch):
     file = zip_of(tmp_path / "x.zip", *[f"dog/{number}.png" for number in range(20)])
     monkeypatch.setattr(labelled_images, "MAX_ZIP_FILES", 19)
-    assert "more than 19 files" in refusal(labelled_images.of_zip, file)
+    assert "more than 19 files" in refusal(labelled_images.open_zip, file)
     monkeypatch.setattr(labelled_images, "MAX_ZIP_FILES", 20)
-    assert labelled_images.of_zip(file).count == 20
+    assert labelled_images.open_zip(file).count == 20
 
 
 def test_a_long_list_of_files_in_a_zip_is_not_read(tmp_path, monkeypatch):
@@ -472,21 +474,21 @@ def test_a_long_list_of_files_in_a_zip_is_not_read(tmp_path, monkeypatch):
     names = [f"{number:0{longest_name}}" for number in range(count)]
     file = zip_of(tmp_path / "x.zip", *names)
     monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("it was read"))
-    assert "names that are too long" in refusal(labelled_images.of_zip, file)
+    assert "names that are too long" in refusal(labelled_images.open_zip, file)
 
 
 def test_only_the_list_of_files_has_to_be_short(tmp_path):
     content = bytes(zips.MAX_DIRECTORY + 1)
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("dog/1.bmp", content)
-    (item,) = labelled_images.of_zip(tmp_path / "x.zip").items()
+    (item,) = labelled_images.open_zip(tmp_path / "x.zip").items()
     assert item.read() == content
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"PK\5\6", picture(), bytes(1000)])
 def test_what_is_no_zip_is_refused(content, tmp_path):
     (tmp_path / "x.zip").write_bytes(content)
-    message = refusal(labelled_images.of_zip, tmp_path / "x.zip")
+    message = refusal(labelled_images.open_zip, tmp_path / "x.zip")
     assert message == "x.zip is not a whole zip archive; make it again."
 
 
@@ -500,7 +502,7 @@ def test_a_zip_with_wrong_bytes_is_a_set_or_refused(tmp_path_factory, data):
         content[place] = value
     file.write_bytes(content[: data.draw(st.integers(len(content) - 30, len(content)))])
     try:
-        for item in labelled_images.of_zip(file).items():
+        for item in labelled_images.open_zip(file).items():
             item.read()
     except (DataError, ImageError):
         return
@@ -565,7 +567,7 @@ def test_a_csvs_paths_begin_at_the_root_or_are_whole(tmp_path):
     ],
 )
 def test_a_wrong_csv_is_refused_with_the_line(content, complaint, tmp_path):
-    message = refusal(labelled_images.of_csv, csv_of(tmp_path, content))
+    message = refusal(labelled_images.open_csv, csv_of(tmp_path, content))
     assert message.startswith("list.csv") and complaint in message and len(message) < 200
 
 
@@ -584,7 +586,7 @@ def test_a_wrong_csv_is_refused_with_the_line(content, complaint, tmp_path):
 def test_whatever_a_csv_writer_writes_is_read(tmp_path_factory, rows):
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([("file", "label"), *rows])
-    result = labelled_images.of_csv(csv_of(tmp_path_factory.getbasetemp(), text.getvalue()))
+    result = labelled_images.open_csv(csv_of(tmp_path_factory.getbasetemp(), text.getvalue()))
     assert [item.label.imagenet for item in result.items()] == [label for _, label in rows]
     assert result.count == len(rows)
 
@@ -604,7 +606,7 @@ Y = np.array([3, 5, 0, 9])
 @pytest.mark.parametrize("y", [Y, Y[:, None], Y.astype(np.uint8), Y.astype(">i2")])
 def test_an_array_of_images_and_classes(y, tmp_path):
     result = labelled_images.open_set(array_of(tmp_path, x=X, y=y), "cifar10")
-    assert known(result) == {f"0000{i}": of_cifar10(int(of_it)) for i, of_it in enumerate(Y)}
+    assert known(result) == {f"0000{i}": cifar10_label(int(of_it)) for i, of_it in enumerate(Y)}
     assert np.array_equal([item.read() for item in result.items()], X)
 
 
@@ -633,11 +635,13 @@ def test_another_array_is_refused(arrays, complaint, tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"\x93NUMPY"])
 def test_a_damaged_array_is_refused(content, tmp_path):
     (tmp_path / "x.npz").write_bytes(content)
-    assert "cannot be read as an .npz file" in refusal(labelled_images.of_array, tmp_path / "x.npz")
+    assert "cannot be read as an .npz file" in refusal(
+        labelled_images.open_array, tmp_path / "x.npz"
+    )
 
 
 def test_the_sample_that_ships():
-    result = labelled_images.of_sample()
+    result = labelled_images.sample_set()
     assert [item.label.cifar10 for item in result.items()] == [i // 10 for i in range(100)]
     assert np.array_equal([item.read() for item in result.items()], cifar10.cifar10_sample()[0])
 
@@ -645,7 +649,7 @@ def test_the_sample_that_ships():
 def test_the_official_test_images(monkeypatch):
     data = cifar10.Cifar10(X[:0], Y[:0], X, Y.astype(np.uint8))
     monkeypatch.setattr(cifar10, "load_cifar10", lambda on_progress: data)
-    result = labelled_images.of_official()
+    result = labelled_images.official_test_set()
     assert [item.label.cifar10 for item in result.items()] == list(Y)
     assert np.array_equal([item.read() for item in result.items()], X)
 

@@ -17,7 +17,7 @@ from imgrec.data.label_names import Label
 from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import DataError, ImageError
 from imgrec.evaluation import comparison, disagreements, reports
-from imgrec.evaluation.disagreements import Disputed
+from imgrec.evaluation.disagreements import Disagreement
 from imgrec.files import atomic
 from imgrec.files.paths import MODELS
 
@@ -44,9 +44,9 @@ def bins(*counts: int) -> list[dict]:
 # The reports
 
 
-@pytest.mark.parametrize("name", reports.MEASURED)
+@pytest.mark.parametrize("name", reports.REPORT_NAMES)
 def test_a_report_that_ships_tells_how_to_measure_it_again(name):
-    report = reports.measured(name)
+    report = reports.load_report(name)
     assert report["command"].startswith("scripts/evaluate.py")
     assert len(report["data_sha256"]) == 64 and report["environment"]["tensorflow"]
     json.dumps(report, allow_nan=False)
@@ -98,7 +98,7 @@ def test_timing_takes_turns_and_leaves_the_first_round_out(monkeypatch):
             return [type("Verdict", (), {"milliseconds": took})]
 
     monkeypatch.setattr(comparison, "MODULES", {name: Module(name) for name in ("one", "two")})
-    found = comparison.timed(Image.new("RGB", (4, 4)), rounds=3)
+    found = comparison.measure_timings(Image.new("RGB", (4, 4)), rounds=3)
     assert asked == ["one", "two"] * 4
     assert found["one"] == (statistics.median([3, 5, 7]), 3, 7)
     assert found["two"] == (6, 4, 8)
@@ -110,14 +110,14 @@ def test_timing_takes_turns_and_leaves_the_first_round_out(monkeypatch):
 def test_disagreements_are_found_again_in_the_order_of_the_set():
     chosen = of(item("a", True), item("b", False), item("c"), item("b", True))
     told = [row("c", 0.9, 0.1, 0.2), row("gone", 1, 0, 0), row("b", 0.6, 0.4, 0.7)]
-    found = disagreements.disputed(chosen, {"disagreements": told}, 3)
+    found = disagreements.widest_disagreements(chosen, {"disagreements": told}, 3)
     assert [(each.number, each.name, each.label.dog) for each in found] == [
         (1, "b", False),
         (2, "c", None),
     ]
-    assert [each.name for each in disagreements.disputed(chosen, {"disagreements": told}, 1)] == [
-        "c"
-    ]
+    assert [
+        each.name for each in disagreements.widest_disagreements(chosen, {"disagreements": told}, 1)
+    ] == ["c"]
 
 
 @pytest.mark.parametrize(
@@ -130,14 +130,14 @@ def test_disagreements_are_found_again_in_the_order_of_the_set():
     ],
 )
 def test_one_stands_alone_rightly_or_not(dogs, is_dog, alone, right):
-    dispute = Disputed(0, "a", Label(is_dog), dict(zip(MODULES, dogs, strict=True)))
-    assert (dispute.alone, dispute.alone_is_right) == (alone, right)
+    dispute = Disagreement(0, "a", Label(is_dog), dict(zip(MODULES, dogs, strict=True)))
+    assert (dispute.outlier, dispute.outlier_is_right) == (alone, right)
 
 
 @given(st.lists(st.tuples(chances, chances, chances, st.sampled_from([True, False, None]))))
 def test_every_disagreement_is_in_exactly_one_group(answers):
     found = [
-        Disputed(number, str(number), Label(is_dog), dict(zip(MODULES, dogs, strict=True)))
+        Disagreement(number, str(number), Label(is_dog), dict(zip(MODULES, dogs, strict=True)))
         for number, (*dogs, is_dog) in enumerate(answers)
         if len({dog >= 0.5 for dog in dogs}) == 2
     ]
@@ -155,27 +155,27 @@ def test_every_disagreement_is_in_exactly_one_group(answers):
 
 def test_an_item_is_the_one_at_its_place():
     chosen = of(item("a"), item("b"))
-    assert disagreements.item(chosen, 1).name == "b"
+    assert disagreements.item_at(chosen, 1).name == "b"
     np.testing.assert_array_equal(
-        np.asarray(disagreements.opened(disagreements.item(chosen, 1))), GREY
+        np.asarray(disagreements.open_item(disagreements.item_at(chosen, 1))), GREY
     )
     with pytest.raises(DataError, match="There is no such picture; press one"):
-        disagreements.item(chosen, 2)
+        disagreements.item_at(chosen, 2)
     broken = Item("holiday.jpg", Label(), lambda: b"text")
     with pytest.raises(ImageError, match=r"^holiday\.jpg "):
-        disagreements.opened(broken)
+        disagreements.open_item(broken)
 
 
 def test_the_sample_that_ships_is_found_again():
-    report = reports.measured("sample")
-    sample = labelled_images.of_sample()
-    found = disagreements.disputed(sample, report, 100)
+    report = reports.load_report("sample")
+    sample = labelled_images.sample_set()
+    found = disagreements.widest_disagreements(sample, report, 100)
     assert len(found) == min(report["disagreement_count"], len(report["disagreements"]))
     told = {row["file"]: row for row in report["disagreements"]}
     for each in found:
         assert told[each.name]["is_dog"] == each.label.dog
         (verdicts,) = approaches.compare(
-            [disagreements.opened(disagreements.item(sample, each.number))]
+            [disagreements.open_item(disagreements.item_at(sample, each.number))]
         )
         for verdict in verdicts:
             if verdict.model == report["approaches"][verdict.approach]["model"]:
@@ -197,19 +197,19 @@ def test_the_figures_are_found_in_a_report_and_in_what_was_measured():
         },
     }
     assert list(reports.dog_answers(nested)) == ["pretrained", "transfer"]
-    own = reports.own_tasks(nested)
+    own = reports.task_figures(nested)
     assert own["scratch"] == {"n": 5, "accuracy": 0.2} and own["pretrained"] is None
     assert (own["transfer"]["n"], own["transfer"]["accuracy"]) == (4, 1.0)
 
 
 def test_the_tasks_that_were_reported_are_of_the_reports():
-    tasks = reports.reported_tasks()
+    tasks = reports.shipped_task_figures()
     assert list(tasks) == list(MODULES)
-    assert tasks["scratch"] == reports.measured("cifar10")
-    dogs = reports.measured("dogs")
+    assert tasks["scratch"] == reports.load_report("cifar10")
+    dogs = reports.load_report("dogs")
     assert tasks["transfer"]["accuracy"] == dogs["approaches"]["transfer"]["accuracy"]
     assert tasks["transfer"]["n"] == dogs["n"]
 
 
 def test_pictures_without_a_label_were_not_judged():
-    assert reports.judged({"reliability": bins(2, 0, 5)}) == 7
+    assert reports.labelled_count({"reliability": bins(2, 0, 5)}) == 7

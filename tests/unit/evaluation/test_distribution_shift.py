@@ -6,7 +6,7 @@ import pytest
 from imgrec.approaches import scratch
 from imgrec.data import labels
 from imgrec.data.label_names import Label
-from imgrec.data.labelled_images import Item, LabelledSet, of_sample
+from imgrec.data.labelled_images import Item, LabelledSet, sample_set
 from imgrec.errors import DataError
 from imgrec.evaluation import distribution_shift
 from imgrec.images.decode import open_image
@@ -24,7 +24,7 @@ def photos(*given: Label) -> LabelledSet:
 
 def test_only_photos_of_the_ten_kinds_are_taken():
     label = [Label(False, labels.cifar10_of(index), index) for index in (TENCH, TABBY, TENCH)]
-    kept = distribution_shift.ten_kinds(photos(*label))
+    kept = distribution_shift.cifar10_classes_only(photos(*label))
     assert kept.count == 1
     assert [item.name for item in kept.items()] == ["1.png"]
 
@@ -36,10 +36,10 @@ def test_without_any_of_the_ten_kinds_there_is_nothing_to_measure():
 
 def test_the_figures_are_those_of_the_networks_own_verdicts():
     told = []
-    measured = distribution_shift.measure(of_sample(), on_picture=told.append)
+    measured = distribution_shift.measure(sample_set(), on_picture=told.append)
     assert measured["n"] == len(told) == 100
-    right = [item.label.cifar10 for item in of_sample().items()]
-    images = [open_image(item.read(), name=item.name) for item in of_sample().items()]
+    right = [item.label.cifar10 for item in sample_set().items()]
+    images = [open_image(item.read(), name=item.name) for item in sample_set().items()]
     for name in (scratch.DEFAULT, scratch.CLASSIC):
         for looks, several in (("one", False), ("several", True)):
             verdicts = scratch.predict(images, 1, name, several)

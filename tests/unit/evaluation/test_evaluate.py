@@ -61,7 +61,7 @@ class Answers:
             self.asked.append((*asked, len(images)))
             return [row(image) for image in images]
 
-        monkeypatch.setattr(evaluate, "judged", judged)
+        monkeypatch.setattr(evaluate, "predict_approaches", judged)
 
 
 def numbered(number: int) -> np.ndarray:
@@ -170,7 +170,7 @@ def test_only_so_many_are_told_but_all_are_counted(monkeypatch):
         transfer=[{"dog": 0.1}] * count,
     )
     unreadable = range(0, count, 13)
-    monkeypatch.setattr(evaluate, "UNUSABLE", 4)
+    monkeypatch.setattr(evaluate, "MAX_UNUSABLE", 4)
     labels = [Label(dog=False)] * count
     measured = evaluate.measure(set_of(labels, unreadable), ("scratch", "transfer"))
     assert measured["disagreement_count"] == 120 and len(measured["disagreements"]) == 50
@@ -292,7 +292,7 @@ def test_the_next_batch_is_read_beside_the_forward_pass_and_no_more(monkeypatch)
         read_meanwhile.append(len(read))
         return [(verdict("scratch", 0.1),) for _ in images]
 
-    monkeypatch.setattr(evaluate, "judged", judged)
+    monkeypatch.setattr(evaluate, "predict_approaches", judged)
     evaluate.measure(LabelledSet("the set", 96, items), ("scratch",))
     assert read_meanwhile == [64, 96, 96]
 
@@ -318,7 +318,7 @@ def test_memory_does_not_grow_with_the_pictures(monkeypatch):
 
 
 def test_it_says_what_the_approaches_say(monkeypatch):
-    sample = labelled_images.of_sample()
+    sample = labelled_images.sample_set()
     items = list(itertools.islice(sample.items(), 48, 54))  # deer and dogs
     some = dataclasses.replace(sample, count=len(items), items=lambda: iter(items))
     rows: list[dict] = []
@@ -346,7 +346,7 @@ def test_it_says_what_the_approaches_say(monkeypatch):
 @pytest.mark.parametrize("name", approaches.NAMES)
 def test_one_approach_alone_says_the_same(name):
     images = [evaluate.open_image(numbered(60))]
-    ((alone,),) = evaluate.judged(images, (name,), "classic", "dog_pooled_64")
+    ((alone,),) = evaluate.predict_approaches(images, (name,), "classic", "dog_pooled_64")
     (verdicts,) = approaches.compare(images, weights="classic")
     together = dict(zip(approaches.NAMES, verdicts, strict=True))
     assert alone.dog == pytest.approx(together[name].dog, abs=1e-6)

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics
 
 from imgrec.data import labels
-from imgrec.data.label_names import Label, of_imagenet
+from imgrec.data.label_names import Label, imagenet_label
 from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import ModelError
 from imgrec.evaluation import out_of_distribution
@@ -18,7 +18,9 @@ TABBY, LION, GOLDFISH, ORANGE = 281, 291, 1, 950
 
 def test_photos_are_grouped_by_what_is_known_of_their_class():
     assert out_of_distribution.group(Label(dog=False, cifar10=3)) == "cifar10"
-    grouped = [out_of_distribution.group(of_imagenet(i)) for i in (TABBY, LION, GOLDFISH, ORANGE)]
+    grouped = [
+        out_of_distribution.group(imagenet_label(i)) for i in (TABBY, LION, GOLDFISH, ORANGE)
+    ]
     assert grouped == ["ten_kinds", "unclear", "other", "other"]
 
 
@@ -58,9 +60,9 @@ def test_what_is_flagged_and_the_roc_auc_of_each_score(network):
     measured = out_of_distribution.measure(
         set_of(*((Label(cifar10=1), *colour) for colour in familiar)),
         set_of(
-            *((of_imagenet(GOLDFISH), *colour) for colour in other),
-            (of_imagenet(TABBY), 70, 0),
-            (of_imagenet(LION), 170, 0),
+            *((imagenet_label(GOLDFISH), *colour) for colour in other),
+            (imagenet_label(TABBY), 70, 0),
+            (imagenet_label(LION), 170, 0),
         ),
         on_picture=seen.append,
     )
@@ -95,7 +97,7 @@ def test_what_is_flagged_and_the_roc_auc_of_each_score(network):
 
 
 def test_without_other_things_there_is_no_roc_auc(network):
-    familiar, photos = set_of((Label(cifar10=1), 1, 0)), set_of((of_imagenet(TABBY), 1, 0))
+    familiar, photos = set_of((Label(cifar10=1), 1, 0)), set_of((imagenet_label(TABBY), 1, 0))
     measured = out_of_distribution.measure(familiar, photos)
     assert measured["auroc"] == dict.fromkeys(out_of_distribution.SCORES)
     assert measured["groups"]["other"] == {"n": 0, "flagged": None, "low": 0, "high": 1}

@@ -15,7 +15,7 @@ from imgrec.errors import ImgrecError
 from imgrec.explaining.lessons import convolution, shift_invariance
 from imgrec.explaining.lessons import pooling_dropout_dense as parts
 from imgrec.explaining.lessons.convolution import HAND_MADE, LEARNT, Kernel
-from imgrec.explaining.lessons.shift_invariance import REACH, SHIFTS, WINDOWS
+from imgrec.explaining.lessons.shift_invariance import MAX_SHIFT, SHIFTS, WINDOWS
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
 
@@ -78,7 +78,9 @@ def test_the_maps_of_the_learnt_filters_are_the_networks_own(dog):
     first = keras.Model(model.inputs, model.get_layer("conv1").output)
     pixels = convolution.pixels(dog, 3)
     expected = np.asarray(first([pixels[None]]))[0]  # (32, 32, 32), after ReLU
-    maps = [convolution.relu(convolution.feature_map(pixels, k)) for k in convolution.learnt()]
+    maps = [
+        convolution.relu(convolution.feature_map(pixels, k)) for k in convolution.learnt_kernels()
+    ]
     np.testing.assert_allclose(np.stack(maps, axis=-1), expected, atol=1e-5)
 
 
@@ -101,7 +103,7 @@ def test_hand_made_kernels_do_what_their_names_say(dog):
         assert even == pytest.approx(0 if key in ("upright", "level", "edges") else 0.5)
 
 
-@given(cases(), st.integers(-REACH, REACH), st.integers(-REACH, REACH))
+@given(cases(), st.integers(-MAX_SHIFT, MAX_SHIFT), st.integers(-MAX_SHIFT, MAX_SHIFT))
 def test_a_shift_moves_the_pixels_and_repeats_the_edge(case, right, down):
     values, _ = case
     moved = shift_invariance.shifted(values, right, down)
@@ -113,7 +115,12 @@ def test_a_shift_moves_the_pixels_and_repeats_the_edge(case, right, down):
         assert (moved[row, column] == values[source]).all()
 
 
-@given(kernels(), st.integers(0, 99), st.integers(-REACH, REACH), st.integers(-REACH, REACH))
+@given(
+    kernels(),
+    st.integers(0, 99),
+    st.integers(-MAX_SHIFT, MAX_SHIFT),
+    st.integers(-MAX_SHIFT, MAX_SHIFT),
+)
 def test_the_map_moves_with_any_picture_exactly_away_from_the_border(kernel, seed, right, down):
     values = np.random.default_rng(seed).random((32, 32, kernel.channels), "float32")
     apart = shift_invariance.difference(values, kernel, right, down)
@@ -142,23 +149,25 @@ def test_pooling_keeps_the_greatest_of_each_square_as_keras_does(dog):
 def test_pooling_forgives_a_shift_within_a_square_and_not_one_out_of_it():
     dot = np.zeros((32, 32, 1), "float32")
     dot[12, 12] = 1  # the first column of its squares: one to the right stays within all but 1 × 1
-    shares = shift_invariance.forgiven(dot, HAND_MADE["identity"])
+    shares = shift_invariance.change_after_pooling(dot, HAND_MADE["identity"])
     assert shares == {1: 2.0, 2: 0.0, 4: 0.0, 8: 0.0, 32: 0.0}
-    shares = shift_invariance.forgiven(np.roll(dot, 3, axis=1), HAND_MADE["identity"])
+    shares = shift_invariance.change_after_pooling(np.roll(dot, 3, axis=1), HAND_MADE["identity"])
     assert shares == {1: 2.0, 2: 2.0, 4: 2.0, 8: 2.0, 32: 0.0}
-    assert set(shift_invariance.forgiven(dot * 0, HAND_MADE["identity"]).values()) == {0.0}
+    assert set(shift_invariance.change_after_pooling(dot * 0, HAND_MADE["identity"]).values()) == {
+        0.0
+    }
 
 
 # The network's answers
 
 
 def test_the_answers_are_the_networks_own_in_the_middle_and_at_any_shift(dog):
-    answers = shift_invariance.answers(dog)
+    answers = shift_invariance.predict_shifts(dog)
     assert answers.probabilities.shape == (17, 17, 10)
     for right, down in ((0, 0), (8, -8), (-3, 5)):
         moved = Image.fromarray(shift_invariance.shifted(np.asarray(dog), right, down))
         (verdict,) = scratch.predict([moved], 10, scratch.CLASSIC)
-        label, probability = answers.says(right, down)
+        label, probability = answers.prediction_at(right, down)
         assert label == verdict.classes[0].label
         assert probability == pytest.approx(verdict.classes[0].probability, abs=1e-5)
 
@@ -166,15 +175,15 @@ def test_the_answers_are_the_networks_own_in_the_middle_and_at_any_shift(dog):
 def test_the_answers_are_counted_and_the_nearest_failure_found():
     probabilities = np.zeros((17, 17, 10), "float32")
     probabilities[..., labels.CIFAR10.index("frog")] = 0.6
-    sure = shift_invariance.Answers(probabilities)
+    sure = shift_invariance.ShiftPredictions(probabilities)
     assert sure.counts() == [("frog", len(SHIFTS))] and sure.nearest_failure() is None
     for right, down in ((5, 2), (-8, -8)):
-        probabilities[down + REACH, right + REACH, labels.CIFAR10.index("cat")] = 0.9
-    answers = shift_invariance.Answers(probabilities)
+        probabilities[down + MAX_SHIFT, right + MAX_SHIFT, labels.CIFAR10.index("cat")] = 0.9
+    answers = shift_invariance.ShiftPredictions(probabilities)
     assert answers.counts() == [("frog", 287), ("cat", 2)]
     assert answers.nearest_failure() == (5, 2)
-    assert answers.says(5, 2) == ("cat", pytest.approx(0.9))
-    assert answers.of_original.min() == pytest.approx(0.6)
+    assert answers.prediction_at(5, 2) == ("cat", pytest.approx(0.9))
+    assert answers.original_probability.min() == pytest.approx(0.6)
 
 
 # Kernels by name
@@ -198,10 +207,10 @@ def test_a_kernel_that_does_not_exist_is_refused(key):
 )
 def test_nine_numbers_are_needed_for_a_kernel_of_ones_own(text):
     with pytest.raises(ImgrecError, match="nine numbers"):
-        convolution.own(text)
+        convolution.custom_kernel(text)
 
 
 @given(st.text())
 def test_any_text_is_a_kernel_or_gets_a_sentence(text):
     with contextlib.suppress(ImgrecError):
-        assert np.isfinite(convolution.own(text).weights).all()
+        assert np.isfinite(convolution.custom_kernel(text).weights).all()

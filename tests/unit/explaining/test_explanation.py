@@ -15,13 +15,13 @@ from imgrec.approaches.verdict import ClassProbability, Verdict
 from imgrec.data import labels
 from imgrec.errors import ModelError
 from imgrec.explaining import heatmaps, targets
-from imgrec.explaining.explanation import EARLIER, METHODS, Deletion, explain, explained
+from imgrec.explaining.explanation import EARLIER_LAYER_NOTE, METHODS, Deletion, explain, interpret
 from imgrec.explaining.grad_cam import grad_cam
 from imgrec.explaining.occlusion import occlusion
-from imgrec.explaining.targets import Question, Subject, Target
+from imgrec.explaining.targets import ExplainableNetwork, Question, Target
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
-from imgrec.networks.inference import Network, ready
+from imgrec.networks.inference import Network, compile_forward
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -67,11 +67,11 @@ def red_detector(pooling: str) -> keras.Model:
     return model
 
 
-def subject(model: keras.Model, names=("nothing", "red", "blue")) -> Subject:
-    network = ready(model)
-    to_map, logits, coarser = targets.cut(model)
+def subject(model: keras.Model, names=("nothing", "red", "blue")) -> ExplainableNetwork:
+    network = compile_forward(model)
+    to_map, logits, coarser = targets.split_at_feature_map(model)
     assert not coarser
-    return Subject(
+    return ExplainableNetwork(
         names,
         slice(1, 3),
         scratch.box,
@@ -81,7 +81,7 @@ def subject(model: keras.Model, names=("nothing", "red", "blue")) -> Subject:
     )
 
 
-def question(image: Image.Image, about: Subject, place: slice = slice(1, 2)) -> Question:
+def question(image: Image.Image, about: ExplainableNetwork, place: slice = slice(1, 2)) -> Question:
     saw = scratch.view(image)
     verdict = Verdict(
         "scratch", "planted", "nothing", False, (ClassProbability(0, "red", 1.0),), 0.0, 1.0, 1, saw
@@ -106,7 +106,7 @@ def test_the_map_points_at_the_planted_feature(pooling, row, column, words):
     fine = heatmaps.resized(explanation.map, 32, 32)
     inside = fine[row - 2 : row + 8, column - 2 : column + 8].sum()
     assert inside > 0.95 * fine.sum()
-    assert explanation.map.max() == 1 and heatmaps.where(explanation.map) == words
+    assert explanation.map.max() == 1 and heatmaps.location_in_words(explanation.map) == words
     assert words in explanation.notes[0]
     assert explanation.deletion.hottest_covered < 0.9 * explanation.deletion.now
 
@@ -128,7 +128,7 @@ def test_with_average_pooling_grad_cam_is_cam():
     model.layers[-1].set_weights([random.normal(size=(2, 3)), np.zeros(3)])
     picture = Image.fromarray(random.integers(0, 256, (32, 32, 3)).astype(np.uint8))
     asked = question(picture, subject(model), slice(2, 3))
-    maps = asked.subject.to_map(asked.view)[0]
+    maps = asked.network.to_map(asked.view)[0]
     cam = np.maximum(maps @ np.asarray(model.layers[-1].kernel)[:, 2], 0)
     np.testing.assert_allclose(grad_cam(asked) * 16 * 16, cam, rtol=1e-4, atol=1e-5)
 
@@ -163,7 +163,7 @@ def test_occlusion_tells_its_progress_and_stops_when_nobody_asks():
     np.testing.assert_array_equal(first[known], second[known])
     growing.close()
     assert sum(passes) == 1 + np.isfinite(second).sum()
-    half = explained(question(with_red(3, 3), counting), "occlusion", first)
+    half = interpret(question(with_red(3, 3), counting), "occlusion", first)
     assert half.deletion is None and np.isfinite(half.map).all()
 
 
@@ -197,7 +197,7 @@ def assert_same_map(found: np.ndarray, expected: np.ndarray) -> None:
 
 @pytest.mark.parametrize("target", ["dog", "cat", "dog?"])
 def test_classic_is_explained_as_one_tape_would(dog, target):
-    asked = targets.ask(dog, "scratch", target, "classic")
+    asked = targets.build_question(dog, "scratch", target, "classic")
     place = labels.CIFAR10.index(target.rstrip("?"))
     model = scratch.load("classic").model
     inputs = scratch.preprocess(asked.view)
@@ -208,7 +208,7 @@ def test_classic_is_explained_as_one_tape_would(dog, target):
 
 @pytest.mark.parametrize("target", ["dog", "cat"])
 def test_fast_is_explained_on_a_finer_map_with_weights_of_each_place(dog, target):
-    asked = targets.ask(dog, "scratch", target, "fast")
+    asked = targets.build_question(dog, "scratch", target, "fast")
     model, place = scratch.load("fast").model, labels.CIFAR10.index(target)
     maps_and_answer = keras.Model(
         model.inputs[0], [model.get_layer("block2_relu2").output, model.layers[-1].input]
@@ -221,8 +221,8 @@ def test_fast_is_explained_on_a_finer_map_with_weights_of_each_place(dog, target
     expected = np.maximum((np.maximum(slopes, 0) * maps.numpy()[0]).sum(axis=-1), 0)
     assert expected.shape == (7, 7)
     assert_same_map(grad_cam(asked), expected)
-    assert EARLIER in explain(asked).notes
-    assert EARLIER not in explain(asked, "occlusion").notes
+    assert EARLIER_LAYER_NOTE in explain(asked).notes
+    assert EARLIER_LAYER_NOTE not in explain(asked, "occlusion").notes
 
 
 def test_the_map_is_the_last_fine_one_out_of_relu():
@@ -238,13 +238,13 @@ def test_the_map_is_the_last_fine_one_out_of_relu():
         )
 
     for side, name, coarser in ((12, "first", True), (8, "last", False), (20, "last", False)):
-        chosen, followed = targets.fine_map(model := network(side))
+        chosen, followed = targets.last_fine_feature_map(model := network(side))
         assert chosen is model.get_layer(name).output and followed is coarser
 
 
 @pytest.mark.parametrize("target", ["", "beagle", "dog?"])
 def test_the_stand_in_is_explained_as_one_tape_would(dog, target):
-    asked = targets.ask(dog, "pretrained", target)
+    asked = targets.build_question(dog, "pretrained", target)
     model = pretrained.load_stand_in().model
     inputs = pretrained.preprocess_stand_in(asked.view)
 
@@ -268,7 +268,7 @@ def test_the_stand_in_is_explained_as_one_tape_would(dog, target):
     ],
 )
 def test_transfer_is_explained_as_one_tape_would(dog, head, target, sign):
-    asked = targets.ask(dog, "transfer", target, head=head)
+    asked = targets.build_question(dog, "transfer", target, head=head)
     base, top = vgg16.base().model, transfer.load(head).model
     whole = keras.Model(base.input, top(base.output))
     last = keras.Model(top.inputs[0], top.layers[-1].input)
@@ -296,7 +296,7 @@ def test_of_a_network_with_a_top_the_last_convolution_is_explained(noise):
     features = keras.layers.MaxPooling2D(2, name="block5_pool")(x)
     x = keras.layers.Flatten()(features)
     x = keras.layers.Dense(1000, activation="softmax")(x)
-    network = ready(keras.Model(image, [features, x]))
+    network = compile_forward(keras.Model(image, [features, x]))
     about = targets._vgg16(network)
     views = np.asarray(vgg16.view(noise))[None]
     assert about.to_map(views).shape == (1, 14, 14, 4)
@@ -320,27 +320,27 @@ def test_of_a_network_with_a_top_the_last_convolution_is_explained(noise):
 )
 def test_a_question_that_makes_no_sense_is_refused(dog, approach, target, sentence):
     with pytest.raises(ModelError, match=sentence):
-        targets.ask(dog, approach, target)
+        targets.build_question(dog, approach, target)
 
 
 def test_another_method_is_refused(dog):
     with pytest.raises(ModelError, match="no method 'guess'; choose one of grad-cam, occlusion"):
-        explain(targets.ask(dog, "scratch"), "guess")
+        explain(targets.build_question(dog, "scratch"), "guess")
 
 
 def test_of_two_classes_with_one_name_the_more_probable_is_meant(noise):
-    asked = targets.ask(noise, "pretrained", "crane")
+    asked = targets.build_question(noise, "pretrained", "crane")
     names = [synset.title for synset in labels.imagenet()]
-    probabilities = asked.subject.run(asked.view)[0]
+    probabilities = asked.network.run(asked.view)[0]
     both = [p for name, p in zip(names, probabilities, strict=True) if name == "crane"]
     assert len(both) == 2 and asked.probability == pytest.approx(max(both), rel=1e-4)
 
 
 @pytest.mark.parametrize("approach", ["scratch", "pretrained", "transfer"])
 def test_what_is_explained_is_what_the_verdict_says(noise, approach):
-    asked = targets.ask(noise, approach)
+    asked = targets.build_question(noise, approach)
     assert asked.probability == pytest.approx(asked.verdict.classes[0].probability, abs=1e-4)
-    dogs = targets.ask(noise, approach, "dog?")
+    dogs = targets.build_question(noise, approach, "dog?")
     assert dogs.probability == pytest.approx(asked.verdict.dog, abs=1e-4)
     explanation = explain(asked)
     assert explanation.seen == pytest.approx(
@@ -351,7 +351,9 @@ def test_what_is_explained_is_what_the_verdict_says(noise, approach):
 
 def test_a_network_is_cut_once(dog):
     network: Network = scratch.load("classic")
-    assert targets.cut(network.model) is targets.cut(network.model)
+    assert targets.split_at_feature_map(network.model) is targets.split_at_feature_map(
+        network.model
+    )
 
 
 # Geometry
@@ -456,6 +458,6 @@ def test_agreement_is_spearmans_rank_correlation():
 
 
 def test_an_explanation_stays_as_it_is(dog):
-    explanation = explain(targets.ask(dog, "scratch"))
+    explanation = explain(targets.build_question(dog, "scratch"))
     with pytest.raises(dataclasses.FrozenInstanceError):
         explanation.target = "cat"

@@ -12,10 +12,10 @@ from imgrec.approaches import scratch, vgg16
 from imgrec.data import labels
 from imgrec.errors import ModelError
 from imgrec.explaining import feature_maps
-from imgrec.explaining.feature_maps import Activation, Walk
+from imgrec.explaining.feature_maps import Activation, LayeredNetwork
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
-from imgrec.networks.inference import ready
+from imgrec.networks.inference import compile_forward
 from imgrec.networks.layer_table import Layer
 from imgrec.ui.lessons import layers_html
 
@@ -23,7 +23,7 @@ DOG = open_image(IMAGES / "examples" / "cifar10_dog.png")
 BLANK = Image.new("RGB", (1, 1))
 
 
-def walk_of(weights: str = "classic") -> Walk:
+def walk_of(weights: str = "classic") -> LayeredNetwork:
     return feature_maps.load("scratch", weights)
 
 
@@ -87,8 +87,8 @@ def test_the_input_is_no_layer_and_what_ends_in_relu_is_known():
 
 def test_vgg16_with_its_top_gives_the_classes_of_imagenet(keras_vgg16):
     features = keras_vgg16.get_layer("block5_pool").output
-    whole = ready(keras.Model(keras_vgg16.input, [features, keras_vgg16.output]))
-    walk = feature_maps._walk("vgg16", whole)
+    whole = compile_forward(keras.Model(keras_vgg16.input, [features, keras_vgg16.output]))
+    walk = feature_maps._with_layer_outputs("vgg16", whole)
     assert [row.name for row in walk.rows[-4:]] == ["flatten", "fc1", "fc2", "predictions"]
     found = feature_maps.activation(walk, "predictions", DOG)
     expected = whole.run(vgg16.preprocess(np.asarray(vgg16.view(DOG))[np.newaxis]))[1][0]
@@ -160,7 +160,7 @@ def test_values_below_zero_are_told_and_coloured_from_the_middle():
         (5, 48, 97),
         (247, 246, 246),
     ]
-    walk = Walk("scratch", [shown.row], frozenset(), lambda inputs: [inputs])
+    walk = LayeredNetwork("scratch", [shown.row], frozenset(), lambda inputs: [inputs])
     assert "25 %; 25 % of the values are below 0" in layers_html.facts(walk, shown)
     gallery = layers_html.gallery(shown, 0, by_number=False)
     assert "red above 0" in gallery and "mean distance from 0" in gallery
@@ -197,7 +197,7 @@ def test_the_gallery_shows_the_strongest_or_those_around_the_chosen():
 def test_names_are_escaped():
     hostile = "<script>alert(1)</script>"
     rows = [Layer(hostile, hostile, (2, 2, 1), 0)]
-    walk = Walk("scratch", rows, frozenset(), lambda inputs: [inputs])
+    walk = LayeredNetwork("scratch", rows, frozenset(), lambda inputs: [inputs])
     shown = made(np.zeros((2, 2, 1), "float32"), hostile, hostile)
-    for html in (layers_html.street(walk, hostile), layers_html.facts(walk, shown)):
+    for html in (layers_html.layer_buttons(walk, hostile), layers_html.facts(walk, shown)):
         assert "<script" not in html

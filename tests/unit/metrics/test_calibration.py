@@ -25,12 +25,12 @@ from imgrec.evaluation import reports
 from imgrec.files import atomic
 from imgrec.files.paths import MODELS
 from imgrec.metrics import calibration
-from imgrec.metrics.calibration import FEWEST, Calibration, energy, fitted_temperature, softmax
+from imgrec.metrics.calibration import MIN_IMAGES, Calibration, energy, fit_temperature, softmax
 from imgrec.models import calibration_file, registry
 from imgrec.models.loading import load_trained
 from imgrec.training import heads
 from imgrec.training.recipes import HeadRecipe, Recipe
-from imgrec.training.scratch import calibrated, split
+from imgrec.training.scratch import calibrate_network, split
 from imgrec.ui.approaches import scratch as ui_scratch
 from imgrec.ui.approaches import transfer as ui_transfer
 
@@ -68,7 +68,7 @@ def test_softmax_and_energy_are_those_of_scipy(logits):
 
 def test_what_yes_and_no_have_is_the_sigmoid_and_the_rest():
     logits = np.array([-700.0, -2.5, 0.0, 2.5, 40.0])
-    yes, no = softmax(calibration.yes_or_no(logits)).T
+    yes, no = softmax(calibration.binary_logits(logits)).T
     np.testing.assert_allclose(yes, scipy.special.expit(logits))
     np.testing.assert_allclose(no, scipy.special.expit(-logits))
 
@@ -85,7 +85,7 @@ def test_the_temperature_is_the_one_that_scipy_finds(seed, temperature):
     best = scipy.optimize.minimize_scalar(
         loss, bounds=(1e-3, 20), method="bounded", options={"xatol": 1e-9}
     )
-    found = fitted_temperature(logits, right)
+    found = fit_temperature(logits, right)
     assert found == pytest.approx(1 / best.x, rel=1e-4)
     assert found == pytest.approx(temperature, rel=0.3)
 
@@ -97,25 +97,27 @@ def test_a_heads_temperature_is_that_of_scikit_learns_logistic_regression(seed, 
     logits = pairs[:, 0] - pairs[:, 1]
     oracle = LogisticRegression(C=1e12, fit_intercept=False, tol=1e-10, max_iter=1000)
     oracle.fit(logits[:, None], no == 0)
-    found = calibration.of_question(logits, no == 0, "")
+    found = calibration.calibrate_binary(logits, no == 0, "")
     assert found.temperature == pytest.approx(1 / oracle.coef_[0, 0], rel=1e-3)
 
 
 @pytest.mark.parametrize("size", [1e-3, 3.0, 1e3])
 def test_where_nothing_is_wrong_nothing_is_changed(size):
     right = np.arange(40) % 4
-    assert fitted_temperature(size * np.eye(4)[right], right) == 1
+    assert fit_temperature(size * np.eye(4)[right], right) == 1
 
 
 def test_who_is_always_wrong_should_not_be_sure_of_anything():
     right = np.arange(40) % 4
-    temperature = fitted_temperature(3.0 * np.eye(4)[(right + 1) % 4], right)
+    temperature = fit_temperature(3.0 * np.eye(4)[(right + 1) % 4], right)
     assert temperature == pytest.approx(calibration.TEMPERATURES[1])
 
 
 @given(some_logits, st.floats(*calibration.TEMPERATURES))
 def test_the_order_of_the_classes_stays(logits, temperature):
-    believed = dataclasses.replace(MEASURED, temperature=temperature).believed(logits)
+    believed = dataclasses.replace(MEASURED, temperature=temperature).calibrated_probabilities(
+        logits
+    )
     np.testing.assert_allclose(believed.sum(axis=1), 1)
     for row, after in zip(logits, believed, strict=True):
         assert (np.diff(after[np.argsort(row)]) >= 0).all()
@@ -127,11 +129,11 @@ def test_the_figures_by_hand():
     hits = np.array([1, 1, 1, 0, 1, 0] * 5, bool)
     assert calibration.calibration_error(sure, hits) == pytest.approx((4 * 0.15 + 2 * 0.1) / 6)
     logits = np.log(np.stack([sure, 1 - sure], axis=1))
-    measured = calibration.of_classes(logits, 1 - hits.astype(int), "these")
+    measured = calibration.calibrate_multiclass(logits, 1 - hits.astype(int), "these")
     assert measured.ece_before == pytest.approx((4 * 0.15 + 2 * 0.1) / 6)
     assert measured.temperature > 1 and measured.ece_after < measured.ece_before
     assert (measured.n, measured.split, measured.accepted) == (30, "these", 0.95)
-    asked = calibration.of_question(scipy.special.logit(sure), hits, "these")
+    asked = calibration.calibrate_binary(scipy.special.logit(sure), hits, "these")
     assert asked.ece_before == pytest.approx(measured.ece_before)
     assert asked.temperature == pytest.approx(measured.temperature)
     assert asked.threshold is None and asked.unfamiliar(logits[0]) is None
@@ -141,15 +143,15 @@ def test_the_figures_by_hand():
 @settings(max_examples=20, deadline=None)
 def test_nineteen_of_twenty_measured_images_are_familiar(seed, temperature):
     logits, right = drawn(seed, temperature, n=200)
-    measured = calibration.of_classes(logits, right, "")
+    measured = calibration.calibrate_multiclass(logits, right, "")
     assert sum(not measured.unfamiliar(row) for row in logits) == 190
 
 
 def test_too_few_images_tell_nothing():
-    logits, right = drawn(0, 2, n=FEWEST)
-    assert calibration.of_classes(logits, right, "").n == FEWEST
-    assert calibration.of_classes(logits[1:], right[1:], "") is None
-    assert calibration.of_question(logits[1:, 0], right[1:] == 0, "") is None
+    logits, right = drawn(0, 2, n=MIN_IMAGES)
+    assert calibration.calibrate_multiclass(logits, right, "").n == MIN_IMAGES
+    assert calibration.calibrate_multiclass(logits[1:], right[1:], "") is None
+    assert calibration.calibrate_binary(logits[1:, 0], right[1:] == 0, "") is None
 
 
 # The file
@@ -165,9 +167,9 @@ def run(runs_dir):
 
 def test_a_calibration_comes_back_and_nothing_else_is_touched(run):
     before = {path.name: path.read_bytes() for path in run.iterdir()}
-    assert calibration_file.of(registry.find("mine")) is None
+    assert calibration_file.load_calibration(registry.find("mine")) is None
     calibration_file.write(run, MEASURED)
-    assert calibration_file.of(registry.find("mine")) == MEASURED
+    assert calibration_file.load_calibration(registry.find("mine")) == MEASURED
     content = atomic.read_json(run / calibration_file.FILE)
     assert set(content) == {
         *("weights_sha256", "temperature", "ece_before", "ece_after", "n", "split", "accepted"),
@@ -199,13 +201,13 @@ def test_a_calibration_that_makes_no_sense_is_none(run, change):
     calibration_file.write(run, MEASURED)
     content = atomic.read_json(run / calibration_file.FILE)
     atomic.write_json(run / calibration_file.FILE, content | change)
-    assert calibration_file.of(registry.find("mine")) is None
+    assert calibration_file.load_calibration(registry.find("mine")) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b"{}", b"\xff"])
 def test_a_damaged_calibration_is_none(run, content):
     (run / calibration_file.FILE).write_bytes(content)
-    assert calibration_file.of(registry.find("mine")) is None
+    assert calibration_file.load_calibration(registry.find("mine")) is None
 
 
 def test_an_older_file_which_knows_the_energy_alone_is_read(run):
@@ -214,7 +216,7 @@ def test_an_older_file_which_knows_the_energy_alone_is_read(run):
     content["energy_threshold"] = content.pop("threshold")
     del content["score"]
     atomic.write_json(run / calibration_file.FILE, content)
-    assert calibration_file.of(registry.find("mine")) == MEASURED
+    assert calibration_file.load_calibration(registry.find("mine")) == MEASURED
 
 
 # In use
@@ -270,7 +272,7 @@ def test_a_run_without_a_calibration_says_what_it_says(run):
     (verdict,) = scratch.predict([GREY], name="older")
     assert verdict.dog_calibrated is None and verdict.unfamiliar is None
     assert [entry.calibrated for entry in verdict.classes] == [None] * 5
-    assert verdict.believed() is verdict
+    assert verdict.calibrated() is verdict
     calibration_file.write(run.with_name("older"), MEASURED)  # it is found without a new start
     assert scratch.predict([GREY], name="older")[0].unfamiliar is True
 
@@ -280,7 +282,7 @@ def test_a_run_without_a_calibration_says_what_it_says(run):
 
 @pytest.mark.parametrize("name", [*scratch.trained(), *transfer.trained()])
 def test_each_network_that_ships_is_calibrated(name):
-    measured = calibration_file.of(registry.find(name))
+    measured = calibration_file.load_calibration(registry.find(name))
     kind = registry.find(name).kind
     assert measured is not None
     assert (measured.threshold is not None) == (kind == "scratch")
@@ -290,8 +292,8 @@ def test_each_network_that_ships_is_calibrated(name):
 def test_the_shipped_calibration_is_that_of_the_validation_images(cifar10):
     entry = registry.find("classic")
     logits = load_trained("classic", "scratch").logits
-    again = calibrated(logits, Recipe.of(entry.config), cifar10)
-    shipped = calibration_file.of(entry)
+    again = calibrate_network(logits, Recipe.of(entry.config), cifar10)
+    shipped = calibration_file.load_calibration(entry)
     assert (again.n, again.split) == (shipped.n, shipped.split) == (5000, shipped.split)
     for name in ("temperature", "ece_before", "ece_after", "threshold"):
         assert getattr(again, name) == pytest.approx(getattr(shipped, name), abs=2e-3), name
@@ -306,7 +308,7 @@ def test_it_holds_for_images_that_it_was_not_measured_on(cifar10):
         hits = probabilities.argmax(axis=1) == right
         return calibration.calibration_error(probabilities.max(axis=1), hits)
 
-    assert error(measured.believed(logits)) < error(softmax(logits)) / 2
+    assert error(measured.calibrated_probabilities(logits)) < error(softmax(logits)) / 2
     unfamiliar = (energy(logits) < measured.threshold).mean()
     assert unfamiliar == pytest.approx(1 - measured.accepted, abs=0.02)
 
@@ -318,9 +320,9 @@ def test_the_tabs_tell_what_was_measured(monkeypatch):
     groups = {"other": {"n": 719, "flagged": 0.254}, "cifar10": {"n": 10_000, "flagged": 0.05}}
     both = {name: {"one": {"accuracy": 0.5}} for name in (scratch.DEFAULT, scratch.CLASSIC)}
     made_up = {"unfamiliar": {"groups": groups}, "outside": {"n": 214, "networks": both}}
-    monkeypatch.setattr(reports, "measured", made_up.__getitem__)
+    monkeypatch.setattr(reports, "load_report", made_up.__getitem__)
     said = " ".join(ui_scratch._text().split())
-    measured = calibration_file.of(registry.find(scratch.DEFAULT))
+    measured = calibration_file.load_calibration(registry.find(scratch.DEFAULT))
     mistake = "too sure" if measured.temperature > 1 else "not sure enough"
     pictures = f"On {measured.n:,} pictures (the validation images)"
     assert f"This network is {mistake} of itself. {pictures}" in said
@@ -332,7 +334,7 @@ def test_the_tabs_tell_what_was_measured(monkeypatch):
 
 def test_without_a_calibration_the_texts_do_without_it(monkeypatch):
     assert "It stood on" in ui_scratch._text() and "It is a hint" in ui_scratch._text()
-    monkeypatch.setattr(calibration_file, "of", lambda entry: None)
+    monkeypatch.setattr(calibration_file, "load_calibration", lambda entry: None)
     for text in (ui_scratch._text(), ui_transfer._text()):
         assert "How sure is it" not in text and "Unlike anything" not in text
 
@@ -350,7 +352,7 @@ def test_a_head_is_calibrated_on_the_features_that_it_kept(run, monkeypatch, cap
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     assert calibrate(monkeypatch, "mine") == 0
     found, shipped = (
-        calibration_file.of(registry.find(name)) for name in ("mine", "dog_pooled_64")
+        calibration_file.load_calibration(registry.find(name)) for name in ("mine", "dog_pooled_64")
     )
     assert found.temperature == pytest.approx(shipped.temperature, rel=0.02)
     assert found.ece_after == pytest.approx(shipped.ece_after, abs=0.02)
@@ -363,9 +365,9 @@ def test_a_head_is_calibrated_on_the_features_that_it_kept(run, monkeypatch, cap
 def test_a_head_that_learned_from_what_ships_finds_its_photos(run, monkeypatch):
     (run / "features.npz").unlink()
     given = []
-    monkeypatch.setattr(heads, "calibrated", lambda *told: given.append(told) or MEASURED)
+    monkeypatch.setattr(heads, "calibrate_head", lambda *told: given.append(told) or MEASURED)
     assert calibrate(monkeypatch, "mine") == 0
-    assert calibration_file.of(registry.find("mine")) == MEASURED
+    assert calibration_file.load_calibration(registry.find("mine")) == MEASURED
     ((recipe, photos),) = given
     assert photos.sha256() == heads.shipped_photos().sha256()
     assert recipe == HeadRecipe(**atomic.read_json(run / "config.json")["recipe"])
@@ -380,11 +382,11 @@ def test_a_scratch_network_is_calibrated_on_its_validation_images(runs_dir, monk
     x, y = cifar10_sample()
     monkeypatch.setattr(cifar10_data, "load_cifar10", lambda: Cifar10(x, y, x, y))
     assert calibrate(monkeypatch, "mine") == 0
-    found = calibration_file.of(registry.find("mine"))
+    found = calibration_file.load_calibration(registry.find("mine"))
     assert found.n == 60 and 0.5 < found.temperature < 5
     _, validation = split(100, Recipe.of(config))
     logits = load_trained("mine", "scratch").logits(scratch.preprocess(x[validation]))
-    assert found.temperature == pytest.approx(fitted_temperature(logits, y[validation]), rel=1e-3)
+    assert found.temperature == pytest.approx(fit_temperature(logits, y[validation]), rel=1e-3)
     assert found.threshold == pytest.approx(np.quantile(energy(logits), 0.05), rel=1e-3)
 
 
@@ -420,7 +422,7 @@ def test_a_heads_photos_may_be_named_by_wordnet_ids(run, tmp_path, monkeypatch):
     monkeypatch.setattr(
         heads, "extract", lambda files, *listeners: taken.extend(files) or heads.shipped_photos()
     )
-    monkeypatch.setattr(heads, "calibrated", lambda recipe, photos: MEASURED)
+    monkeypatch.setattr(heads, "calibrate_head", lambda recipe, photos: MEASURED)
     assert calibrate(monkeypatch, "mine", "--photos", str(folder)) == 0
     assert [(file.name[:9], label) for file, label in taken] == [
         ("n02085620", 1),
@@ -440,7 +442,7 @@ def test_a_heads_calibration_is_of_heads_that_never_saw_the_photo(monkeypatch):
         (np.arange(count) % 2).astype("float32"),
     )
     recipe = HeadRecipe("pooled", epochs=3, batch_size=8, learning_rate=0.1, apart=0.25)
-    apart = heads.kept_apart(recipe, photos)
+    apart = heads.validation_mask(recipe, photos)
     judged = []
 
     def train_head(recipe, taught):
@@ -460,10 +462,10 @@ def test_a_heads_calibration_is_of_heads_that_never_saw_the_photo(monkeypatch):
         return Head(), {}
 
     monkeypatch.setattr(heads, "train_head", train_head)
-    measured = heads.calibrated(recipe, photos)
+    measured = heads.calibrate_head(recipe, photos)
     assert sorted(judged) == np.flatnonzero(~apart).tolist()
     truth, logits = np.array(judged) % 2 == 1, np.where(np.array(judged) % 3 == 0, -2.0, 2.0)
-    expected = calibration.of_question(logits, truth, "")
+    expected = calibration.calibrate_binary(logits, truth, "")
     assert measured.temperature == pytest.approx(expected.temperature)
     assert (measured.n, measured.ece_before) == (30, pytest.approx(expected.ece_before))
     assert "5-fold" in measured.split
@@ -474,7 +476,7 @@ def test_too_few_photos_give_no_calibration():
     recipe = HeadRecipe("pooled", epochs=1, batch_size=8, learning_rate=0.1)
     few = np.zeros(64, bool)
     few[:9] = few[-9:] = True
-    assert heads.calibrated(recipe, photos.subset(few)) is None
+    assert heads.calibrate_head(recipe, photos.subset(few)) is None
     one_dog = photos.labels == 0
     one_dog[np.flatnonzero(photos.labels == 1)[0]] = True
-    assert heads.calibrated(recipe, photos.subset(one_dog)) is None
+    assert heads.calibrate_head(recipe, photos.subset(one_dog)) is None

@@ -13,7 +13,7 @@ from sklearn.calibration import calibration_curve
 from imgrec.metrics.classification import (
     BINS,
     Classes,
-    Greatest,
+    LargestRows,
     Reliability,
     TopFive,
     YesNo,
@@ -311,7 +311,7 @@ def test_the_first_five_are_counted_as_scikit_learn_does(rows):
 
 @given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 8))
 def test_the_greatest_are_kept_and_of_equal_ones_the_first(values, most):
-    tally = Greatest(most)
+    tally = LargestRows(most)
     for place, value in enumerate(values):
         tally.add(value, {"value": value, "place": place})
     expected = sorted(enumerate(values), key=lambda pair: -pair[1])[:most]
@@ -323,4 +323,4 @@ def test_an_empty_tally_says_nothing():
     assert YesNo().figures()["accuracy"] is None
     assert Classes(NAMES).figures()["accuracy"] is None
     assert (TopFive().figures()["top1"], TopFive().figures()["top5"]) == (None, None)
-    assert Greatest(3).rows() == []
+    assert LargestRows(3).rows() == []

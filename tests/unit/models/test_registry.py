@@ -18,7 +18,7 @@ from imgrec.files import atomic
 from imgrec.files.paths import MODELS
 from imgrec.models import manage_runs, registry, run_control, store
 from imgrec.models.curves import training_curve, validation_curve
-from imgrec.models.run_log import Journal, Point
+from imgrec.models.run_log import Point, RunLog
 from imgrec.training import recipes
 from imgrec.training.recipes import HEAD_RECIPES, Recipe
 
@@ -100,7 +100,7 @@ def test_an_entry_tells_what_its_files_hold(runs_dir):
     finished(runs_dir / "head", "transfer", seconds=1.5, test={"accuracy": 0.875})
     folder = unfinished(runs_dir / "stopped")
     atomic.write_json(folder / "history.json", HISTORY)
-    Journal(folder).write("stopped", message="")
+    RunLog(folder).write("stopped", message="")
     unfinished(runs_dir / "begun")
     told = {
         entry.name: (
@@ -165,8 +165,8 @@ def test_what_can_be_used_is_finished_and_knows_the_right_classes(runs_dir):
     unfinished(runs_dir / "begun")
     finished(runs_dir / "dogs", "transfer")
     finished(runs_dir / "cats", "transfer", {"classes": ["cat"]})
-    assert names(registry.finished("scratch")) == ["classic", "fast", "mine"]
-    assert names(registry.finished("transfer")) == [*HEADS, "dogs"]
+    assert names(registry.usable_models("scratch")) == ["classic", "fast", "mine"]
+    assert names(registry.usable_models("transfer")) == [*HEADS, "dogs"]
 
 
 # Names
@@ -265,7 +265,7 @@ def test_nothing_is_done_to_a_name_that_is_no_entry(runs_dir, tmp_path, name):
     for act in (
         manage_runs.delete,
         lambda name: manage_runs.rename(name, "new"),
-        lambda name: manage_runs.zipped(name, tmp_path),
+        lambda name: manage_runs.write_zip(name, tmp_path),
     ):
         with pytest.raises(ModelError, match="no trained network"):
             act(name)
@@ -333,7 +333,7 @@ def test_a_zip_holds_the_runs_files_and_no_hidden_ones(runs_dir, tmp_path):
     for hidden in (".lock", ".checkpoint.npz.1.tmp"):
         (folder / hidden).touch()
     os.utime(folder / "config.json", (0, 0))  # before the first year that a zip knows
-    archive = manage_runs.zipped("mine", tmp_path / "zips")
+    archive = manage_runs.write_zip("mine", tmp_path / "zips")
     assert archive == tmp_path / "zips" / "mine.zip"
     with zipfile.ZipFile(archive) as bundle:
         found = {name: bundle.read(name) for name in bundle.namelist()}
@@ -342,7 +342,7 @@ def test_a_zip_holds_the_runs_files_and_no_hidden_ones(runs_dir, tmp_path):
 
 
 def test_what_ships_can_be_zipped_too(runs_dir, tmp_path):
-    with zipfile.ZipFile(manage_runs.zipped("classic", tmp_path)) as bundle:
+    with zipfile.ZipFile(manage_runs.write_zip("classic", tmp_path)) as bundle:
         assert bundle.read("classic/weights.npz") == (MODELS / "classic/weights.npz").read_bytes()
 
 
@@ -350,7 +350,7 @@ def test_a_folder_that_cannot_be_written_is_told(runs_dir, tmp_path):
     finished(runs_dir / "mine")
     (tmp_path / "file").touch()
     with pytest.raises(ModelError, match="can't be read or written"):
-        manage_runs.zipped("mine", tmp_path / "file")
+        manage_runs.write_zip("mine", tmp_path / "file")
 
 
 # Curves
@@ -368,7 +368,7 @@ def test_curves_of_a_finished_model_have_a_point_an_epoch(runs_dir):
 
 def test_a_run_whose_points_were_kept_has_them_in_its_curve(runs_dir):
     folder = finished(runs_dir / "mine")
-    book = Journal(folder)
+    book = RunLog(folder)
     book.write("started", epoch=0, epochs=2, images=1, steps=2, strip=[])
     for step in (1, 2):
         content = {"epoch": 1, "step": step, "steps": 2, "busy": step, "loss": 3, "accuracy": 0}

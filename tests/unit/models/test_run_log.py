@@ -21,7 +21,7 @@ from imgrec.files import atomic
 from imgrec.files.paths import ROOT
 from imgrec.models import run_control, run_log
 from imgrec.models.run_control import StopTrainingError
-from imgrec.models.run_log import EVENTS, Guess, Journal, Step
+from imgrec.models.run_log import EVENTS, Prediction, RunLog, Step
 from imgrec.training import recipes
 from imgrec.training.recipes import Recipe
 from imgrec.training.scratch import draw_strip
@@ -186,41 +186,41 @@ def test_what_a_killed_process_left_half_written_is_removed(run):
 
 @pytest.mark.parametrize("wish", ["pause", "stop", "finish"])
 def test_a_wish_stands_until_it_is_taken_back(run, wish):
-    assert run_control.wish_of(run) is None
-    run_control.ask(run, wish)
-    assert run_control.wish_of(run) == wish
+    assert run_control.pending_command(run) is None
+    run_control.send_command(run, wish)
+    assert run_control.pending_command(run) == wish
     for _ in range(2):
-        run_control.ask(run, None)
-        assert run_control.wish_of(run) is None
+        run_control.send_command(run, None)
+        assert run_control.pending_command(run) is None
     assert files(run) == {}
 
 
 def test_nothing_can_be_wished_of_a_run_that_has_vanished(tmp_path):
     with pytest.raises(ModelError, match="run gone has vanished"):
-        run_control.ask(tmp_path / "gone", "pause")
-    assert run_control.wish_of(tmp_path / "gone") is None
+        run_control.send_command(tmp_path / "gone", "pause")
+    assert run_control.pending_command(tmp_path / "gone") is None
     assert not (tmp_path / "gone").exists()
 
 
 def test_a_pause_waits_until_the_training_may_go_on(run, clock):
     def after_ten_seconds():
         if clock.now >= 1010:
-            run_control.ask(run, None)
+            run_control.send_command(run, None)
 
     clock.on_sleep = after_ten_seconds
-    run_control.ask(run, "pause")
-    Journal(run).obey()
+    run_control.send_command(run, "pause")
+    RunLog(run).apply_command()
     assert clock.now == pytest.approx(1010, abs=1)
     assert [event["event"] for event in events(run)] == ["paused", "went on"]
 
 
 def test_paused_time_is_no_training_time(run, clock):
-    book = Journal(run)
+    book = RunLog(run)
     book.epoch_starts()
     clock.now += 3
-    run_control.ask(run, "pause")
-    clock.on_sleep = lambda: clock.now > 1100 and run_control.ask(run, None)
-    book.obey()
+    run_control.send_command(run, "pause")
+    clock.on_sleep = lambda: clock.now > 1100 and run_control.send_command(run, None)
+    book.apply_command()
     clock.now += 4
     assert book.epoch_ends(loss=1.0) == 7
     assert events(run, "epoch")[0]["seconds"] == 7
@@ -231,40 +231,40 @@ def test_paused_time_is_no_training_time(run, clock):
 
 @pytest.mark.parametrize("paused_before", [False, True])
 def test_a_stop_ends_the_training(run, clock, paused_before):
-    clock.on_sleep = lambda: run_control.ask(run, "stop")
-    run_control.ask(run, "pause" if paused_before else "stop")
+    clock.on_sleep = lambda: run_control.send_command(run, "stop")
+    run_control.send_command(run, "pause" if paused_before else "stop")
     with pytest.raises(StopTrainingError, match="stopped; it can be resumed"):
-        Journal(run).obey()
+        RunLog(run).apply_command()
 
 
 def test_a_finish_neither_stops_nor_pauses_the_epoch(run):
-    run_control.ask(run, "finish")
-    Journal(run).obey()
-    assert run_control.wish_of(run) == "finish" and not (run / EVENTS).exists()
+    run_control.send_command(run, "finish")
+    RunLog(run).apply_command()
+    assert run_control.pending_command(run) == "finish" and not (run / EVENTS).exists()
 
 
 def test_the_training_ends_when_its_time_is_over(run, clock):
-    book = Journal(run, seconds=60)
+    book = RunLog(run, seconds=60)
     clock.now += 59
-    book.obey()
+    book.apply_command()
     clock.now += 2
     with pytest.raises(StopTrainingError, match="time for this training is over"):
-        book.obey()
+        book.apply_command()
 
 
 def test_a_pause_does_not_outlive_its_run(run, clock):
     clock.on_sleep = lambda: shutil.rmtree(run, ignore_errors=True)
-    run_control.ask(run, "pause")
+    run_control.send_command(run, "pause")
     with pytest.raises(FileNotFoundError):
-        Journal(run).obey()
+        RunLog(run).apply_command()
     assert not run.exists()
 
 
 def test_a_pause_does_not_outlast_the_time(run, clock):
     clock.on_sleep = lambda: None
-    run_control.ask(run, "pause")
+    run_control.send_command(run, "pause")
     with pytest.raises(StopTrainingError, match="time for this training is over"):
-        Journal(run, seconds=60).obey()
+        RunLog(run, seconds=60).apply_command()
     assert clock.now <= 1061
 
 
@@ -278,7 +278,7 @@ def steps(count: int, losses=None) -> list[Step]:
     return [Step(1, 1, i + 1, count, float(mean), 0.5) for i, mean in enumerate(means)]
 
 
-def train(book: Journal, clock: Clock, progress: list[Step], seconds: float) -> list[float]:
+def train(book: RunLog, clock: Clock, progress: list[Step], seconds: float) -> list[float]:
     """Tells the steps, each after so many seconds; returns the times of the points."""
     times = []
     book.epoch_starts()
@@ -290,24 +290,24 @@ def train(book: Journal, clock: Clock, progress: list[Step], seconds: float) -> 
 
 
 def test_a_point_comes_about_once_a_second(run, clock):
-    times = train(Journal(run), clock, steps(600), seconds=0.1)
+    times = train(RunLog(run), clock, steps(600), seconds=0.1)
     assert len(events(run, "step")) == len(times) == pytest.approx(60, abs=7)
     assert np.diff(times).max() < 1.2
 
 
 def test_a_slow_network_has_a_point_a_step(run, clock):
-    assert len(train(Journal(run), clock, steps(20), seconds=5)) == 20
+    assert len(train(RunLog(run), clock, steps(20), seconds=5)) == 20
 
 
 def test_points_come_ever_more_seldom(run, clock):
-    times = train(Journal(run), clock, steps(7200), seconds=0.5)
+    times = train(RunLog(run), clock, steps(7200), seconds=0.5)
     assert len(times) == pytest.approx(2000, rel=0.1)  # in an hour
     gaps = np.diff(times)
     assert gaps[:500].max() == 1 and 3 <= gaps[-100:-1].min() <= gaps.max() <= 4
 
 
 def test_the_last_step_of_an_epoch_is_always_a_point(run, clock):
-    book = Journal(run)
+    book = RunLog(run)
     assert train(book, clock, steps(5), seconds=0.01) == [pytest.approx(1000.05)]
     assert [event["step"] for event in events(run, "step")] == [5]
 
@@ -318,7 +318,7 @@ def test_a_points_loss_is_the_mean_since_the_last_point(tmp_path_factory, losses
     run, clock = tmp_path_factory.mktemp("run"), Clock()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_log, "time", clock)
-        train(Journal(run), clock, steps(len(losses), losses), seconds)
+        train(RunLog(run), clock, steps(len(losses), losses), seconds)
     done = 0
     for point in events(run, "step"):
         mean = np.mean(losses[done : point["step"]])
@@ -361,11 +361,11 @@ def test_a_watcher_sees_how_far_the_run_is(run):
     assert (seen.epoch, seen.epochs, seen.step, seen.steps) == (1, 2, 1, 4)
     assert [(p.epochs, p.seconds) for p in seen.points] == [(0.5, 1), (1, 2.5), (1.25, 3.5)]
     assert {(p.loss, p.accuracy) for p in seen.points} == {(2.0, 0.25)}
-    assert seen.guesses == (Guess(guessed=3, right=3), Guess(guessed=4, right=5))
+    assert seen.predictions == (Prediction(predicted=3, right=3), Prediction(predicted=4, right=5))
 
 
 def test_what_a_journal_writes_a_watcher_reads(run, clock):
-    book = Journal(run)
+    book = RunLog(run)
     book.write("started", epoch=0, epochs=1, images=1, steps=8, strip=[0])
     train(book, clock, steps(8, range(8)), seconds=2)
     book.epoch_ends(**{name: 0.5 for name in EPOCH if name != "event"})
@@ -435,7 +435,7 @@ def test_what_follows_a_line_cut_short_is_read(run):
     with (run / EVENTS).open("ab") as file:
         file.write(b'{"event": "st')
     with run_control.hold(run):
-        Journal(run).write("stopped", message="The training was stopped.")
+        RunLog(run).write("stopped", message="The training was stopped.")
     assert run_log.state_of(run) == "stopped"
 
 
@@ -476,7 +476,7 @@ def test_lines_of_strangers_change_nothing(tmp_path_factory, lines):
 
 
 def test_a_run_that_has_vanished_was_interrupted(tmp_path):
-    assert run_log.watch(tmp_path / "gone") == run_log.Watched(state="interrupted")
+    assert run_log.watch(tmp_path / "gone") == run_log.RunStatus(state="interrupted")
     assert not (tmp_path / "gone").exists()
 
 
@@ -502,7 +502,7 @@ def test_the_state_of_a_run_that_is_held(run, told, wish, state):
     tell(run, *told)
     with run_control.hold(run):
         if wish:
-            run_control.ask(run, wish)
+            run_control.send_command(run, wish)
         assert run_log.state_of(run) == run_log.watch(run).state == state
 
 

@@ -12,13 +12,13 @@ def test_the_weights_are_those_of_the_source():
 
     def logits(images: np.ndarray) -> np.ndarray:
         asked.append(images.copy())
-        answer = np.zeros((len(images), tta.COUNT), "float32")
+        answer = np.zeros((len(images), tta.VIEWS), "float32")
         answer[:, len(asked) - 1] = 1
         return answer
 
     image = np.random.default_rng(0).random((1, 32, 32, 3), dtype="float32")
-    (weights,) = tta.averaged(logits, image)
-    assert len(asked) == tta.COUNT
+    (weights,) = tta.predict_with_tta(logits, image)
+    assert len(asked) == tta.VIEWS
     shares = {}
     for seen, weight in zip(asked, weights, strict=True):
         for name, view in expected(image).items():
@@ -54,4 +54,4 @@ def test_a_plain_picture_gets_the_answer_of_one_look(grey, count):
         return np.tanh(batch.reshape(len(batch), -1) @ kernel)
 
     plain = np.full((count, 8, 8, 3), grey)
-    np.testing.assert_allclose(tta.averaged(logits, plain), logits(plain), atol=1e-12)
+    np.testing.assert_allclose(tta.predict_with_tta(logits, plain), logits(plain), atol=1e-12)

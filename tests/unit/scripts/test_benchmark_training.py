@@ -10,16 +10,16 @@ from support.files import script_module
 from imgrec.data.cifar10 import Cifar10
 from imgrec.files import atomic
 from imgrec.networks.cifar10 import SCRATCH
-from imgrec.training.recipes import USUAL, Recipe
+from imgrec.training.recipes import DEFAULT_RECIPES, Recipe
 
 SMALL = {"validation_images": 50, "limit": 100, "batch_size": 50}
 IN_FLOAT32 = {
-    name: dataclasses.replace(USUAL[name], epochs=2, mixed_precision=False, **SMALL)
+    name: dataclasses.replace(DEFAULT_RECIPES[name], epochs=2, mixed_precision=False, **SMALL)
     for name in ("classic", "fast")
 }
 RECIPES = {
     "classic": Recipe(epochs=4, **SMALL),
-    "fast": dataclasses.replace(USUAL["fast"], epochs=2, **SMALL),
+    "fast": dataclasses.replace(DEFAULT_RECIPES["fast"], epochs=2, **SMALL),
     "classic_bfloat16": Recipe(epochs=2, mixed_precision=True, **SMALL),
 }
 # By the share of its epochs that each has done; who is named first goes first.
@@ -97,7 +97,7 @@ def test_whole_trainings_in_float32_are_reckoned_from_a_few_epochs(benchmark, da
     report = benchmark.training_float32(tmp_path, data, IN_FLOAT32)
     laps = atomic.read_json(tmp_path / "laps.json")
     for name, (first, second) in ((name, laps[name]) for name in IN_FLOAT32):
-        epochs = USUAL[name].epochs
+        epochs = DEFAULT_RECIPES[name].epochs
         seconds = pytest.approx(first + (epochs - 1) * second, abs=0.06)
         assert report[name] == {"epochs": epochs, "epochs_timed": 2, "seconds": seconds}
     short, classic = report["short"], report["classic"]["seconds"]

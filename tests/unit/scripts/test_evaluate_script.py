@@ -105,7 +105,7 @@ def test_cifar10_on_folders_of_images(evaluate, classes, tmp_path, capsys):
     assert report["views"] is False
     assert evaluate(*options, "--views", "--report", summary) == 0
     assert "fast CNN, 6 views of each: " in capsys.readouterr().out
-    averaged = scratch.predict([open_image(classes / file) for file in files], averaged=True)
+    averaged = scratch.predict([open_image(classes / file) for file in files], use_tta=True)
     guessed = np.array([verdict.classes[0].index for verdict in averaged])
     found = read(summary)
     assert found["views"] is True and found["command"].endswith("--data DATA --views")
@@ -185,7 +185,7 @@ def test_dogs_alone_have_no_roc_auc(evaluate, photos, tmp_path):
 def test_without_data_it_takes_what_ships(evaluate, tmp_path, monkeypatch):
     pixels, kinds = cifar10_sample()
     monkeypatch.setattr("imgrec.data.cifar10.cifar10_sample", lambda: (pixels[48:52], kinds[48:52]))
-    assert labelled_images.of_sample().count == 4
+    assert labelled_images.sample_set().count == 4
     assert evaluate("dogs", "--json", tmp_path / "report.json") == 0
     report = read(tmp_path / "report.json")
     assert (report["n"], report["dogs"], len(report["pictures"])) == (4, 2, 4)

@@ -11,9 +11,11 @@ from imgrec.data.cifar10 import Cifar10
 from imgrec.errors import ModelError
 from imgrec.files import atomic
 from imgrec.training import scratch
-from imgrec.training.recipes import USUAL, Recipe
+from imgrec.training.recipes import DEFAULT_RECIPES, Recipe
 
-TINY = dataclasses.replace(USUAL["fast"], epochs=1, batch_size=25, limit=50, validation_images=50)
+TINY = dataclasses.replace(
+    DEFAULT_RECIPES["fast"], epochs=1, batch_size=25, limit=50, validation_images=50
+)
 
 
 @pytest.fixture
@@ -86,7 +88,9 @@ def test_each_row_lacks_one_ingredient(measure, instant, tmp_path, monkeypatch):
 def test_every_ingredient_is_in_the_recipe(measure):
     for ingredient in measure.INGREDIENTS:
         for settings in ingredient.settings:
-            assert dataclasses.replace(USUAL["fast"], **settings) != USUAL["fast"]
+            assert (
+                dataclasses.replace(DEFAULT_RECIPES["fast"], **settings) != DEFAULT_RECIPES["fast"]
+            )
 
 
 def test_a_run_is_trained_and_its_report_read(measure, tmp_path):

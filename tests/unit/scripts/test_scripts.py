@@ -26,7 +26,7 @@ from imgrec.models import run_log, store
 from imgrec.teaching import classifier, project_file
 from imgrec.teaching.project_parts import Settings
 from imgrec.training import recipes
-from imgrec.training.recipes import USUAL, Recipe
+from imgrec.training.recipes import DEFAULT_RECIPES, Recipe
 
 # TensorFlow, CUDA and absl log to stderr whatever one does.
 LIBRARY_LOG = re.compile(
@@ -194,7 +194,7 @@ def mean_colours(monkeypatch):
         return features / np.linalg.norm(features, axis=1, keepdims=True)
 
     for module in ("pictures", "features"):
-        monkeypatch.setattr(f"imgrec.teaching.{module}.pooled", pooled)
+        monkeypatch.setattr(f"imgrec.teaching.{module}.pooled_features", pooled)
 
 
 @pytest.fixture
@@ -295,13 +295,13 @@ def as_flags(settings: dict[str, object]) -> list[str]:
     ("flags", "gains", "recipe"),
     [
         ([], True, Recipe()),
-        (["--network=fast"], True, USUAL["fast"]),
-        (["--network=fast"], False, replace(USUAL["fast"], mixed_precision=False)),
-        (["--network=fast", "--mixed-precision"], False, USUAL["fast"]),
+        (["--network=fast"], True, DEFAULT_RECIPES["fast"]),
+        (["--network=fast"], False, replace(DEFAULT_RECIPES["fast"], mixed_precision=False)),
+        (["--network=fast", "--mixed-precision"], False, DEFAULT_RECIPES["fast"]),
         (
             ["--network=fast", "--epochs=3", *as_flags(EVERYTHING_OFF)],
             True,
-            replace(USUAL["fast"], epochs=3, **EVERYTHING_OFF),
+            replace(DEFAULT_RECIPES["fast"], epochs=3, **EVERYTHING_OFF),
         ),
         (
             ["--network=classic", "--whitening", "--no-whitening", "--restore-best"],

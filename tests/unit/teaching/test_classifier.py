@@ -24,17 +24,17 @@ from imgrec.teaching import project as teaching_project
 from imgrec.teaching.built_in_pictures import add_built_in
 from imgrec.teaching.cross_validation import (
     FOLDS,
+    MAX_LEAVE_ONE_OUT,
+    REJECTION_RATE,
     REPEATS,
-    TINY,
-    TURNED_AWAY,
     Examples,
     _masks,
-    dealt,
+    assign_folds,
     similarities,
     teach,
 )
 from imgrec.teaching.project_parts import Settings
-from imgrec.teaching.train import of_project, teach_project
+from imgrec.teaching.train import collect_examples, teach_project
 
 NAMES = ("cat", "dog", "owl", "fox")
 
@@ -100,7 +100,10 @@ def test_the_same_seed_teaches_the_same_and_tells_how_far_it_is():
     epochs = batched_heads.RECIPE.epochs
     assert told == [(done, epochs) for done in range(10, epochs + 1, 10)]
     assert (one.kernel == same.kernel).all() and (one.bias == same.bias).all()
-    assert one.honest == same.honest and one.honest != other.honest
+    assert (
+        one.cross_validation == same.cross_validation
+        and one.cross_validation != other.cross_validation
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,7 @@ def test_what_cannot_be_taught_is_said(counts, sentence):
 
 def test_a_hundred_pictures_take_about_a_second():
     head = teach(examples([25] * 4, spread=3), NAMES)
-    assert head.honest.folds * head.honest.repeats == 15
+    assert head.cross_validation.folds * head.cross_validation.repeats == 15
     assert head.seconds < 3  # a fraction of that, if the machine has nothing else to do
 
 
@@ -129,7 +132,7 @@ def test_a_hundred_pictures_take_about_a_second():
 @given(st.lists(st.integers(2, 40), min_size=2, max_size=5), st.integers(0, 3), st.integers(0, 999))
 def test_folds_are_stratified_and_part_no_copies(counts, copies, seed):
     given = examples(counts, copies=copies)
-    folds = dealt(given, seed)
+    folds = assign_folds(given, seed)
     learns = _masks(given, folds)
     repeats, groups = folds.shape
     number = folds.max() + 1
@@ -137,7 +140,7 @@ def test_folds_are_stratified_and_part_no_copies(counts, copies, seed):
     assert learns[0].all()
     for mask in learns[1:]:
         assert not set(given.group[mask]) & set(given.group[~mask])
-    if groups <= TINY:
+    if groups <= MAX_LEAVE_ONE_OUT:
         assert (repeats, number) == (1, groups)
         return
     assert (repeats, number) == (REPEATS, FOLDS)
@@ -153,8 +156,8 @@ def test_a_head_that_learnt_by_heart_is_found_out():
     own = ~given.copies
     by_heart = classifier.logits(head, given.features[own]).argmax(axis=1) == given.labels[own]
     assert by_heart.all()
-    assert 0.25 < head.honest.accuracy < 0.75  # the labels are drawn by lot
-    assert head.honest.temperature > 1.5
+    assert 0.25 < head.cross_validation.accuracy < 0.75  # the labels are drawn by lot
+    assert head.cross_validation.temperature > 1.5
 
 
 def test_a_picture_in_two_classes_is_judged_by_heads_that_saw_neither():
@@ -162,16 +165,16 @@ def test_a_picture_in_two_classes_is_judged_by_heads_that_saw_neither():
     features = given.features.copy()
     features[20:] = features[:20]  # each picture is in both classes
     group = np.tile(np.arange(20), 2)
-    honest = teach(given._replace(features=features, group=group), NAMES[:2]).honest
+    honest = teach(given._replace(features=features, group=group), NAMES[:2]).cross_validation
     assert honest.pictures == 40
     assert honest.accuracy == 0.5  # whatever is said of a picture, it is right once of two times
 
 
 def test_honest_accuracy_is_that_of_heads_trained_one_by_one():
     given = examples([14, 9, 10], spread=9, seed=5)
-    honest = teach(given, NAMES[:3], seed=7).honest
+    honest = teach(given, NAMES[:3], seed=7).cross_validation
     counts = np.zeros((3, 3))
-    for fold in dealt(given, 7):
+    for fold in assign_folds(given, 7):
         for number in range(FOLDS):
             learns = (fold != number)[None]
             kernel, bias = batched_heads.train(given.features, given.labels, learns, 3)
@@ -188,7 +191,7 @@ def test_honest_accuracy_is_that_of_heads_trained_one_by_one():
 
 
 def test_of_few_pictures_each_is_judged_by_a_head_of_all_others():
-    honest = teach(examples([4, 3], spread=1), NAMES[:2]).honest
+    honest = teach(examples([4, 3], spread=1), NAMES[:2]).cross_validation
     assert (honest.folds, honest.repeats, honest.pictures) == (7, 1, 7)
     assert honest.accuracy == 1 and honest.temperature == 1
     assert honest.low < 0.7 and honest.high == pytest.approx(1)
@@ -198,27 +201,27 @@ def test_a_picture_in_the_wrong_class_is_pointed_out():
     given = examples([20, 20], spread=1)
     labels = given.labels.copy()
     labels[3] = 1  # a cat among the dogs
-    honest = teach(given._replace(labels=labels), NAMES[:2]).honest
+    honest = teach(given._replace(labels=labels), NAMES[:2]).cross_validation
     (wrong,) = honest.wrong
     assert (wrong.picture, wrong.right, wrong.guessed) == ("id3", 1, 0)
     assert wrong.probability > 0.5
     sure = [judged.probability for judged in honest.unsure]
-    assert len(sure) == classifier.MOST_SHOWN and sure == sorted(sure)
+    assert len(sure) == classifier.MAX_LISTED and sure == sorted(sure)
     assert all(judged.right == judged.guessed for judged in honest.unsure)
 
 
 def test_pictures_that_are_nearly_the_same_are_a_reason_for_caution():
     given = examples([20, 20], spread=2)
-    honest = teach(given, NAMES[:2]).honest
+    honest = teach(given, NAMES[:2]).cross_validation
     assert honest.alike == 0 and honest.caution == ""
     features = given.features.copy()
     features[1:20] = features[0] + 0.01 * features[1:20]  # a webcam before a cat that sleeps
     features /= np.linalg.norm(features, axis=1, keepdims=True)
-    honest = teach(given._replace(features=features), NAMES[:2]).honest
+    honest = teach(given._replace(features=features), NAMES[:2]).cross_validation
     assert honest.alike == 20
     assert honest.caution.startswith("20 of the 40 pictures are nearly the same as another one")
     copied = examples([20, 20], spread=2, copies=5)
-    assert teach(copied, NAMES[:2]).honest.alike == 0
+    assert teach(copied, NAMES[:2]).cross_validation.alike == 0
 
 
 # Use
@@ -233,7 +236,7 @@ def test_what_is_unlike_anything_taught_is_none_of_these():
     assert said.similarity[:60] == pytest.approx(1, abs=1e-5)
     fresh = examples([100, 100], spread=1, seed=9)
     turned_away = classifier.answer(head, fresh.features).none.mean()
-    assert 0 < head.turned_away <= TURNED_AWAY and turned_away < 0.15
+    assert 0 < head.rejection_rate <= REJECTION_RATE and turned_away < 0.15
 
 
 def test_how_familiar_a_picture_is_no_twin_and_no_neighbour_in_time_decides():
@@ -259,8 +262,10 @@ def test_probabilities_add_up_and_calibration_keeps_their_order(count):
     np.testing.assert_allclose(said.probabilities.sum(axis=1), 1, rtol=1e-6)
     logits = classifier.logits(head, fresh)
     assert (said.probabilities.argmax(axis=1) == logits.argmax(axis=1)).all()
-    np.testing.assert_allclose(said.probabilities, softmax(logits / head.honest.temperature))
-    assert (head.honest.temperature != 1) == (3 * count >= 20)
+    np.testing.assert_allclose(
+        said.probabilities, softmax(logits / head.cross_validation.temperature)
+    )
+    assert (head.cross_validation.temperature != 1) == (3 * count >= 20)
 
 
 # For a file
@@ -289,8 +294,8 @@ def test_a_head_comes_back_from_a_file_as_it_was(head):
         classifier.answer(head, fresh), classifier.answer(again, fresh), strict=True
     ):
         assert (one == other).all()
-    assert again.honest == head.honest and again.class_names == head.class_names
-    assert (again.seconds, again.familiar) == (head.seconds, head.familiar)
+    assert again.cross_validation == head.cross_validation and again.class_names == head.class_names
+    assert (again.seconds, again.similarity_threshold) == (head.seconds, head.similarity_threshold)
 
 
 ODD = [None, "1", -1, 2.5, 1e9, float("nan"), True, [], [[]], {}, [1, 2, 3]]
@@ -312,7 +317,7 @@ def test_a_head_that_makes_no_sense_is_refused(head, data):
     except ModelError as error:
         assert "teach it again" in str(error)
     else:  # what was changed has such a value, or is cut short
-        assert len(again.class_names) == len(again.honest.recall) == 2
+        assert len(again.class_names) == len(again.cross_validation.recall) == 2
         assert json.dumps(classifier.head_to_arrays(again)[1], allow_nan=False)
 
 
@@ -351,14 +356,16 @@ def project():
 
 
 def test_a_project_keeps_its_head_until_its_pictures_change(project):
-    given = of_project(project)
+    given = collect_examples(project)
     assert given.labels.tolist() == [0] * 10 + [1] * 10
     assert given.group.tolist() == list(range(20)) and not given.copies.any()
     assert given.ids == project.classes[0].ids() + project.classes[1].ids()
     np.testing.assert_allclose(np.linalg.norm(given.features, axis=1), 1, rtol=1e-5)
     head = project.head
-    assert head.class_names == ("automobile", "horse") and head.honest.accuracy > 0.8
-    assert {judged.picture for judged in head.honest.wrong + head.honest.unsure} <= set(given.ids)
+    assert head.class_names == ("automobile", "horse") and head.cross_validation.accuracy > 0.8
+    assert {
+        judged.picture for judged in head.cross_validation.wrong + head.cross_validation.unsure
+    } <= set(given.ids)
     stays = project.classes[1].pictures[0]
     content = project.path(stays.id).read_bytes()
     project.remove(1, stays.id)
@@ -369,7 +376,7 @@ def test_a_project_keeps_its_head_until_its_pictures_change(project):
 def test_copies_of_a_picture_are_one_group(project, monkeypatch):
     monkeypatch.setattr(
         teaching_features,
-        "pooled",
+        "pooled_features",
         lambda views: np.ones((len(views), classifier.FEATURES), "float32"),
     )
     augmented = teaching_project.Project()
@@ -379,7 +386,7 @@ def test_copies_of_a_picture_are_one_group(project, monkeypatch):
     augmented.add(1, [("again.png", augmented.path(shared.id).read_bytes())])
     augmented.configure(Settings(augment=True))
     augmented.extract()
-    given = of_project(augmented)
+    given = collect_examples(augmented)
     assert len(given.labels) == 21 * pictures.VIEWS and (~given.copies).sum() == 21
     assert len(given.ids) == 20
     assert set(given.labels[given.group == 0]) == {0, 1}
@@ -390,7 +397,7 @@ def test_a_verdict_is_that_of_the_pictures_features(project):
     head = teach_project(project)
     image = Image.effect_mandelbrot((300, 260), (-2, -1.2, 1, 1.2), 60).convert("RGB")
     verdict = classifier.answer_picture(head, image)
-    said = classifier.answer(head, pictures.pooled([vgg16.view(image)]))
+    said = classifier.answer(head, pictures.pooled_features([vgg16.view(image)]))
     assert [entry.label for entry in verdict.classes] in (
         ["automobile", "horse"],
         ["horse", "automobile"],
@@ -410,23 +417,23 @@ def test_why_explains_every_class_with_the_answers_own_probability(project):
     verdict = classifier.answer_picture(head, own)
     maps = {}
     for entry in verdict.classes:
-        question = targets.ask_taught(own, head, entry.label)
+        question = targets.build_taught_question(own, head, entry.label)
         assert question.probability == pytest.approx(entry.probability, abs=1e-4)
-        logits = question.subject.logits(question.subject.to_map(question.view))
-        believed = softmax(np.asarray(logits) / head.honest.temperature)[0, entry.index]
+        logits = question.network.logits(question.network.to_map(question.view))
+        believed = softmax(np.asarray(logits) / head.cross_validation.temperature)[0, entry.index]
         assert believed == pytest.approx(entry.probability, abs=1e-3)
         maps[entry.label] = explain(question)
         expected = grad_cam_of_one_tape(head, question.view, entry.index)
         found = grad_cam(question)
         np.testing.assert_allclose(found, expected, atol=1e-3 * expected.max())
-    assert targets.ask_taught(own, head).target.label == verdict.classes[0].label
+    assert targets.build_taught_question(own, head).target.label == verdict.classes[0].label
     assert {one.map.shape for one in maps.values()} == {(14, 14)}
     assert maps["horse"].approach == "taught" and maps["horse"].map.max() == 1
     assert not np.allclose(maps["horse"].map, maps["automobile"].map)
-    first = next(occlusion(targets.ask_taught(own, head)))
+    first = next(occlusion(targets.build_taught_question(own, head)))
     assert np.isfinite(first).sum() == PATCHES_AT_ONCE
     with pytest.raises(ModelError, match=r"no class 'dog\?'; .* one of its 2 classes"):
-        targets.ask_taught(own, head, targets.DOG_QUESTION)
+        targets.build_taught_question(own, head, targets.DOG_QUESTION)
 
 
 def grad_cam_of_one_tape(head, view, index):

@@ -37,8 +37,8 @@ def project() -> Project:
         chosen = pixels[labels == label][:5]
         project.add(project.add_class(name), [(str(n), each) for n, each in enumerate(chosen)])
     teach_project(project)
-    honest = replace(project.head.honest, temperature=3.0)
-    project.keep_head(replace(project.head, honest=honest))
+    honest = replace(project.head.cross_validation, temperature=3.0)
+    project.keep_head(replace(project.head, cross_validation=honest))
     return project
 
 
@@ -55,7 +55,7 @@ def exported(project, tmp_path_factory):
     @functools.cache
     def unpacked(kind: export.Kind) -> Path:
         folder = tmp_path_factory.mktemp(kind)
-        with zipfile.ZipFile(export.offered(kind, project)) as archive:
+        with zipfile.ZipFile(export.export_project(kind, project)) as archive:
             archive.extractall(folder)
         return folder
 
@@ -94,7 +94,7 @@ def test_the_example_says_what_the_page_says(kind, project, photo, exported):
         assert float(said[name]) == pytest.approx(100 * probability, abs=0.06)
     assert (folder / "labels.txt").read_text(encoding="utf-8") == "Kätzchen\na <ship>\n"
     readme = (folder / "README.txt").read_text(encoding="utf-8")
-    assert project.head.honest.in_words in readme and "$" not in readme
+    assert project.head.cross_validation.in_words in readme and "$" not in readme
     assert "CC BY 4.0" in readme and "creativecommons" in (folder / "LICENSE-VGG16.txt").read_text()
 
 
@@ -139,11 +139,11 @@ def form(project, monkeypatch):
 
     def answers(views: np.ndarray) -> np.ndarray:
         seen = [Image.fromarray(view.astype(np.uint8)) for view in views]
-        said = classifier.answer(project.head, pictures.pooled(seen)).probabilities
+        said = classifier.answer(project.head, pictures.pooled_features(seen)).probabilities
         said[-1, -1] += told.off
         return said
 
-    monkeypatch.setattr(export, "COMPARED", 1)
+    monkeypatch.setattr(export, "COMPARED_PICTURES", 1)
     monkeypatch.setattr(export, "network", lambda head: None)
     monkeypatch.setitem(
         export.FORMS,
@@ -156,7 +156,7 @@ def form(project, monkeypatch):
 def test_a_project_has_one_export_at_a_time(form, project):
     (project.folder / "imgrec-saved-model.zip").write_bytes(b"made before")
     steps: list[str] = []
-    first = export.offered("keras", project, steps.append)
+    first = export.export_project("keras", project, steps.append)
     assert [file.name for file in project.folder.glob("*.zip")] == [first.name]
     assert "takes about" in steps[0] and steps[-1] == "Done."
 
@@ -178,7 +178,7 @@ def test_an_export_can_be_stopped_before_each_step(form, project, temporary):
     for number in range(4):
         steps: list[str] = []
         with pytest.raises(CancelledError):
-            export.written(
+            export.write_export(
                 "keras",
                 project.head,
                 temporary / "x.zip",
@@ -199,9 +199,9 @@ def test_where_there_is_no_room_it_is_told(form, project, temporary, monkeypatch
 
 def test_visitors_take_turns(form, project, tmp_path):
     steps: list[str] = []
-    with export._making:
+    with export._exporting:
         waiting = threading.Thread(
-            target=export.written,
+            target=export.write_export,
             args=("keras", project.head, tmp_path / "x.keras"),
             kwargs={"on_progress": steps.append},
         )
@@ -215,17 +215,17 @@ def test_visitors_take_turns(form, project, tmp_path):
 @pytest.mark.parametrize("kind", ["onnx", "", None, 3])
 def test_another_form_is_refused(kind, project, tmp_path):
     with pytest.raises(TeachError, match="Keras, TFLite, SavedModel"):
-        export.written(kind, project.head, tmp_path / "x.zip")
+        export.write_export(kind, project.head, tmp_path / "x.zip")
 
 
 def test_without_a_head_there_is_nothing_to_export():
     with pytest.raises(TeachError, match="teach it first"):
-        export.offered("keras", Project())
+        export.export_project("keras", Project())
 
 
 def test_it_is_compared_on_pictures_of_each_class(project):
-    ids = export._to_compare(project)
-    assert len(ids) == len(set(ids)) == export.COMPARED
+    ids = export._comparison_ids(project)
+    assert len(ids) == len(set(ids)) == export.COMPARED_PICTURES
     assert [[id in each.ids() for id in ids].count(True) for each in project.classes] == [3, 3]
 
 

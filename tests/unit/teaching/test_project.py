@@ -20,7 +20,7 @@ from PIL import Image
 from imgrec.approaches import vgg16
 from imgrec.data import cifar10, labels
 from imgrec.errors import CancelledError, ImageError, TeachError
-from imgrec.files.display_names import NAME_LENGTH, shown_name
+from imgrec.files.display_names import NAME_LENGTH, displayable_name
 from imgrec.files.paths import ROOT
 from imgrec.images import decode
 from imgrec.networks.heads import PowerPooling
@@ -52,7 +52,7 @@ def passes(monkeypatch):
         means = [np.asarray(view, "float32").mean() for view in views]
         return np.repeat(np.array(means, "float32")[:, None], 512, axis=1)
 
-    monkeypatch.setattr(teaching_features, "pooled", pooled)
+    monkeypatch.setattr(teaching_features, "pooled_features", pooled)
     return sizes
 
 
@@ -121,7 +121,7 @@ def test_a_name_stays_itself_once_it_is_taken(text):
 
 @given(st.text())
 def test_the_name_of_a_file_is_fit_to_be_shown(text):
-    name = shown_name(text)
+    name = displayable_name(text)
     assert 0 < len(name) <= NAME_LENGTH
     assert not set(name) & set("/\\\n\r\x00\u202e")
 
@@ -131,7 +131,7 @@ def test_joiners_within_emoji_stay():
 
 
 def test_there_are_so_many_classes_at_most(project):
-    for _ in range(teaching_project.MOST_CLASSES):
+    for _ in range(teaching_project.MAX_CLASSES):
         project.add_class()
     with pytest.raises(TeachError, match="20 classes"):
         project.add_class()
@@ -184,7 +184,7 @@ def test_a_large_picture_is_kept_smaller_and_known_again_too(project):
     (kept,) = added.added
     file = project.path(kept.id)
     assert file.suffix == ".jpg"
-    assert project.image(kept.id).size == (pictures.KEPT_SIDE, 768)
+    assert project.image(kept.id).size == (pictures.STORED_SIDE, 768)
     difference = np.asarray(project.image(kept.id), int) - np.asarray(image.resize((1024, 768)))
     assert abs(difference).mean() < 2
     again = Project()
@@ -273,7 +273,7 @@ def test_what_is_no_picture_is_refused_and_the_others_are_added(project):
 
 
 def test_pictures_are_limited_in_number(project, monkeypatch):
-    monkeypatch.setattr(teaching_project, "MOST_PICTURES", 3)
+    monkeypatch.setattr(teaching_project, "MAX_PICTURES", 3)
     project.add_class("one")
     added = project.add(0, some(5))
     assert len(added.added) == project.count == 3
@@ -286,19 +286,19 @@ def test_pictures_are_limited_in_number(project, monkeypatch):
 
 def test_pictures_are_limited_in_bytes(project, monkeypatch):
     content = encoded(picture(), "PNG")
-    monkeypatch.setattr(teaching_project, "MOST_BYTES", 2 * len(content) + 100)
+    monkeypatch.setattr(teaching_project, "MAX_PROJECT_BYTES", 2 * len(content) + 100)
     project.add_class("one")
     added = project.add(0, [(f"{n}.png", encoded(picture(n), "PNG")) for n in range(3)])
     assert len(added.added) == 2
     assert "that is the limit" in added.refused[0][1]
-    assert project.size().disk <= teaching_project.MOST_BYTES
+    assert project.size().disk <= teaching_project.MAX_PROJECT_BYTES
     assert len(list((project.folder / "pictures").iterdir())) == 2
     project.remove(0, added.added[1].id)
     assert len(project.add(0, [("2.png", encoded(picture(2), "PNG"))]).added) == 1
 
 
 def test_limits_and_duplicates_hold_where_many_add_at_once(project, monkeypatch):
-    monkeypatch.setattr(teaching_project, "MOST_PICTURES", 25)
+    monkeypatch.setattr(teaching_project, "MAX_PICTURES", 25)
     project.add_class("one")
     with ThreadPoolExecutor(6) as pool:
         told = list(pool.map(lambda _: project.add(0, some(20)), range(6)))
@@ -427,12 +427,12 @@ def test_features_are_what_a_head_sees(project, keras_vgg16):
 def test_features_come_in_small_batches_with_progress_and_only_once(project, passes):
     project.add_class("one")
     added = project.add(0, some(20)).added
-    assert project.lacking() == [each.id for each in added]
+    assert project.missing_features() == [each.id for each in added]
     told = []
     project.extract(lambda *now: told.append(now))
     assert passes == [8, 8, 4]
     assert told == [(0, 20), (8, 20), (16, 20), (20, 20)]
-    assert project.lacking() == []
+    assert project.missing_features() == []
     project.extract()
     for gray, each in enumerate(added):
         assert project.features(each.id).tolist() == [[gray] * 512]
@@ -447,7 +447,7 @@ def test_copies_are_extracted_beside_what_is_there(project, passes):
     (kept,) = project.add(0, some(1)).added
     own = project.features(kept.id)
     project.configure(Settings(augment=True))
-    assert project.lacking() == [kept.id]
+    assert project.missing_features() == [kept.id]
     assert project.features(kept.id).shape == (6, 512)
     assert passes == [1, 5]
     assert np.array_equal(project.features(kept.id)[:1], own)
@@ -473,7 +473,7 @@ def test_several_who_extract_share_the_work(project, passes):
     for thread in threads:
         thread.join(20)
     assert sum(passes) == 100
-    assert project.lacking() == []
+    assert project.missing_features() == []
 
 
 def test_nobody_waits_for_a_pass(project, monkeypatch):
@@ -484,7 +484,7 @@ def test_nobody_waits_for_a_pass(project, monkeypatch):
         assert go_on.wait(20)
         return np.zeros((len(views), 512), "float32")
 
-    monkeypatch.setattr(teaching_features, "pooled", pooled)
+    monkeypatch.setattr(teaching_features, "pooled_features", pooled)
     project.add_class("one")
     kept = project.add(0, some(8)).added
     thread = threading.Thread(target=project.extract)
@@ -494,11 +494,11 @@ def test_nobody_waits_for_a_pass(project, monkeypatch):
     project.add(0, some(1, start=100))
     project.rename(0, "two")
     project.remove(0, kept[0].id)
-    assert len(project.lacking()) == 8
+    assert len(project.missing_features()) == 8
     assert time.perf_counter() - started < 5
     go_on.set()
     thread.join(20)
-    assert project.lacking() == []
+    assert project.missing_features() == []
 
 
 def test_extracting_stops_when_asked_and_keeps_what_it_has(project, passes):
@@ -506,7 +506,7 @@ def test_extracting_stops_when_asked_and_keeps_what_it_has(project, passes):
     project.add(0, some(20))
     with pytest.raises(CancelledError):
         project.extract(cancelled=lambda: bool(passes))
-    assert len(project.lacking()) == 12
+    assert len(project.missing_features()) == 12
 
 
 def test_a_pass_that_fails_is_not_waited_for(project, monkeypatch):
@@ -515,14 +515,14 @@ def test_a_pass_that_fails_is_not_waited_for(project, monkeypatch):
 
     project.add_class("one")
     project.add(0, some(2))
-    monkeypatch.setattr(teaching_features, "pooled", broken)
+    monkeypatch.setattr(teaching_features, "pooled_features", broken)
     for _ in range(2):
         with pytest.raises(ImageError, match="broken"):
             project.extract()
 
 
 def test_features_of_removed_pictures_are_bounded(project, passes, monkeypatch):
-    monkeypatch.setattr(teaching_project, "MOST_PICTURES", 10)
+    monkeypatch.setattr(teaching_project, "MAX_PICTURES", 10)
     project.add_class("one")
     for start in range(0, 50, 10):
         for each in project.classes[0].pictures:
@@ -728,7 +728,7 @@ def test_what_was_left_goes_even_if_nobody_comes(store, monkeypatch):
 
 
 def test_where_it_is_full_the_empty_one_gives_way(store, clock, monkeypatch):
-    monkeypatch.setattr(teaching_store, "MOST_PROJECTS", 3)
+    monkeypatch.setattr(teaching_store, "MAX_PROJECTS", 3)
     tokens = []
     for _ in range(3):
         clock.now += 1
@@ -809,7 +809,7 @@ def test_whatever_is_done_the_files_are_those_of_the_classes(steps):
                 chosen = next(i for i, each in enumerate(project.classes) if each.pictures)
                 project.remove(chosen, project.classes[chosen].pictures[0].id)
     names = [name.casefold() for name in project.class_names]
-    assert len(names) == len(set(names)) <= teaching_project.MOST_CLASSES
+    assert len(names) == len(set(names)) <= teaching_project.MAX_CLASSES
     ids = {id for each in project.classes for id in each.ids()}
     for each in project.classes:
         assert len(set(each.ids())) == len(each.ids())

@@ -137,7 +137,7 @@ def test_what_comes_back_is_what_went_in(project, file, tmp_path):
         for id in one.ids():
             assert again.path(id).read_bytes() == project.path(id).read_bytes()
             assert again.path(id).name == project.path(id).name
-    assert again.folder != project.folder and len(again.lacking()) == 12
+    assert again.folder != project.folder and len(again.missing_features()) == 12
     packed = project_file.write_project(again, tmp_path / "again.zip")
     assert packed.read_bytes() == file.read_bytes()
     assert [path.name for path in tmp_path.iterdir()] == ["again.zip"]
@@ -152,8 +152,8 @@ def test_the_head_answers_the_same_at_once(project, file):
             classifier.answer(head, rows), classifier.answer(again, rows), strict=True
         ):
             np.testing.assert_array_equal(one, other)
-    assert again.honest == head.honest and again.class_names == head.class_names
-    assert again.familiar == head.familiar
+    assert again.cross_validation == head.cross_validation and again.class_names == head.class_names
+    assert again.similarity_threshold == head.similarity_threshold
 
 
 @pytest.mark.parametrize("names", [[], ["one"], ["one", "two"]])
@@ -234,7 +234,7 @@ def test_pictures_that_another_decoder_reads_otherwise_are_the_same_pictures(fil
     members[project_file.PROJECT] = before.replace(id, other).encode()
     project = project_file.read_project(zip_of(tmp_path / "x.zip", members))
     assert id in {id for each in project.classes for id in each.ids()}
-    judged = (*project.head.honest.wrong, *project.head.honest.unsure)
+    judged = (*project.head.cross_validation.wrong, *project.head.cross_validation.unsure)
     assert other in before.replace(id, other) and all(one.picture != other for one in judged)
 
 
@@ -305,7 +305,7 @@ def test_a_file_that_is_not_there(temporary):
 
 
 def test_too_many_files(file, temporary):
-    many = {f"pictures/{number:064x}.jpg": b"" for number in range(project_file.MOST_FILES)}
+    many = {f"pictures/{number:064x}.jpg": b"" for number in range(project_file.MAX_FILES)}
     zip_of(temporary / "x.zip", members_of(file) | many)
     assert "more than 602 files" in refusal(temporary / "x.zip")
 
@@ -327,7 +327,9 @@ def test_bombs_are_not_unpacked(file, temporary):
 
 def test_pictures_that_are_too_much_together(file, temporary, monkeypatch):
     monkeypatch.setattr(
-        teaching_project, "MOST_BYTES", -project_file.MOST_JSON - project_file.MOST_HEAD + 2**20
+        teaching_project,
+        "MAX_PROJECT_BYTES",
+        -project_file.MAX_JSON - project_file.MAX_HEAD + 2**20,
     )
     zip_of(temporary / "x.zip", members_of(file) | {f"pictures/{0:064x}.jpg": bytes(2**20)})
     assert "more than 1 MB" in refusal(temporary / "x.zip")

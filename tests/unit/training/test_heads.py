@@ -322,17 +322,17 @@ def test_the_share_of_each_class_is_kept_apart(truth, share, seed):
     counts = [truth.count(label) for label in (False, True)]
     if any(math.ceil(share * count) >= count for count in counts):
         with pytest.raises(DataError, match="no photos left to train on; keep fewer apart"):
-            heads.kept_apart(recipe, photos)
+            heads.validation_mask(recipe, photos)
         return
-    apart = heads.kept_apart(recipe, photos)
+    apart = heads.validation_mask(recipe, photos)
     found = [int((apart & (photos.labels == label)).sum()) for label in (0, 1)]
     assert found == [math.ceil(share * count) for count in counts]
-    np.testing.assert_array_equal(apart, heads.kept_apart(recipe, photos))
+    np.testing.assert_array_equal(apart, heads.validation_mask(recipe, photos))
 
 
 def test_photos_kept_apart_judge_the_head_and_do_not_teach_it():
     recipe, photos = dataclasses.replace(QUICK, apart=0.25), separable()
-    apart = heads.kept_apart(recipe, photos)
+    apart = heads.validation_mask(recipe, photos)
     head, history = heads.train_head(recipe, photos)
     measured = heads.evaluate(head, photos.subset(apart))
     assert measured["photos"] == 11  # a quarter of 10 dogs, rounded up, and of 30 others
@@ -412,7 +412,7 @@ def test_a_saved_head_is_a_model_directory_with_its_features(tmp_path, monkeypat
     np.testing.assert_array_equal(beside["labels"], photos.labels)
     assert tuple(beside["files"]) == photos.files
     assert len(list(run.iterdir())) == 6
-    measured = calibration_file.of(registry.at(run))
+    measured = calibration_file.load_calibration(registry.load_entry(run))
     assert measured.n == 40 and measured.split.startswith("5-fold")
 
     monkeypatch.setenv("IMGREC_RUNS", str(tmp_path))

@@ -56,7 +56,7 @@ def make_run(folder: Path, history: dict = HISTORY) -> registry.Entry:
     config = {"network": "classic", "classes": list(labels.CIFAR10), "recipe": {}}
     atomic.write_json(folder / "config.json", config)
     atomic.write_json(folder / "history.json", history)
-    return registry.at(folder)
+    return registry.load_entry(folder)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def eight(tmp_path):
             tmp_path / f"{number} a rather long name of a run",
             HISTORY | {"val_accuracy": [0.25, 0.5, 0.625 + number / 1000, 0.5]},
         )
-        for number in range(history_plot.MOST_RUNS)
+        for number in range(history_plot.MAX_RUNS)
     ]
 
 
@@ -280,7 +280,7 @@ def test_the_panels_keep_their_size_under_a_long_legend(eight):
     assert [box.height for box in many] == pytest.approx([box.height for box in few], rel=0.1)
 
 
-@given(st.lists(st.floats(0, 1), max_size=history_plot.MOST_RUNS))
+@given(st.lists(st.floats(0, 1), max_size=history_plot.MAX_RUNS))
 def test_the_values_keep_their_distance_and_their_order(wanted):
     heights = history_plot._spread(wanted)
     assert all(-1e-9 <= height <= 1 + 1e-9 for height in heights)
@@ -310,7 +310,7 @@ def test_minutes_that_nothing_tells_are_refused(tmp_path):
         history_plot.curves([entry], "minutes")
 
 
-@pytest.mark.parametrize("count", [0, history_plot.MOST_RUNS + 1])
+@pytest.mark.parametrize("count", [0, history_plot.MAX_RUNS + 1])
 def test_too_few_and_too_many_runs_are_refused(entry, count):
     with pytest.raises(ModelError, match=rf"^A figure shows one to 8 runs, not {count}\.$"):
         history_plot.curves([entry] * count)
@@ -335,17 +335,17 @@ def test_a_damaged_time_is_refused(tmp_path):
     folder = make_run(tmp_path / "mine", {"loss": [1.0], "accuracy": [0.5]}).folder
     atomic.write_json(folder / "report.json", {"seconds": "long"})
     with pytest.raises(ModelError, match=r"^The history of mine is damaged; choose another run\.$"):
-        history_plot.curves([registry.at(folder)])
+        history_plot.curves([registry.load_entry(folder)])
 
 
 def test_a_directory_without_a_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match="There is no trained network in"):
-        registry.at(tmp_path)
+        registry.load_entry(tmp_path)
 
 
 def test_an_entry_is_the_same_by_its_name_and_its_directory(monkeypatch):
     monkeypatch.chdir(CLASSIC)
-    assert registry.at(Path()) == registry.at(CLASSIC) == registry.find("classic")
+    assert registry.load_entry(Path()) == registry.load_entry(CLASSIC) == registry.find("classic")
 
 
 # Files

@@ -22,10 +22,10 @@ from imgrec.errors import DataError, ImgrecError, ModelError
 from imgrec.files import atomic
 from imgrec.files.paths import ROOT
 from imgrec.models import run_control, run_log, store
-from imgrec.models.run_log import EVENTS, Watched
+from imgrec.models.run_log import EVENTS, RunStatus
 from imgrec.training.permissions import Limits, Permissions
 from imgrec.training.process import Trainer
-from imgrec.training.recipes import USUAL, Recipe
+from imgrec.training.recipes import DEFAULT_RECIPES, Recipe
 
 RECIPE = Recipe(epochs=2, limit=320, validation_images=100)  # five steps an epoch
 LONG = Recipe(epochs=1000, limit=64, validation_images=100)
@@ -51,7 +51,7 @@ def until(condition: Callable[[], object], seconds: float = WAIT) -> None:
         time.sleep(0.005)
 
 
-def ended(run: Path) -> Watched:
+def ended(run: Path) -> RunStatus:
     """What is known of the run when its process has let go of it."""
     until(lambda: not run_control.is_held(run))
     return run_log.watch(run)
@@ -97,8 +97,8 @@ class Whole(NamedTuple):
     """A run from its start to its end, and what was seen and refused meanwhile."""
 
     run: Path
-    seen: Watched
-    paused: list[Watched]
+    seen: RunStatus
+    paused: list[RunStatus]
     refused: list[str]
 
 
@@ -114,12 +114,12 @@ def whole(shared, runs_dir) -> Whole:
             act()
         refused.append(str(error.value))
     until(lambda: run_log.watch(run).points)
-    shared.ask("whole", "pause")
+    shared.control("whole", "pause")
     until(lambda: run_log.state_of(run) == "paused")
     for _ in range(3):
         paused.append(run_log.watch(run))
         time.sleep(0.3)
-    shared.ask("whole", None)
+    shared.control("whole", None)
     assert exit_code(shared) == 0
     return Whole(run, run_log.watch(run), paused, refused)
 
@@ -149,7 +149,7 @@ def test_a_paused_run_stands_still_and_then_goes_on(whole):
 
 def test_a_finished_run_is_neither_asked_nor_resumed(whole, trainer):
     with pytest.raises(ModelError, match="whole is not being trained now"):
-        trainer.ask("whole", "pause")
+        trainer.control("whole", "pause")
     with pytest.raises(ModelError, match="whole has finished: there is nothing to resume"):
         trainer.resume("whole")
     assert not (whole.run / "wish").exists()
@@ -203,10 +203,10 @@ def test_a_damaged_checkpoint_fails_that_run_alone(killed, trainer, runs_dir):
 @pytest.mark.parametrize(
     ("recipe", "fit", "gains", "precise"),
     [
-        (USUAL["fast"], True, lambda: True, False),
-        (USUAL["fast"], True, lambda: False, True),
-        (USUAL["fast"], False, lambda: False, False),
-        (USUAL["classic"], True, lambda: pytest.fail("there is nothing to time"), True),
+        (DEFAULT_RECIPES["fast"], True, lambda: True, False),
+        (DEFAULT_RECIPES["fast"], True, lambda: False, True),
+        (DEFAULT_RECIPES["fast"], False, lambda: False, False),
+        (DEFAULT_RECIPES["classic"], True, lambda: pytest.fail("there is nothing to time"), True),
     ],
 )
 def test_the_configuration_tells_the_precision_that_fits_the_processor(
@@ -238,7 +238,7 @@ def test_of_two_starts_at_once_one_wins_and_can_be_stopped_before_its_first_step
     ((loser, reason),) = refused
     winner = {"left": "right", "right": "left"}[loser]
     assert f"{winner} is being trained" in reason and not (runs_dir / loser).exists()
-    trainer.ask(winner, "stop")
+    trainer.control(winner, "stop")
     assert ended(runs_dir / winner).state == "stopped"
     assert not list((runs_dir / winner).glob("*.npz"))
     with pytest.raises(ModelError, match=f"{winner} has no whole epoch yet; resume it instead"):
@@ -248,7 +248,7 @@ def test_of_two_starts_at_once_one_wins_and_can_be_stopped_before_its_first_step
 def test_a_stopped_run_can_be_finished_with_what_it_has(trainer, runs_dir):
     run = runs_dir / trainer.start(LONG, "long")
     until(lambda: run_log.watch(run).epoch >= 1)
-    trainer.ask("long", "stop")
+    trainer.control("long", "stop")
     seen = ended(run)
     assert seen.state == "stopped" and seen.epoch >= 1 and not (run / "wish").exists()
     trainer.resume("long", finish=True)
@@ -274,7 +274,7 @@ def test_where_training_is_off_nothing_can_be_wished(trainer, runs_dir, killed):
     for act in (
         lambda: trainer.start(RECIPE, "new"),
         lambda: trainer.resume("killed"),
-        lambda: trainer.ask("killed", "stop"),
+        lambda: trainer.control("killed", "stop"),
     ):
         with pytest.raises(ImgrecError, match="Training is off on this public page"):
             act()

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from imgrec.errors import ImgrecError, ModelError
 from imgrec.files import atomic
 from imgrec.files.paths import MODELS
+from imgrec.training.recipes import DEFAULT_RECIPES as USUAL_OF
 from imgrec.training.recipes import HEAD_RECIPES, NETWORKS, RECIPES, HeadRecipe, Recipe, differences
-from imgrec.training.recipes import USUAL as USUAL_OF
 
 SEED = (0, 2**32 - 1)
 WHOLE = {  # bounds of each setting

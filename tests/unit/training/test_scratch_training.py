@@ -28,15 +28,15 @@ from imgrec.networks import test_time_augmentation as tta
 from imgrec.networks.cifar10 import classic, fast
 from imgrec.networks.weights import set_weights
 from imgrec.training import compilation, scratch, whitening
-from imgrec.training.recipes import OPTIMIZERS, USUAL, Recipe
-from imgrec.training.scratch import Batches, _said, split, train_scratch
+from imgrec.training.recipes import DEFAULT_RECIPES, OPTIMIZERS, Recipe
+from imgrec.training.scratch import Batches, _logits_of, split, train_scratch
 from imgrec.training.time_estimate import estimated_seconds
 
 # 200 images to train on, in four batches of 64 at most.
 RECIPE = Recipe(epochs=2, validation_images=100, limit=200, seed=3)
 CURVES = ["loss", "accuracy", "val_loss", "val_accuracy"]
 SMALL_FAST = dataclasses.replace(
-    USUAL["fast"], epochs=1, batch_size=32, validation_images=50, limit=64
+    DEFAULT_RECIPES["fast"], epochs=1, batch_size=32, validation_images=50, limit=64
 )
 # What no gradient changes enough to be seen: the first epoch stays the best one.
 STANDSTILL = Recipe(
@@ -182,13 +182,15 @@ def test_the_reported_figures_are_the_saved_networks(data, unbroken):
 
 
 def test_the_run_is_calibrated_on_its_validation_images(data, unbroken):
-    measured = calibration_file.of(registry.at(unbroken.run))
+    measured = calibration_file.load_calibration(registry.load_entry(unbroken.run))
     model = classic()
     set_weights(model, store.load(unbroken.run).weights)
     model.layers[-1].activation = keras.activations.linear
     _, validation = split(600, RECIPE)
     logits = np.asarray(model(data.x_train[validation].astype("float32") / 255))
-    expected = calibration.of_classes(logits, data.y_train[validation].astype(int), measured.split)
+    expected = calibration.calibrate_multiclass(
+        logits, data.y_train[validation].astype(int), measured.split
+    )
     assert measured.n == 100 and measured.split == "the validation images"
     for name in ("temperature", "ece_before", "ece_after", "threshold", "accepted"):
         found = getattr(measured, name)
@@ -238,7 +240,10 @@ def test_a_killed_run_ends_as_the_unbroken_one_did(unbroken, resumed):
     }
     for name in ("weights_sha256", "test_loss", "test_accuracy"):
         assert resumed[1][name] == unbroken.report[name]
-    one, other = (calibration_file.of(registry.at(run)) for run in (unbroken.run, resumed[0]))
+    one, other = (
+        calibration_file.load_calibration(registry.load_entry(run))
+        for run in (unbroken.run, resumed[0])
+    )
     assert one is not None and one == other
 
 
@@ -338,7 +343,7 @@ def test_mixed_precision_saves_half_precision_and_leaves_the_policy_as_it_was(da
     assert keras.config.dtype_policy().name == policy
     weights = store.load(tmp_path / "run").weights
     assert {array.dtype for array in weights.values()} == {np.dtype("float16")}
-    assert calibration_file.of(registry.at(tmp_path / "run")).n == 20
+    assert calibration_file.load_calibration(registry.load_entry(tmp_path / "run")).n == 20
     model = classic()
     set_weights(model, weights)
     right = np.asarray(model(data.x_test.astype("float32") / 255)).argmax(axis=1) == data.y_test
@@ -351,7 +356,7 @@ def test_without_room_for_the_calibration_the_run_is_whole(data, tmp_path, monke
     recipe = Recipe(epochs=1, validation_images=20, limit=64)
     report = train_scratch(recipe, data, tmp_path / "run")
     assert write.called and store.load(tmp_path / "run").report == report
-    assert calibration_file.of(registry.at(tmp_path / "run")) is None
+    assert calibration_file.load_calibration(registry.load_entry(tmp_path / "run")) is None
 
 
 def test_too_few_images_are_told_before_anything_is_written(data, tmp_path):
@@ -393,13 +398,13 @@ def test_validation_images_are_never_trained_on(data, unbroken):
 
 
 def test_the_test_images_are_used_after_the_last_epoch_alone(data, tmp_path, monkeypatch):
-    steps, used, said = [], [], _said
+    steps, used, said = [], [], _logits_of
 
     def noted(logits, images):
         used.append((len(steps), images is data.x_test))
         return said(logits, images)
 
-    monkeypatch.setattr(scratch, "_said", noted)
+    monkeypatch.setattr(scratch, "_logits_of", noted)
     recipe = dataclasses.replace(RECIPE, epochs=1)
     fed = trained(recipe, data, tmp_path / "run", steps.append).fed
     assert fed and all(each.x is data.x_train for each in fed)
@@ -417,8 +422,8 @@ def test_those_who_watch_see_the_run(data, unbroken):
     assert seen.points[-1].seconds <= sum(history["seconds"])
     validation = data.y_train[split(600, RECIPE)[1]].tolist()
     twice = [n for turn in (0, 1) for n in range(10) if validation.count(n) > turn]
-    assert [guess.right for guess in seen.guesses] == twice
-    assert all(0 <= guess.guessed < 10 for guess in seen.guesses)
+    assert [guess.right for guess in seen.predictions] == twice
+    assert all(0 <= guess.predicted < 10 for guess in seen.predictions)
 
 
 # Every setting, taken up after a kill
@@ -487,7 +492,7 @@ def test_the_reported_accuracy_of_six_views_is_the_saved_networks(data, unbroken
     model = classic()
     set_weights(model, store.load(unbroken.run).weights)
     model.layers[-1].activation = keras.activations.linear
-    said = tta.averaged(
+    said = tta.predict_with_tta(
         lambda images: np.asarray(model(images)), data.x_test.astype("float32") / 255
     )
     right = said.argmax(axis=1) == data.y_test
@@ -545,7 +550,7 @@ def test_the_best_epochs_weights_outlive_a_kill(data, standstill):
 
 def test_a_finish_ends_the_run_after_its_epoch(data, tmp_path):
     run = tmp_path / "run"
-    done = trained(RECIPE, data, run, at(1, 2, lambda: run_control.ask(run, "finish")))
+    done = trained(RECIPE, data, run, at(1, 2, lambda: run_control.send_command(run, "finish")))
     assert [step.step for step in done.steps] == [1, 2, 3, 4]
     assert done.report["epochs"] == done.report["kept_epoch"] == 1
     assert len(store.load(run).history["loss"]) == 1
@@ -553,11 +558,11 @@ def test_a_finish_ends_the_run_after_its_epoch(data, tmp_path):
 
 def test_a_stop_in_the_first_step_leaves_a_run_that_begins_again(data, tmp_path, unbroken):
     run, steps = tmp_path / "run", []
-    stop = at(1, 1, lambda: run_control.ask(run, "stop"))
+    stop = at(1, 1, lambda: run_control.send_command(run, "stop"))
     with pytest.raises(StopTrainingError, match="can be resumed"):
         train_scratch(RECIPE, data, run, lambda step: (steps.append(step), stop(step)))
     assert len(steps) == 1 and names(run) == [*JOURNAL, "wish"]
-    run_control.ask(run, None)
+    run_control.send_command(run, None)
     report = train_scratch(RECIPE, data, run)
     assert report["weights_sha256"] == unbroken.report["weights_sha256"]
 
