@@ -58,7 +58,7 @@ def run_classic(image: Image.Image) -> Activations:
 
 @functools.lru_cache(16)
 def _run_classic(content: bytes) -> Activations:
-    """`run_classic` on RGB of 32×32 pixels, kept, for the three parts of the lesson ask for the same."""
+    """`run_classic` on RGB of 32×32 pixels, kept: the parts of the lesson ask for the same."""
     layered = feature_maps.load("scratch", scratch.CLASSIC)
     saw = Image.frombytes("RGB", (scratch.SIZE, scratch.SIZE), content)
     outputs = layered.run(scratch.preprocess(np.asarray(saw)[np.newaxis]))
