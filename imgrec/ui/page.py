@@ -13,6 +13,7 @@ from imgrec.ui.components.vgg16_download import connect, vgg16_status
 from imgrec.ui.data.tab import build_data
 from imgrec.ui.lessons.tab import build_how
 from imgrec.ui.results.tab import build_results
+from imgrec.ui.scripts import script
 from imgrec.ui.teach.tab import build_teach, project_token
 from imgrec.ui.train.tab import build_train
 
@@ -22,16 +23,8 @@ HEADER = """
   <p>One image, three networks: trained from scratch, pre-trained, and taught by transfer.</p>
 </header>
 """
-# The address names the chosen tab, so that a reload, or a link, leads back to it.
-OPEN_NAMED_TAB = """() => {
-  const name = decodeURIComponent(location.hash.slice(1));
-  const tabs = [...document.querySelectorAll('button[role=tab], .overflow-dropdown button')];
-  tabs.find((tab) => tab.textContent.trim() === name)?.click();
-}"""
-NAME_OPEN_TAB = """() => setTimeout(() => {
-  const open = document.querySelector('button[role=tab][aria-selected=true]');
-  if (open) history.replaceState(null, '', '#' + open.textContent.trim());
-})"""
+OPEN_NAMED_TAB = script(__file__, "open_named_tab.js")
+NAME_OPEN_TAB = script(__file__, "name_open_tab.js")
 QUEUE = 40  # visitors waiting; more are told to come back
 SESSIONS = 50  # whose values are kept; full of visitors they take 100 MB (benchmark.py sessions)
 HOUR = 3600  # seconds

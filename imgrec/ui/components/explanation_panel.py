@@ -19,6 +19,7 @@ from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.html import failed, panel
 from imgrec.ui.components.html_buttons import pressed
 from imgrec.ui.components.picture import Source, open_source
+from imgrec.ui.scripts import script
 
 DOG_CHOICE = ("Is there a dog?", targets.DOG_QUESTION)
 
@@ -28,21 +29,8 @@ INTRODUCTION = panel(
     "picture after another and watches how far the answer falls. That takes some seconds.",
 )
 STOPPED = '<p class="why-status" role="status">Stopped: the map is not whole.</p>'
-SHOW_AND_FOCUS = """() => {
-  const focus = (tries) => {
-    const shown = [...document.querySelectorAll('.why h3[tabindex]')].find((h) => h.offsetParent);
-    if (!shown) return tries && setTimeout(focus, 50, tries - 1);
-    shown.focus({preventScroll: true});
-    shown.scrollIntoView({block: 'start'});
-  };
-  focus(40);
-}"""
-FOCUS_BACK = """() => {
-  const shown = (selector) =>
-    [...document.querySelectorAll(selector)].find((part) => part.offsetParent);
-  const approach = shown('.why h3[tabindex]')?.dataset.approach;
-  shown(`article.card.${approach} button[data-press]`)?.focus();
-}"""
+SHOW_AND_FOCUS = script(__file__, "explanation_panel_open.js")
+FOCUS_BACK = script(__file__, "explanation_panel_close.js")
 
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 

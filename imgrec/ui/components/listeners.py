@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from imgrec.ui.scripts import script
+
 # A lesson's listeners: the first input is a picture (see `imgrec.ui.components.picture`).
 LIVE: dict[str, Any] = {
     "preprocess": False,
@@ -22,10 +24,8 @@ QUIET: dict[str, Any] = {
 }
 LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
 PREDICTING: dict[str, Any] = {**LATEST, "concurrency_limit": "default", "concurrency_id": "predict"}
-INTO_VIEW = """() => setTimeout(() => {
-  const shown = [...document.querySelectorAll('.enlarged')].find((part) => part.offsetParent);
-  shown?.scrollIntoView({block: 'nearest', behavior: 'smooth'});
-})"""  # on a narrow screen it stands above the images
+INTO_VIEW = script(__file__, "into_view.js")
+IF_SEEN = script(__file__, "if_seen.js")
 
 
 def if_seen(name: str) -> str:
@@ -33,5 +33,4 @@ def if_seen(name: str) -> str:
 
     So nothing is computed for nobody; choosing the lesson's tab answers for what is there then.
     """
-    return f"""(picture, ...rest) =>
-  [document.querySelector('#{name}')?.offsetParent ? picture : null, ...rest]"""
+    return f"({IF_SEEN})('{name}')"

@@ -12,6 +12,7 @@ from imgrec.teaching.project import MAX_CLASSES, MAX_PICTURES
 from imgrec.ui.components.html_buttons import TELL, pressable
 from imgrec.ui.components.listeners import QUIET
 from imgrec.ui.components.upload_zone import drop_zone
+from imgrec.ui.scripts import script
 from imgrec.ui.teach import handlers, html, sessions
 from imgrec.ui.teach.endpoints import offer_endpoints
 from imgrec.ui.teach.handlers import JobStatus, View
@@ -24,31 +25,9 @@ NOTE = (
     f"Up to {MAX_CLASSES} classes and {MAX_PICTURES} pictures."
 )
 
-# A name that is changed in place is told when its field is left, or by Enter.
-RENAME = """
-element.addEventListener('change', ({target}) => {
-  if (target.dataset.rename)
-    trigger('rename', {value: target.value, key: target.dataset.rename});
-});
-element.addEventListener('keydown', ({key, target}) => {
-  if (key === 'Enter' && target.dataset.rename) target.blur();
-});
-"""
-# What was pressed may have gone: a new class's name is written first, a removal asks.
-FOCUS = """() => setTimeout(() => {
-  const next = document.querySelector('.class-head [data-focus]');
-  next?.focus();
-  next?.select?.();
-}, 50)"""
-# From a picture in the report to the same one in its class, to be removed there.
-SHOW_IN_CLASS = """() => {
-  const id = document.activeElement?.dataset.picture;
-  setTimeout(() => {
-    const found = document.querySelector(`.thumbnails button[data-press="picture:${id}"]`);
-    found?.focus({preventScroll: true});
-    found?.scrollIntoView({block: 'center', behavior: 'smooth'});
-  }, 50);
-}"""
+RENAME = script(__file__, "rename.js")
+FOCUS = script(__file__, "focus_next.js")
+SHOW_IN_CLASS = script(__file__, "show_in_class.js")
 # At once, and each of several in a row.
 PRESSING: dict[str, Any] = {**QUIET, "queue": False, "trigger_mode": "multiple"}
 WORKING: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
