@@ -10,12 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gradio.utils import get_upload_folder
 from gradio_client import Client
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import expect
-from support.browser import DESKTOP, choose_tab, opened
+from support.app import uploads, visit_by_program
 
 from imgrec.errors import UploadError
 from imgrec.files.paths import IMAGES, ROOT
@@ -23,16 +21,9 @@ from imgrec.teaching.store import projects
 from imgrec.ui.access.guard import NO_LINKS
 from imgrec.ui.access.uploaded_files import NOT_UPLOADED, check_uploads, uploaded_file
 from imgrec.ui.access.visitors import COOKIE
-from imgrec.ui.page import SESSIONS
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 META = {"_type": "gradio.FileData"}
-
-
-def uploads() -> Path:
-    folder = Path(get_upload_folder())
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @contextlib.contextmanager
@@ -244,28 +235,6 @@ def test_no_listener_takes_html(app):
     assert taken.isdisjoint({"html", "markdown"})
 
 
-def test_a_saved_link_runs_nothing_in_a_browser(app, browser):
-    """As before it was refused: state is stored by hand where gradio keeps it, and opened."""
-    config = httpx.get(f"{app.url}/config", timeout=60).json()
-    script = "<img src=x onerror=\"document.title='run'; window.run = true\">"
-    for component in config["components"]:
-        if component["type"] == "html":
-            component["props"]["value"] = script
-    saved = uploads() / "deep_links" / "abcdefghijk" / "state.json"
-    saved.parent.mkdir(parents=True, exist_ok=True)
-    saved.write_text(json.dumps(config["components"]))
-    try:
-        page = browser.new_page()
-        answer = page.goto(f"{app.url}/?deep_link=abcdefghijk")
-        assert answer.status == 404
-        assert page.inner_text("body") == NO_LINKS
-        assert page.evaluate("window.run") is None
-        page.close()
-    finally:
-        saved.unlink()
-        saved.parent.rmdir()
-
-
 # Others' projects
 
 
@@ -328,12 +297,6 @@ def resident() -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def visit_by_program(client: httpx.Client) -> None:
-    """A call in a session of its own."""
-    body = {"data": ["", 0], "session_hash": uuid.uuid4().hex}
-    client.post("/gradio_api/run/look", json=body).raise_for_status()
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
 def test_a_thousand_sessions_leave_less_than_100_mb(app):
@@ -343,23 +306,3 @@ def test_a_thousand_sessions_leave_less_than_100_mb(app):
         for _ in range(1000):
             visit_by_program(client)
     assert resident() - before < 100
-
-
-def test_a_visitor_whose_session_gave_way_to_others_goes_on_and_a_reload_finds_the_project(
-    app, browser
-):
-    with opened(browser, app.url, DESKTOP) as page:
-        choose_tab(page, "Teach it")
-        page.get_by_role("button", name="Begin with my own pictures").click()
-        expect(page.get_by_label("Name of the class")).to_be_focused()
-        page.keyboard.type("my own class")
-        page.keyboard.press("Enter")
-        names = page.locator(".classes .name")
-        expect(names.first).to_have_text("my own class")
-        with httpx.Client(base_url=app.url, timeout=60) as client:
-            for _ in range(SESSIONS + 1):
-                visit_by_program(client)
-        page.get_by_role("button", name="Add a class").click()
-        expect(names).to_have_text(["my own class", "Class 2", "Class 1"])
-        page.reload()  # the address names the tab
-        expect(names).to_have_text(["my own class", "Class 2", "Class 1"])

@@ -1,9 +1,10 @@
-"""A file server on localhost, the scripts as modules, and where shared data lies."""
+"""A file server on localhost, photographs, the scripts as modules, and where shared data lies."""
 
 import contextlib
 import importlib.util
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import ModuleType
 
 from imgrec.files.paths import ROOT
@@ -60,6 +61,11 @@ class FileServer:
         with contextlib.suppress(OSError):  # the client may go away
             request.wfile.write(sent[len(sent) // 2 :])
         request.close_connection = True
+
+
+def photograph(name: str) -> Path:
+    """One of the photographs that gradio brings along, found without loading gradio."""
+    return Path(importlib.util.find_spec("gradio").origin).parent / "media_assets" / "images" / name
 
 
 def script_module(name: str) -> ModuleType:

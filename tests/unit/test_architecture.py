@@ -1,6 +1,7 @@
 """The layout of the package: imports go one way, files stay short, and start-up stays light."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -266,3 +267,124 @@ def test_no_folder_is_crowded():
         for folder in folders
     }
     assert {name: count for name, count in counts.items() if count > MOST_MODULES} == {}
+
+
+# The layers of the tests
+
+TESTS = ROOT / "tests"
+PAGE = ("gradio", "gradio_client", "playwright", "demo", "imgrec.ui")  # no unit test loads these
+FIXTURES = {"app", "browser", "page"}  # nor asks for these
+
+
+def modules_of_tests() -> dict[str, Path]:
+    """The file of each module of the tests; those of `tests/support` as they are imported."""
+    files = sorted(TESTS.rglob("*.py"))
+    return {".".join(file.relative_to(TESTS).with_suffix("").parts): file for file in files}
+
+
+def imported(source: str) -> set[str]:
+    """The full name of all that a source imports, also inside functions, but not for types only."""
+    tree = ast.parse(source)
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import"
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def reached(start: str, sources: Mapping[str, str]) -> set[str]:
+    """What a module of the tests imports, itself or through other modules of the tests."""
+    found, waiting, seen = set(), [start], set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        names = imported(sources[module])
+        found |= names
+        ours = {name for name in sources for each in names if f"{each}.".startswith(f"{name}.")}
+        waiting += ours - seen
+    return found
+
+
+def of_the_page(names: Iterable[str]) -> set[str]:
+    """Those that belong to the page, or to a browser."""
+    return {name for name in names if any(f"{name}.".startswith(f"{each}.") for each in PAGE)}
+
+
+def asked_for(source: str) -> set[str]:
+    """The names of the arguments of all functions: a test's are fixtures."""
+    functions = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    tests = [node for node in functions if node.name.startswith("test_") or node.decorator_list]
+    return {argument.arg for node in tests for argument in node.args.args}
+
+
+def sources_of_tests() -> dict[str, str]:
+    return {name: file.read_text(encoding="utf-8") for name, file in modules_of_tests().items()}
+
+
+def test_no_unit_test_imports_the_page_or_a_browser():
+    sources = sources_of_tests()
+    units = [name for name in sources if name.startswith("unit.")]
+    assert len(units) > 30
+    found = {name: of_the_page(reached(name, sources)) for name in units}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_no_unit_test_asks_for_the_running_page():
+    units = {name: text for name, text in sources_of_tests().items() if name.startswith("unit.")}
+    found = {name: asked_for(text) & FIXTURES for name, text in units.items()}
+    assert {name: fixtures for name, fixtures in found.items() if fixtures} == {}
+
+
+def test_no_test_module_imports_another():
+    sources = sources_of_tests()
+    shared = {name for name in sources if name.startswith("support")}
+    names = {name.rpartition(".")[2] for name in sources if name not in shared}
+    assert {"conftest", "test_architecture", "test_client"} <= names
+    for module, source in sources.items():
+        parts = {part for name in imported(source) for part in name.split(".")}
+        assert not parts & names, module
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import gradio as gr",
+        "from gradio.media import get_image",
+        "def late():\n    from imgrec.ui.components import html",
+        "from imgrec import ui",
+        "import demo",
+        "from support.app import RunningApp",
+    ],
+)
+def test_a_unit_test_that_reaches_the_page_is_found(source):
+    sources = {"unit.test_made_up": source, "support.app": "from playwright import sync_api"}
+    assert of_the_page(reached("unit.test_made_up", sources))
+
+
+@pytest.mark.slow
+def test_collecting_the_unit_tests_loads_no_gradio():
+    code = (
+        "import sys, pytest\n"
+        "code = pytest.main(['tests/unit', '--collect-only', '-qq', '-n0', '-pno:cacheprovider'])\n"
+        "large = {'gradio', 'gradio_client', 'playwright', 'demo'}\n"
+        "print(int(code), sorted(large & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
+    )
+    assert done.stdout.splitlines()[-1] == "0 []", done.stdout

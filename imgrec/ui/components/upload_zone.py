@@ -73,7 +73,7 @@ def drop_zone(
     if more:
         buttons += '<button type="button" data-shoot="open">Webcam</button>'
     html = f"""
-<div class="drop" data-most="{most}" data-bytes="{MAX_BYTES}" data-at-once="{AT_ONCE}">
+<div class="drop" data-most="{max_files}" data-bytes="{MAX_BYTES}" data-at-once="{AT_ONCE}">
   <p><b>{escape(heading)}</b></p>
   <div class="choose">{buttons}</div>{SHOOT if more else ""}
   <p class="note">{escape(note)}</p>

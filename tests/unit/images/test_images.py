@@ -1,6 +1,5 @@
 """What the door lets in, how it comes out, and what it says to the rest."""
 
-import base64
 import io
 import itertools
 import re
@@ -24,7 +23,6 @@ from imgrec.errors import ImageError
 from imgrec.images import decode
 from imgrec.images.crops import centre_crop, square
 from imgrec.images.decode import MAX_BYTES, MAX_PIXELS, MAX_SIDE, open_image
-from imgrec.ui.components import html
 
 GRAY_MODES = ["1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"]
 MODES = [*GRAY_MODES, "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"]
@@ -820,20 +818,3 @@ def test_a_long_strip_is_cropped_before_it_is_enlarged(size, crop):
     result = pixels(crop(Image.new("RGB", size, (10, 20, 30))))
     assert result.shape == (224, 224, 3) and (result == (10, 20, 30)).all()
     assert time.process_time() - start < 0.5
-
-
-# Thumbnails
-
-
-@settings(max_examples=25, deadline=None)
-@given(st.integers(1, 90), st.integers(1, 90), st.one_of(st.none(), st.integers(1, 60)))
-def test_a_data_uri_holds_the_picture_within_bounds(width, height, max_side):
-    image = Image.fromarray(noise(height, width))
-    head, _, body = html.to_png_data_uri(image, max_side).partition(",")
-    result = open_image(base64.b64decode(body, validate=True))
-    assert head == "data:image/png;base64"
-    if max_side is None or max(image.size) <= max_side:
-        assert np.array_equal(pixels(result), np.asarray(image))
-    else:
-        assert max(result.size) == max_side
-    assert image.size == (width, height)

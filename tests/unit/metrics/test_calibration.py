@@ -21,7 +21,6 @@ from support.files import script_module
 from imgrec.approaches import scratch, transfer, vgg16
 from imgrec.data import cifar10 as cifar10_data
 from imgrec.data.cifar10 import Cifar10, cifar10_sample
-from imgrec.evaluation import reports
 from imgrec.files import atomic
 from imgrec.files.paths import MODELS
 from imgrec.metrics import calibration
@@ -30,9 +29,7 @@ from imgrec.models import calibration_file, registry
 from imgrec.models.loading import load_trained
 from imgrec.training import heads
 from imgrec.training.recipes import HeadRecipe, Recipe
-from imgrec.training.scratch import calibrate_network, split
-from imgrec.ui.approaches import scratch as ui_scratch
-from imgrec.ui.approaches import transfer as ui_transfer
+from imgrec.training.scratch import calibrated, split
 
 MEASURED = Calibration(1.5, 0.05, 0.02, 5000, "the validation images", 2.3, 0.95)
 GREY = Image.new("RGB", (64, 64), "gray")
@@ -311,32 +308,6 @@ def test_it_holds_for_images_that_it_was_not_measured_on(cifar10):
     assert error(measured.calibrated_probabilities(logits)) < error(softmax(logits)) / 2
     unfamiliar = (energy(logits) < measured.threshold).mean()
     assert unfamiliar == pytest.approx(1 - measured.accepted, abs=0.02)
-
-
-# The tabs' texts
-
-
-def test_the_tabs_tell_what_was_measured(monkeypatch):
-    groups = {"other": {"n": 719, "flagged": 0.254}, "cifar10": {"n": 10_000, "flagged": 0.05}}
-    both = {name: {"one": {"accuracy": 0.5}} for name in (scratch.DEFAULT, scratch.CLASSIC)}
-    made_up = {"unfamiliar": {"groups": groups}, "outside": {"n": 214, "networks": both}}
-    monkeypatch.setattr(reports, "load_report", made_up.__getitem__)
-    said = " ".join(ui_scratch._text().split())
-    measured = calibration_file.load_calibration(registry.find(scratch.DEFAULT))
-    mistake = "too sure" if measured.temperature > 1 else "not sure enough"
-    pictures = f"On {measured.n:,} pictures (the validation images)"
-    assert f"This network is {mistake} of itself. {pictures}" in said
-    assert f"**{100 * measured.ece_before:.1f} percentage points** apart" in said
-    assert f"the gap is **{100 * measured.ece_after:.1f}**" in said
-    assert "It stood on **25 %** of 719 photos of other things, and on 5 % of 10,000" in said
-    assert "The head *Pooled, 64 photos* is not sure enough of itself. On 64" in ui_transfer._text()
-
-
-def test_without_a_calibration_the_texts_do_without_it(monkeypatch):
-    assert "It stood on" in ui_scratch._text() and "It is a hint" in ui_scratch._text()
-    monkeypatch.setattr(calibration_file, "load_calibration", lambda entry: None)
-    for text in (ui_scratch._text(), ui_transfer._text()):
-        assert "How sure is it" not in text and "Unlike anything" not in text
 
 
 # scripts/calibrate.py

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from support.files import script_module
+from support.files import photograph, script_module
 
 from imgrec.approaches import pretrained, vgg16
 from imgrec.errors import ModelError
@@ -64,8 +64,7 @@ def test_a_second_network_has_the_same_weight_names(model):
     ("name", "index", "probability"), [("lion.jpg", 291, 0.8952), ("cheetah1.jpg", 293, 0.6473)]
 )
 def test_the_shipped_weights_answer_as_pytorch_does(model, name, index, probability):
-    media = pytest.importorskip("gradio.media")
-    probabilities = model.predict_on_batch(inputs(open_image(media.get_image(name))))
+    probabilities = model.predict_on_batch(inputs(open_image(photograph(name))))
     assert probabilities.shape == (1, 1000)
     assert probabilities.dtype == np.float32
     assert probabilities.sum() == pytest.approx(1, abs=1e-5)

@@ -8,10 +8,9 @@ import sys
 
 import numpy as np
 import pytest
-from gradio.media import get_image
 from PIL import Image
 from sklearn import metrics
-from support.files import script_module
+from support.files import photograph, script_module
 
 from imgrec.approaches import scratch
 from imgrec.data import labelled_images, labels
@@ -63,7 +62,7 @@ def photos(tmp_path):
     folder.mkdir()
     for index, source in ((CHEETAH, "cheetah1.jpg"), (LION, "lion.jpg"), (GOLDFISH, "tower.jpg")):
         synset = labels.imagenet()[index]
-        shutil.copy(get_image(source), folder / f"{synset.wnid}_{synset.name}.jpg")
+        shutil.copy(photograph(source), folder / f"{synset.wnid}_{synset.name}.jpg")
     dog = np.kron(cifar10_sample()[0][52], np.ones((8, 8, 1), np.uint8))
     Image.fromarray(dog).save(folder / "n02085620-x.png")
     return folder

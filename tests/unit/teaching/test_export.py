@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gradio.media import get_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.files import photograph
 
 from imgrec.approaches import vgg16
 from imgrec.data import cifar10
@@ -45,7 +45,7 @@ def project() -> Project:
 @pytest.fixture(scope="module")
 def photo() -> Path:
     """A photo that was not taught."""
-    return Path(get_image("cheetah1.jpg"))
+    return photograph("cheetah1.jpg")
 
 
 @pytest.fixture(scope="module")
