@@ -1,11 +1,14 @@
 """Fixtures of several layers; a test of pure functions loads neither gradio nor a browser."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 from support.files import FileServer, save_as_hdf5
 
@@ -16,6 +19,27 @@ from imgrec.models import store
 
 if TYPE_CHECKING:
     from support.app import RunningApp
+
+# Two processes of tests share two cores: one thread each, also for the trainings that they start.
+# TensorFlow reads this when it is loaded, which no module does that is imported above.
+for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(threads, "1")
+
+hypothesis.settings.register_profile("ci", deadline=None)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=3000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks by their fixtures the tests on all of CIFAR-10, and those that write VGG16’s 553 MB."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "cifar10" in fixtures:
+            item.add_marker("cifar10")
+        if "official_file" in fixtures:
+            item.add_marker("vgg16")
+            item.add_marker("slow")
 
 
 @pytest.fixture
@@ -36,13 +60,15 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cifar10():
+def cifar10(tmp_path_factory: pytest.TempPathFactory):
     """All of CIFAR-10, where it is in the cache or can be fetched; only then the test runs."""
     from imgrec.data.cifar10 import load_cifar10
     from imgrec.errors import DataError
 
+    once = tmp_path_factory.getbasetemp().parent / "cifar10.lock"  # beside the other process's
     try:
-        return load_cifar10()
+        with FileLock(once):  # whoever comes second finds it in the cache
+            return load_cifar10()
     except DataError as error:
         pytest.skip(f"needs CIFAR-10: {error}")
 
@@ -70,6 +96,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningApp]":
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
         patch.setenv("IMGREC_RUNS", str(tmp_path_factory.mktemp("runs")))
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
         patch.delenv("IMGREC_VGG16", raising=False)
         page = demo.serve(demo.parse_arguments([]))
         approaches.warm_up()

@@ -10,6 +10,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from support.browser import DESKTOP, PHONE, opened
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks all that is in this folder, for who has no browser."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("browser")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's chromium, or the browser that Playwright brought."""
