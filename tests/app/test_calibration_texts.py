@@ -11,9 +11,9 @@ def test_the_tabs_tell_what_was_measured(monkeypatch):
     groups = {"other": {"n": 719, "flagged": 0.254}, "cifar10": {"n": 10_000, "flagged": 0.05}}
     both = {name: {"one": {"accuracy": 0.5}} for name in (scratch.DEFAULT, scratch.CLASSIC)}
     made_up = {"unfamiliar": {"groups": groups}, "outside": {"n": 214, "networks": both}}
-    monkeypatch.setattr(reports, "measured", made_up.__getitem__)
+    monkeypatch.setattr(reports, "load_report", made_up.__getitem__)
     said = " ".join(ui_scratch._text().split())
-    measured = calibration_file.of(registry.find(scratch.DEFAULT))
+    measured = calibration_file.load_calibration(registry.find(scratch.DEFAULT))
     mistake = "too sure" if measured.temperature > 1 else "not sure enough"
     pictures = f"On {measured.n:,} pictures (the validation images)"
     assert f"This network is {mistake} of itself. {pictures}" in said
@@ -25,6 +25,6 @@ def test_the_tabs_tell_what_was_measured(monkeypatch):
 
 def test_without_a_calibration_the_texts_do_without_it(monkeypatch):
     assert "It stood on" in ui_scratch._text() and "It is a hint" in ui_scratch._text()
-    monkeypatch.setattr(calibration_file, "of", lambda entry: None)
+    monkeypatch.setattr(calibration_file, "load_calibration", lambda entry: None)
     for text in (ui_scratch._text(), ui_transfer._text()):
         assert "How sure is it" not in text and "Unlike anything" not in text

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from support.activations import made
 
 from imgrec.explaining import feature_maps
-from imgrec.explaining.feature_maps import Walk
+from imgrec.explaining.feature_maps import LayeredNetwork
 from imgrec.networks.layer_table import Layer
 from imgrec.ui.lessons import layers_html
 
@@ -40,7 +40,7 @@ def test_values_below_zero_are_told_and_coloured_from_the_middle():
         (5, 48, 97),
         (247, 246, 246),
     ]
-    walk = Walk("scratch", [shown.row], frozenset(), lambda inputs: [inputs])
+    walk = LayeredNetwork("scratch", [shown.row], frozenset(), lambda inputs: [inputs])
     assert "25 %; 25 % of the values are below 0" in layers_html.facts(walk, shown)
     gallery = layers_html.gallery(shown, 0, by_number=False)
     assert "red above 0" in gallery and "mean distance from 0" in gallery
@@ -77,7 +77,7 @@ def test_the_gallery_shows_the_strongest_or_those_around_the_chosen():
 def test_names_are_escaped():
     hostile = "<script>alert(1)</script>"
     rows = [Layer(hostile, hostile, (2, 2, 1), 0)]
-    walk = Walk("scratch", rows, frozenset(), lambda inputs: [inputs])
+    walk = LayeredNetwork("scratch", rows, frozenset(), lambda inputs: [inputs])
     shown = made(np.zeros((2, 2, 1), "float32"), hostile, hostile)
-    for html in (layers_html.street(walk, hostile), layers_html.facts(walk, shown)):
+    for html in (layers_html.layer_buttons(walk, hostile), layers_html.facts(walk, shown)):
         assert "<script" not in html

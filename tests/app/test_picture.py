@@ -34,12 +34,12 @@ def test_the_parts_of_a_lesson_decode_a_picture_once_and_run_the_network_once(de
 
 def test_a_file_that_was_written_anew_is_decoded_again(decoded):
     source = as_upload(DOG)
-    first, _ = picture.opened(source)
-    assert picture.opened(source)[0] is first
+    first, _ = picture.open_source(source)
+    assert picture.open_source(source)[0] is first
     other = IMAGES / "examples" / "cifar10_ship.png"
     (file,) = set(decoded)
     file.write_bytes(other.read_bytes())
-    assert picture.opened(source)[0].tobytes() != first.tobytes()
+    assert picture.open_source(source)[0].tobytes() != first.tobytes()
     assert len(decoded) == 2
 
 
@@ -51,7 +51,7 @@ def test_a_broken_picture_is_read_once_on_the_page_and_a_program_gets_the_error(
     @errors.as_gradio_error
     def handler(given):
         asked.append(given)
-        return {"file": picture.opened(given)[1]}, "a card"
+        return {"file": picture.open_source(given)[1]}, "a card"
 
     with gr.Blocks() as page:
         shown, answers = gr.Image(), [gr.JSON(), gr.HTML()]

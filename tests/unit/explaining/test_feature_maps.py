@@ -11,10 +11,10 @@ from imgrec.approaches import scratch, vgg16
 from imgrec.data import labels
 from imgrec.errors import ModelError
 from imgrec.explaining import feature_maps
-from imgrec.explaining.feature_maps import Walk
+from imgrec.explaining.feature_maps import LayeredNetwork
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
-from imgrec.networks.inference import ready
+from imgrec.networks.inference import compile_forward
 
 DOG = open_image(IMAGES / "examples" / "cifar10_dog.png")
 

@@ -29,7 +29,7 @@ from imgrec.models import calibration_file, registry
 from imgrec.models.loading import load_trained
 from imgrec.training import heads
 from imgrec.training.recipes import HeadRecipe, Recipe
-from imgrec.training.scratch import calibrated, split
+from imgrec.training.scratch import calibrate_network, split
 
 MEASURED = Calibration(1.5, 0.05, 0.02, 5000, "the validation images", 2.3, 0.95)
 GREY = Image.new("RGB", (64, 64), "gray")
