@@ -33,8 +33,15 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture
+def page(app, browser) -> Iterator[Page]:
+    """The opened page at desktop width: what a visitor does is tried once."""
+    with opened(browser, app.url, DESKTOP) as page:
+        yield page
+
+
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def page(app, browser, request) -> Iterator[Page]:
-    """The opened page at desktop and phone width."""
+def page_at_each_width(app, browser, request) -> Iterator[Page]:
+    """The opened page at desktop and phone width: for what is visible where."""
     with opened(browser, app.url, request.param) as page:
         yield page

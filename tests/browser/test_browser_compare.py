@@ -12,6 +12,7 @@ from support.browser import (
     DOG,
     PATIENCE,
     assert_no_sideways_scrolling,
+    at_each_width,
     choose_tab,
     drop,
     shown_cards,
@@ -23,7 +24,8 @@ from imgrec.files.paths import keras_cache_dir
 from imgrec.models import registry
 
 
-def test_the_page_opens_with_an_example_and_its_verdicts(page):
+def test_the_page_opens_with_an_example_and_its_verdicts(page_at_each_width):
+    page = page_at_each_width
     expect(page.locator("article.card.pretrained .winner")).to_have_text("lion")
     # A lion is none of the ten kinds, and the network from scratch must choose one of them.
     expect(page.locator("section.question")).to_contain_text("They disagree")
@@ -94,7 +96,10 @@ def test_a_heic_photo_is_shown_though_the_browser_cannot(page):
         ("Transfer", "transfer", vgg16.BASE_PARAMETERS + 513),
     ],
 )
-def test_each_approach_has_its_tab_with_the_same_picture_and_its_layers(page, tab, key, total):
+def test_each_approach_has_its_tab_with_the_same_picture_and_its_layers(
+    page_at_each_width, tab, key, total
+):
+    page = page_at_each_width
     drop(page, "dog.png", DOG.read_bytes())
     expect(page.locator("section.question")).to_contain_text("there is a dog")
     choose_tab(page, tab)
@@ -189,7 +194,8 @@ def test_the_download_shows_progress_can_be_stopped_and_says_what_failed(
     offer.get_by_role("button", name="Download VGG16").click()
     expect(offer).to_contain_text("wrong hash")  # zeros are not VGG16
     problem = offer.locator(".problem")  # with a long file name, on a narrow screen too
-    assert problem.evaluate("element => element.scrollWidth <= element.clientWidth")
+    for _ in at_each_width(page):
+        assert problem.evaluate("element => element.scrollWidth <= element.clientWidth")
     expect(offer.get_by_role("button", name="Download VGG16")).to_be_visible()
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from support.browser import assert_no_sideways_scrolling, choose_lesson
+from support.browser import assert_no_sideways_scrolling, choose_lesson, settle
 
 from imgrec.approaches import scratch
 from imgrec.explaining.lessons import convolution, shift_invariance
@@ -79,7 +79,7 @@ def test_a_kernel_is_chosen_slid_and_its_sum_shown(page, lesson):
     assert_no_sideways_scrolling(page)
 
 
-def test_the_picture_is_shifted_by_sliders_and_by_the_grid(page, lesson, monkeypatch):
+def test_the_picture_is_shifted_by_sliders_and_by_the_grid(app, page, lesson, monkeypatch):
     answers = shift_invariance.predict_shifts(convolution.view(open_image(DOG), scratch.SIZE))
     expect(lesson.locator(".said")).to_contain_text(f"{dict(answers.counts())['dog']} of 289")
     expect(lesson.locator(".shift-grid button")).to_have_count(289)
@@ -108,7 +108,7 @@ def test_the_picture_is_shifted_by_sliders_and_by_the_grid(page, lesson, monkeyp
     choose_lesson(page, "Layer by layer")
     expect(lesson).to_be_hidden()
     page.locator("#how-examples button.gallery-item").first.click()
-    page.wait_for_timeout(1500)
+    settle(app, page)
     lion = convolution.view(open_image(example_files()[0]), scratch.SIZE)
     assert lion not in asked  # for nobody looks
     choose_lesson(page, "Convolution")

@@ -7,7 +7,6 @@ from playwright.sync_api import Page, expect
 from support.browser import (
     DESKTOP,
     PATIENCE,
-    PHONE,
     assert_no_sideways_scrolling,
     choose_tab,
     opened,
@@ -19,10 +18,10 @@ from imgrec.data import cifar10 as cifar10_data
 from imgrec.ui.data.html import Place
 
 
-@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def page(app, browser, cache, request):
+@pytest.fixture
+def page(app, browser, cache):
     """The data tab with the built-in sample."""
-    with opened(browser, app.url, request.param) as page:
+    with opened(browser, app.url, DESKTOP) as page:
         choose_tab(page, "The data")
         expect(page.locator(".sample:visible")).to_have_count(100)
         yield page

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.app import RunningApp
 from support.browser import (
     DESKTOP,
     DOG,
@@ -14,6 +15,7 @@ from support.browser import (
     choose_tab,
     drop,
     opened,
+    settle,
 )
 
 from imgrec.explaining.explanation import explain
@@ -47,11 +49,11 @@ def slow(monkeypatch):
     return steps
 
 
-def assert_stopped(page: Page, steps: list[int]) -> None:
+def assert_stopped(app: RunningApp, page: Page, steps: list[int]) -> None:
     """No step is made any more, after what was under way."""
-    page.wait_for_timeout(700)
+    settle(app, page)
     before = len(steps)
-    page.wait_for_timeout(700)
+    settle(app, page)
     assert before == len(steps) < 1000
 
 
@@ -111,14 +113,14 @@ def test_occlusion_can_be_stopped_and_ends_with_another_picture_or_visitor(app, 
         expect(panel.locator(".why-progress")).to_have_text(re.compile("of 256 places covered"))
         panel.get_by_role("button", name="Stop").click()
         expect(panel).to_contain_text("Stopped: the map is not whole.")
-        assert_stopped(page, slow)
+        assert_stopped(app, page, slow)
 
         slow.clear()
         again.click()
         expect(panel.get_by_role("button", name="Stop")).to_be_visible()
         drop(page, "dog.png", DOG.read_bytes())
         expect(page.locator(".why:visible")).to_have_count(0)
-        assert_stopped(page, slow)
+        assert_stopped(app, page, slow)
         expect(page.locator("section.question")).to_contain_text("They agree: there is a dog.")
 
         slow.clear()
@@ -126,8 +128,7 @@ def test_occlusion_can_be_stopped_and_ends_with_another_picture_or_visitor(app, 
         again.click()
         expect(page.locator(".why-progress:visible")).to_be_visible()
         page.goto("about:blank")
-        page.wait_for_timeout(1500)
-        assert_stopped(page, slow)
+        assert_stopped(app, page, slow)
 
 
 def test_an_explanation_that_comes_late_is_not_put_beside_a_new_picture(app, browser, monkeypatch):
@@ -135,18 +136,18 @@ def test_an_explanation_that_comes_late_is_not_put_beside_a_new_picture(app, bro
 
     def late(*arguments):
         asked.set()
-        go_on.wait(30)
+        go_on.wait(120)
         return whole(*arguments)
 
     monkeypatch.setattr(explanation_panel, "explain", late)
     with opened(browser, app.url, DESKTOP) as page:
         page.locator("article.card.scratch button[data-press]").click()
-        assert asked.wait(30)
-        drop(page, "dog.png", DOG.read_bytes())
-        page.wait_for_timeout(1000)
+        assert asked.wait(120)
+        with page.expect_response("**/cancel"):
+            drop(page, "dog.png", DOG.read_bytes())
         go_on.set()
         expect(page.locator("section.question")).to_contain_text("They agree: there is a dog.")
-        page.wait_for_timeout(1500)
+        settle(app, page)
         expect(page.locator(".why:visible")).to_have_count(0)
         ask_why(page, "scratch")
         expect(heading(page)).to_have_text("Why “dog”?")

@@ -4,7 +4,14 @@ import re
 
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
-from support.browser import DESKTOP, assert_no_sideways_scrolling, choose_lesson, opened
+from support.app import RunningApp
+from support.browser import (
+    DESKTOP,
+    assert_no_sideways_scrolling,
+    choose_lesson,
+    opened,
+    settle,
+)
 
 from imgrec.explaining import feature_maps
 from imgrec.files.paths import IMAGES
@@ -15,12 +22,12 @@ from imgrec.ui.lessons import layers_html
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
 
-def walk_in(page: Page) -> None:
+def walk_in(app: RunningApp, page: Page) -> None:
     """Opens the lesson and waits until it has answered."""
     choose_lesson(page, "Layer by layer")
     expect(pressed(page)).to_contain_text("whiten")
     expect(tiles(page)).to_have_count(24)
-    page.wait_for_timeout(1500)  # the picture that is brought along may be answered for once more
+    settle(app, page)  # the picture that is brought along may be answered for once more
 
 
 def rows() -> dict[str, Layer]:
@@ -45,8 +52,8 @@ def caption(page: Page) -> Locator:
     return page.locator(".pair:visible figcaption").last
 
 
-def test_a_walk_down_the_street_of_the_scratch_network(page):
-    walk_in(page)
+def test_a_walk_down_the_street_of_the_scratch_network(app, page):
+    walk_in(app, page)
     facts = page.locator(".layer:visible")
     expect(facts).to_contain_text("2·2·3·24 + 24 = 312")
     layers = rows()
@@ -74,8 +81,8 @@ def test_a_walk_down_the_street_of_the_scratch_network(page):
     assert_no_sideways_scrolling(page)
 
 
-def test_by_keyboard_with_another_picture_and_vgg16(page):
-    walk_in(page)
+def test_by_keyboard_with_another_picture_and_vgg16(app, page):
+    walk_in(app, page)
     house(page, "whiten").focus()
     page.keyboard.press("Tab")
     expect(house(page, "block1_conv1")).to_be_focused()
@@ -119,16 +126,12 @@ def test_what_is_not_looked_at_is_not_computed(app, browser, monkeypatch):
 
     monkeypatch.setattr(feature_maps, "activation", counted)
     with opened(browser, app.url, DESKTOP) as page:
-        walk_in(page)
-        answered = 0
-        while len(asked) > answered:  # a busy machine answers late for what is brought along
-            answered = len(asked)
-            page.wait_for_timeout(2500)
+        walk_in(app, page)
         asked.clear()
         page.get_by_role("tab", name="One neuron", exact=True).click()
         page.get_by_role("tab", name="Convolution", exact=True).click()
         page.locator("#how-examples button.gallery-item").nth(4).click()
-        page.wait_for_timeout(1500)
+        settle(app, page)
         assert asked == []
         page.get_by_role("tab", name="Layer by layer", exact=True).click()
         seen = page.locator(".pair:visible figcaption").first

@@ -3,7 +3,7 @@
 import re
 
 from playwright.sync_api import Locator, Page, expect
-from support.browser import assert_no_sideways_scrolling, choose_lesson
+from support.browser import assert_no_sideways_scrolling, choose_lesson, settle
 
 
 def slide(page: Page, label: str, key: str, times: int = 1) -> None:
@@ -19,7 +19,7 @@ def steps(drawing: Locator) -> int:
     return int(words[1].replace(",", ""))
 
 
-def test_the_neuron_learns_explodes_and_answers(page):
+def test_the_neuron_learns_explodes_and_answers(app, page):
     choose_lesson(page, "One neuron")
     lesson = page.locator("#neuron")
     drawing = lesson.get_by_role("img", name="A neuron with two inputs")
@@ -35,9 +35,9 @@ def test_the_neuron_learns_explodes_and_answers(page):
     page.keyboard.press("Enter")
     expect(lesson).to_contain_text(re.compile(r"After \d\d steps"))  # it is seen to learn
     lesson.get_by_role("button", name="Stop").click()
-    page.wait_for_timeout(700)
+    settle(app, page)
     stopped = steps(drawing)
-    page.wait_for_timeout(700)
+    settle(app, page)
     assert steps(drawing) == stopped < 300
     lesson.get_by_role("button", name="Learn", exact=True).click()
     expect(lesson).to_contain_text(f"After {stopped + 300} steps")

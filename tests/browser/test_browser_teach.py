@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +17,7 @@ from support.browser import (
     assert_no_sideways_scrolling,
     choose_tab,
     opened,
+    until,
 )
 
 from imgrec.data import cifar10, labels
@@ -167,10 +167,7 @@ def test_classes_and_pictures_by_keyboard_and_who_leaves_lets_them_go(app, brows
         expect(page.locator(f".thumbnails button[data-press='picture:{place}']")).to_be_focused()
         token, kept = next(reversed(projects._kept.items()))
         assert not kept.left
-    deadline = time.monotonic() + 30
-    while not kept.left:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: kept.left)
     assert token in projects._kept  # somebody may come back
 
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import tarfile
-import time
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +20,7 @@ from support.browser import (
     choose_tab,
     opened,
     shown_cards,
+    until,
 )
 
 from imgrec.data import cifar10 as cifar10_data
@@ -33,7 +33,7 @@ from imgrec.training.recipes import DEFAULT_RECIPES, Recipe
 LONG = Recipe(epochs=50, limit=1500, validation_images=100, batch_size=32)
 DRAWN = "paths => paths.map(path => path.getAttribute('d') || '')"
 STATE = "section.training .state"
-TRAINING = 120_000  # milliseconds until a short training has ended
+TRAINING = 300_000  # milliseconds until a short training has ended
 
 
 @pytest.fixture(autouse=True)
@@ -51,12 +51,11 @@ def desktop(app, browser) -> Iterator[Page]:
         yield page
 
 
-@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def tab(app, browser, request) -> Iterator[Page]:
+@pytest.fixture
+def tab_at_each_width(page_at_each_width) -> Page:
     """The training tab at desktop and phone width."""
-    with opened(browser, app.url, request.param) as page:
-        choose_tab(page, "Train")
-        yield page
+    choose_tab(page_at_each_width, "Train")
+    return page_at_each_width
 
 
 def press(page: Page, name: str) -> None:
@@ -84,13 +83,6 @@ def line_points(page: Page) -> int:
     return max((drawn.count("L") + 1 for drawn in paths.evaluate_all(DRAWN)), default=0)
 
 
-def until(condition, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.1)
-
-
 def official_archive(data: cifar10_data.Cifar10) -> bytes:
     """CIFAR-10 as the official site packs it."""
 
@@ -115,13 +107,13 @@ def official_archive(data: cifar10_data.Cifar10) -> bytes:
 
 
 def test_from_nothing_to_new_weights_that_answer(
-    tab, cifar10, file_server, tmp_path, monkeypatch, request
+    desktop, cifar10, file_server, tmp_path, monkeypatch
 ):
+    tab, name = desktop, "mine"
     monkeypatch.setenv("IMGREC_CACHE", str(tmp_path))
     file_server.files["cifar"] = official_archive(cifar10)
     file_server.hold.clear()
     monkeypatch.setattr(cifar10_data, "OFFICIAL_URL", file_server.url("cifar"))
-    name = f"mine {request.node.callspec.id}"
     offer = tab.locator(".vgg16-offer:visible", has_text="CIFAR-10")
     expect(offer).to_contain_text("which are not here yet")
     expect(tab.get_by_role("button", name="Start", exact=True)).to_be_disabled()
@@ -143,9 +135,12 @@ def test_from_nothing_to_new_weights_that_answer(
     expect(state(tab)).to_have_text("is learning", timeout=TRAINING)
     expect(tab.locator(".strip .tile")).to_have_count(20)
     lengths = set()
-    while state(tab).inner_text() != "has finished":
+
+    def is_finished() -> bool:
         lengths.add(line_points(tab))
-        time.sleep(0.2)
+        return state(tab).inner_text() == "has finished"
+
+    until(is_finished)
     assert len(lengths) >= 3  # the curve grew
     expect(tab.locator("section.training")).to_contain_text("Test accuracy")
     assert_no_sideways_scrolling(tab)
@@ -200,7 +195,10 @@ def test_a_page_closed_in_the_middle_of_an_epoch_changes_nothing(app, browser):
     assert run_log.state_of(runs_dir() / run) == "training"
 
 
-def test_a_network_fills_in_its_own_recipe_and_shows_the_settings_that_it_has(tab):
+def test_a_network_fills_in_its_own_recipe_and_shows_the_settings_that_it_has(
+    tab_at_each_width,
+):
+    tab = tab_at_each_width
     epochs = tab.get_by_label("number input for Epochs").locator("visible=true").first
     images = tab.get_by_label("number input for Training images").locator("visible=true")
     tab.get_by_text("More settings").click()
@@ -262,8 +260,8 @@ def test_a_stopped_run_can_be_finished_with_what_it_has(desktop):
     assert 1 <= registry.find(run).epochs < 50
 
 
-def test_a_head_is_trained_renamed_used_downloaded_and_deleted(tab, request):
-    name, new = (f"{which} {request.node.callspec.id}" for which in ("head", "other"))
+def test_a_head_is_trained_renamed_used_downloaded_and_deleted(desktop):
+    tab, name, new = desktop, "my head", "another"
     tab.get_by_label("The transfer head").check()
     set_number(tab, "Epochs", 20)
     tab.get_by_label("Name of the run").locator("visible=true").fill(name)

@@ -32,6 +32,12 @@ class RunningApp(NamedTuple):
     url: str
     page: gr.Blocks
 
+    def idle(self) -> bool:
+        """Whether no listener is at work or waits in gradio's queue."""
+        queue = self.page._queue
+        waiting = [each.queue for each in queue.event_queue_per_concurrency_id.values()]
+        return not any(queue.active_jobs) and not any(waiting)
+
 
 def visit_by_program(client: httpx.Client) -> None:
     """A call in a session of its own."""

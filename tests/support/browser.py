@@ -1,16 +1,22 @@
 """What a hand and an eye do to the page in a browser."""
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from imgrec.files.paths import IMAGES
+from support.app import RunningApp
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
-PATIENCE = 120_000  # milliseconds
+PATIENCE = (
+    240_000  # milliseconds; a machine may be slow, and waiting costs time only where it fails
+)
 DESKTOP, PHONE = {"width": 1240, "height": 900}, {"width": 390, "height": 844}
-expect.set_options(timeout=60_000)  # a machine may be slow
+TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+LOOKS = 20  # at the queue, two frames apart, between which an answer makes the page ask again
+expect.set_options(timeout=120_000)
 
 
 @contextlib.contextmanager
@@ -73,5 +79,40 @@ def drop(page: Page, name: str, content: bytes) -> None:
     files.set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
 
 
+def at_each_width(page: Page) -> Iterator[None]:
+    """Gives the page desktop and phone width in turn, and then its own again."""
+    own = page.viewport_size
+    for viewport in (DESKTOP, PHONE, own):
+        page.set_viewport_size(viewport)
+        page.evaluate(TWO_FRAMES)  # until it is laid out anew
+        if viewport is not own:
+            yield
+
+
 def assert_no_sideways_scrolling(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    """As the page is now, at desktop and phone width."""
+    for _ in at_each_width(page):
+        page.wait_for_function("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def until(condition: Callable[[], object], page: Page | None = None) -> None:
+    """Waits until the condition holds."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        if page is None:
+            time.sleep(0.05)
+        else:
+            page.evaluate(TWO_FRAMES)
+
+
+def settle(app: RunningApp, page: Page) -> None:
+    """Waits until the app has nothing to do, nor is asked for anything over some looks."""
+    idle = 0
+
+    def idle_for_long() -> bool:
+        nonlocal idle
+        idle = idle + 1 if app.idle() else 0
+        return idle > LOOKS
+
+    until(idle_for_long, page)
