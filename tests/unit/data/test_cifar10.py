@@ -104,7 +104,9 @@ def test_wrong_data_is_not_believed_and_the_next_source_is_asked(sources, small,
     assert [path.name for path in cache.iterdir()] == ["cifar10.npz"]
 
 
-@pytest.mark.parametrize("content", [b"no archive", tar({"other": b"file"}), b""])
+@pytest.mark.parametrize(
+    "content", [b"no archive", tar({"other": b"file"}), b""], ids=["text", "other file", "empty"]
+)
 def test_an_archive_that_cannot_be_read_is_not_believed(sources, small, content):
     sources.files["official"] = content
     sources.files["mirror"] = mirror_archive(small)

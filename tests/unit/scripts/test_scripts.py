@@ -121,9 +121,11 @@ def test_predict_of_one_approach_prints_as_many_classes_as_asked_for(script, cap
         (("a.png", "--top", "0"), "at least 1"),
     ],
 )
-def test_predict_shows_how_it_is_used(arguments, complaint):
-    stdout, stderr = run("scripts/predict.py", *arguments, expect=2)
-    assert stdout == "" and stderr[0].startswith("usage: predict.py")
+def test_predict_shows_how_it_is_used(script, capsys, arguments, complaint):
+    assert script("predict.py", *arguments) == 2
+    printed = capsys.readouterr()
+    stderr = printed.err.splitlines()
+    assert printed.out == "" and stderr[0].startswith("usage: predict.py")
     assert complaint in stderr[-1]
 
 
@@ -264,8 +266,9 @@ def test_train_transfer_refuses_settings_of_the_other_kind(
 # train_scratch.py
 
 
-def test_train_scratch_has_a_flag_for_every_setting():
-    stdout, _ = run("scripts/train_scratch.py", "--help", expect=0)
+def test_train_scratch_has_a_flag_for_every_setting(script, capsys):
+    assert script("train_scratch.py", "--help") == 0
+    stdout = capsys.readouterr().out
     assert stdout.startswith("usage: train_scratch.py")
     for name in Recipe.__dataclass_fields__:
         assert re.search(rf"--{name.replace('_', '-')}\b", stdout), name
@@ -332,14 +335,14 @@ def test_train_scratch_takes_the_networks_own_recipe_and_changes_what_is_told(
         (("--run", "new", "--whitening"), "Whitening is for the network fast"),
     ],
 )
-def test_train_scratch_refuses_in_one_sentence(tmp_path, options, complaint):
+def test_train_scratch_refuses_in_one_sentence(script, capsys, tmp_path, options, complaint):
     for name in ("old", "done"):
         recipes.open_run(tmp_path / name, Recipe(epochs=3))
     (tmp_path / "done" / "report.json").touch()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
-    arguments = ("scripts/train_scratch.py", "--runs-dir", tmp_path, *options)
-    stdout, stderr = run(*arguments, expect=1)
-    assert stdout == "" and len(stderr) == 1 and re.search(complaint, stderr[0])
+    assert script("train_scratch.py", "--runs-dir", tmp_path, *options) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.count("\n") == 1 and re.search(complaint, printed.err)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
 
 
@@ -361,7 +364,7 @@ def interrupted(cifar10, tmp_path_factory):
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=300)
     return folder, stderr.splitlines()[-1], process.returncode
 
 
@@ -381,7 +384,7 @@ def test_a_disk_without_room_fails_the_run_which_can_be_resumed(interrupted, tmp
     process = start_training(tmp_path, "--resume")
     megabyte = 2**20  # a checkpoint has 15
     resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (megabyte, megabyte))
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 1 and stdout == ""
     sentence = "can't be read or written (File too large): see that its disk has room"
     assert sentence in stderr.splitlines()[-1] and "Traceback" not in stderr
@@ -391,7 +394,7 @@ def test_a_disk_without_room_fails_the_run_which_can_be_resumed(interrupted, tmp
     assert [path.name for path in (tmp_path / "other").iterdir()] == ["config.json"]
 
     process = start_training(tmp_path, "--resume")
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate(timeout=600)
     assert process.returncode == 0, stderr
     assert re.search(r"mine: test accuracy 0\.\d{4}, test loss", stdout)
     assert run_log.state_of(run) == "finished"
