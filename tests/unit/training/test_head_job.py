@@ -27,7 +27,7 @@ def head_trainer(cache, tmp_path, monkeypatch) -> HeadTrainer:
 
 def ended(head_trainer: HeadTrainer) -> str:
     """Waits for the end; returns the problem, if there was one."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while head_trainer.work.status.running:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)

@@ -29,7 +29,7 @@ from imgrec.training.recipes import DEFAULT_RECIPES, Recipe
 
 RECIPE = Recipe(epochs=2, limit=320, validation_images=100)  # five steps an epoch
 LONG = Recipe(epochs=1000, limit=64, validation_images=100)
-WAIT = 120  # seconds, at most; a start takes five where nothing else runs
+WAIT = 600  # seconds, at most; a start takes five where nothing else runs
 
 # A page that starts a training and then lives until it is ended, or ends by itself.
 PAGE = """
@@ -327,8 +327,8 @@ def test_a_damaged_cifar10_fails_the_run_and_is_forgotten(cache, trainer, runs_d
 @pytest.mark.parametrize(
     ("lives", "end"),
     [
-        pytest.param(60, lambda page: page.kill(), id="killed"),
-        pytest.param(60, lambda page: page.terminate(), id="terminated"),
+        pytest.param(600, lambda page: page.kill(), id="killed"),
+        pytest.param(600, lambda page: page.terminate(), id="terminated"),
         pytest.param(0, lambda page: None, id="ended"),
     ],
 )
@@ -344,8 +344,8 @@ def test_the_training_ends_with_the_page(cifar10, tmp_path, monkeypatch, request
     page.wait()
     page.stdout.close()
     try:
-        until(lambda: not run_control.is_held(run), seconds=10)
-        until(lambda: not lives_on(pid), seconds=10)
+        until(lambda: not run_control.is_held(run), seconds=120)
+        until(lambda: not lives_on(pid), seconds=120)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
