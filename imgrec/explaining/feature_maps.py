@@ -56,9 +56,8 @@ def load(network: str, weights: str = scratch.DEFAULT) -> LayeredNetwork:
     Of VGG16 it is the base, or all of it where its own file is. Raises ModelError.
     """
     if network == "scratch":
-        return _with_layer_outputs(
-            "scratch", scratch.load(str(weights))
-        )  # a visitor may send anything
+        # A visitor may send anything.
+        return _with_layer_outputs("scratch", scratch.load(str(weights)))
     if network == "vgg16":
         return _with_layer_outputs("vgg16", vgg16.network())
     raise ModelError(f"There is no network of that name; choose one of {', '.join(TITLES)}.")

@@ -117,11 +117,11 @@ def epoch_by_epoch(
         )
         run_log.apply_command()
         log = ScalarLog(run / "tensorboard") if tensorboard else None
-        follower = _ProgressCallback(
+        callback = _ProgressCallback(
             recipe, steps, run_log, preprocess(data.x_train[strip]), on_step
         )
         while not _is_over(done, recipe, run):
-            _train_epoch(model, recipe, data, training, validation, done, run_log, follower)
+            _train_epoch(model, recipe, data, training, validation, done, run_log, callback)
             write_checkpoint(model, done, run)
             if log:
                 log.write(done.epochs, {name: done.history[name][-1] for name in CURVES[:-1]})

@@ -54,8 +54,8 @@ def layer_buttons(layered: LayeredNetwork, chosen: str) -> str:
     """A house for each layer: the higher, the larger its maps; the wider, the more of them."""
     places = max(math.prod(row.output_shape[:-1]) for row in layered.rows)
     depth = max(row.output_shape[-1] for row in layered.rows)
-    houses = "".join(_layer_button(row, places, depth, row.name == chosen) for row in layered.rows)
-    return f'<div class="street" data-group role="group" aria-label="Layers">{houses}</div>'
+    buttons = "".join(_layer_button(row, places, depth, row.name == chosen) for row in layered.rows)
+    return f'<div class="street" data-group role="group" aria-label="Layers">{buttons}</div>'
 
 
 def _layer_button(row: Layer, places: int, depth: int, chosen: bool) -> str:

@@ -95,28 +95,28 @@ def _pool(source: Source, window: object) -> str:
     if source is None:
         return feature_map_html.EMPTY
     side = feature_map_html.checked_integer(window, 1, MAX_WINDOW, "Side of the window")
-    look = parts.run_classic(open_source(source)[0])
-    pooled = parts.pooled(look.map, side)
-    before, after = look.map.size, pooled.largest.size
+    activations = parts.run_classic(open_source(source)[0])
+    pooled = parts.pooled(activations.map, side)
+    before, after = activations.map.size, pooled.largest.size
     edge = before - after * side * side
     unused = f", {edge:,} of them at the edge, where no whole window fits" if edge else ""
-    most = float(look.map.max())
+    most = float(activations.map.max())
     figures = "".join(
         _map_figure(values, most, title, what)
         for values, title, what in (
-            (look.map, "Before", "Feature map"),
+            (activations.map, "Before", "Feature map"),
             (pooled.largest, "Maximum", "The greatest value of each window"),
             (pooled.average, "Average, to compare", "The mean of each window"),
         )
     )
     return (
         f'<div class="maps three">{figures}</div><p class="said">The map is number '
-        f"{look.channel + 1} of the {look.rows[parts.MAP].output_shape[-1]} that the first "
-        f"convolution makes of your picture, the one that answers most strongly. "
+        f"{activations.channel + 1} of the {activations.rows[parts.MAP].output_shape[-1]} that the "
+        f"first convolution makes of your picture, the one that answers most strongly. "
         f"<b>{before:,} values before, {after:,} after: {before - after:,} are thrown away, "
         f"{100 * (1 - after / before):.1f} %</b>{unused}. The mean of the maxima is "
         f"{pooled.largest.mean():.3f}, that of the averages {pooled.average.mean():.3f}: the "
-        f"maximum keeps a small bright spot, the average blurs it.</p>{_corner(look.map)}"
+        f"maximum keeps a small bright spot, the average blurs it.</p>{_corner(activations.map)}"
     )
 
 
@@ -165,24 +165,26 @@ def _drop(source: Source, rate: object, draw: int) -> str:
     if source is None:
         return ""
     share = _rate(rate)
-    look = parts.run_classic(open_source(source)[0])
-    dropped = parts.dropout(look.map, share, np.random.default_rng(draw))
+    activations = parts.run_classic(open_source(source)[0])
+    dropped = parts.dropout(activations.map, share, np.random.default_rng(draw))
     gone = int(dropped.kept.size - dropped.kept.sum())
     most = float(dropped.values.max())
     alt = f"The same map with {gone} of its values crossed out, the others brighter."
     figures = _map_figure(
-        look.map, most, "Without dropout", "Feature map"
+        activations.map, most, "Without dropout", "Feature map"
     ) + feature_map_html.figure(
         _crossed(dropped, most), f"With dropout: × is a dropped value, {gone}", alt
     )
-    unscaled = float(look.map[dropped.kept].sum())
+    unscaled = float(activations.map[dropped.kept].sum())
     return (
         f'<div class="maps two">{figures}</div><p class="said"><b>{gone:,} of '
-        f"{look.map.size:,} values are dropped, {100 * gone / look.map.size:.1f} %.</b> The sum "
-        f"of all was {look.map.sum():.1f}. Without the dropped ones it would be {unscaled:.1f}; so "
-        f"the others are multiplied by 1 / (1 − {share:g}) = {1 / (1 - share):.2f}, which gives "
-        f"{dropped.values.sum():.1f}. The mean goes from {look.map.mean():.4f} to "
-        f"{dropped.values.mean():.4f}.</p>{_dropout_answers(look.last, share, draw)}"
+        f"{activations.map.size:,} values are dropped, "
+        f"{100 * gone / activations.map.size:.1f} %.</b> "
+        f"The sum of all was {activations.map.sum():.1f}. Without the dropped ones it would be "
+        f"{unscaled:.1f}; so the others are multiplied by 1 / (1 − {share:g}) = "
+        f"{1 / (1 - share):.2f}, which gives "
+        f"{dropped.values.sum():.1f}. The mean goes from {activations.map.mean():.4f} to "
+        f"{dropped.values.mean():.4f}.</p>{_dropout_answers(activations.last, share, draw)}"
     )
 
 
@@ -240,12 +242,12 @@ def _weigh(source: Source, chosen: object, number: object) -> str:
     if source is None:
         return ""
     kept = feature_map_html.checked_integer(number, 1, NEURONS, "Contributions")
-    look = parts.run_classic(open_source(source)[0])
-    index = _class(chosen, look.last)
+    activations = parts.run_classic(open_source(source)[0])
+    index = _class(chosen, activations.last)
     name = labels.CIFAR10[index]
-    part = parts.keep_strongest(look.last, index, kept)
+    part = parts.keep_strongest(activations.last, index, kept)
     contributions = parts.contributions(part, index)
-    bias = float(look.last.bias[index])
+    bias = float(activations.last.bias[index])
     winner = int(part.probabilities.argmax())
     counted = "all" if kept == NEURONS else f"the {kept} strongest of"
     words = (
@@ -256,15 +258,15 @@ def _weigh(source: Source, chosen: object, number: object) -> str:
     )
     if kept < NEURONS:
         words += (
-            f" With all of them it is {percent(look.last.probabilities[index])}. From those "
+            f" With all of them it is {percent(activations.last.probabilities[index])}. From those "
             f"that are kept, the network would answer <b>{labels.CIFAR10[winner]}, "
             f"{percent(part.probabilities[winner])}</b>."
         )
-    active = int((look.last.inputs > 0).sum())
+    active = int((activations.last.inputs > 0).sum())
     return (
         f'<p class="said">{words}</p>{_pulls(part, index)}<p class="said">Only {active} of the '
-        f"{len(look.last.inputs)} neurons are active for this picture; the others are 0 and add "
-        f"nothing. {_cost(look)}</p>"
+        f"{len(activations.last.inputs)} neurons are active for this picture; the others are 0 and "
+        f"add nothing. {_cost(activations)}</p>"
     )
 
 
