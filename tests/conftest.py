@@ -25,8 +25,12 @@ if TYPE_CHECKING:
 for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(threads, "1")
 
-hypothesis.settings.register_profile("ci", deadline=None)
-hypothesis.settings.register_profile("thorough", deadline=None, max_examples=3000)
+# A busy machine is slow; in CI the examples are the same each time.
+PATIENT = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("ci", PATIENT, derandomize="CI" in os.environ)
+hypothesis.settings.register_profile("thorough", PATIENT, max_examples=3000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

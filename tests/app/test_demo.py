@@ -124,6 +124,7 @@ def test_photos_that_are_no_two_folders_are_told_in_one_line(tmp_path):
     assert ended.stderr.strip().endswith("one of them named dog; it holds: none.")
 
 
+@pytest.mark.slow
 def test_the_page_answers_nearly_as_soon_as_an_empty_one(benchmark):
     ratios = []
     while len(ratios) < 4 and not any(ratio <= 1.25 for ratio in ratios):  # others may be busy
