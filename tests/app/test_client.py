@@ -274,6 +274,7 @@ def wait_for(client: Client, run: str, state: str) -> dict:
     return status
 
 
+@pytest.mark.slow
 def test_a_scratch_network_is_trained_and_asked_while_it_trains(client, trains):
     settings = {"network": "classic", "epochs": 2, "limit": 960, "validation_images": 100}
     run = client.predict(settings, "by program", api_name="/train_scratch")
@@ -294,6 +295,7 @@ def test_a_scratch_network_is_trained_and_asked_while_it_trains(client, trains):
         ask(client, "/scratch", DOG, 5, run)
 
 
+@pytest.mark.slow
 def test_a_training_stopped_at_once_can_be_resumed_and_finished(client, trains):
     settings = {"epochs": 40, "limit": 320, "validation_images": 100}
     run = client.predict(settings, "", api_name="/train_scratch")
@@ -360,6 +362,7 @@ def test_visitors_of_a_public_page_are_bounded(client, cifar10, monkeypatch):
 # What the benchmarks ask
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_explaining_asks_the_page_as_it_is(client, monkeypatch):
     benchmark = script_module("benchmark").page
     monkeypatch.setattr(benchmark, "running_demo", lambda: contextlib.nullcontext(client))

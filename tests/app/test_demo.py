@@ -63,6 +63,7 @@ def test_credentials_may_come_from_the_environment(monkeypatch):
     assert demo.parse_arguments([]).auth == ("someone", "pass:word")
 
 
+@pytest.mark.slow
 def test_with_credentials_a_stranger_sees_nothing(benchmark):
     port = benchmark.free_port()
     flags = ["--port", str(port), "--no-download"]
@@ -94,6 +95,7 @@ sys.exit(demo.main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_no_training_outlives_the_demo(benchmark, cifar10, tmp_path, end):
     port = benchmark.free_port()

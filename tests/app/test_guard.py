@@ -158,6 +158,7 @@ def listeners(app) -> list[dict]:
     return [each for each in config["dependencies"] if each["backend_fn"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["input", "event"])
 def test_no_listener_takes_a_path_that_was_not_uploaded(app, where):
     attack = {"path": str(DOG)}

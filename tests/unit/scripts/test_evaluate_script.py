@@ -239,6 +239,7 @@ def test_what_can_not_be_measured_is_told_in_a_sentence(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_it_runs_from_anywhere(classes, tmp_path):
     options = ("cifar10", "--data", "classes", "--json", "report.json")
     done = subprocess.run(

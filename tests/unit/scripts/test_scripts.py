@@ -75,6 +75,7 @@ def pictures(tmp_path):
 # predict.py
 
 
+@pytest.mark.slow
 def test_predict_answers_for_the_good_and_tells_of_the_bad(cache, pictures):
     dog, broken, noise, absent = pictures
     stdout, stderr = run("scripts/predict.py", *pictures, "--json", expect=1)
@@ -132,6 +133,7 @@ def test_predict_shows_how_it_is_used(script, capsys, arguments, complaint):
 # train_transfer.py
 
 
+@pytest.mark.slow
 def test_train_transfer_leaves_a_model_that_loads(cache, photos, tmp_path):
     (photos / "sky" / "broken.png").write_bytes(b"no picture")
     stdout, stderr = run(
@@ -368,6 +370,7 @@ def interrupted(cifar10, tmp_path_factory):
     return folder, stderr.splitlines()[-1], process.returncode
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_run_that_was_stopped(interrupted):
     folder, told, code = interrupted
     assert code == 1
@@ -376,6 +379,7 @@ def test_ctrl_c_leaves_a_run_that_was_stopped(interrupted):
     assert seen.state == "stopped" and seen.log[-1].endswith("it can be resumed.")
 
 
+@pytest.mark.slow
 def test_a_disk_without_room_fails_the_run_which_can_be_resumed(interrupted, tmp_path):
     import resource  # there is none on Windows
 

@@ -74,6 +74,7 @@ def temporary(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", export.KINDS)
 def test_the_example_says_what_the_page_says(kind, project, photo, exported):
     """As another program: nothing of this project can be imported there."""
@@ -98,6 +99,7 @@ def test_the_example_says_what_the_page_says(kind, project, photo, exported):
     assert "CC BY 4.0" in readme and "creativecommons" in (folder / "LICENSE-VGG16.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_keras_file_has_nothing_but_keras_in_it(exported):
     with zipfile.ZipFile(exported("keras") / "model.keras") as archive:
         config = json.loads(archive.read("config.json"))
@@ -107,6 +109,7 @@ def test_the_keras_file_has_nothing_but_keras_in_it(exported):
     assert not {name for name in names if name and ">" in name}
 
 
+@pytest.mark.slow
 def test_whole_pictures_of_bytes_or_floats_go_in(project, photo, exported):
     import keras
     import tensorflow as tf
@@ -123,6 +126,7 @@ def test_whole_pictures_of_bytes_or_floats_go_in(project, photo, exported):
         np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_weights_are_in_it_once(exported):
     for kind in export.KINDS:
         size = sum(file.stat().st_size for file in exported(kind).rglob("*") if file.is_file())

@@ -124,6 +124,7 @@ def whole(shared, runs_dir) -> Whole:
     return Whole(run, run_log.watch(run), paused, refused)
 
 
+@pytest.mark.slow
 def test_a_started_run_ends_as_a_network_that_can_be_used(whole, trainer):
     assert whole.seen.state == "finished" and whole.seen.epoch == 2
     assert whole.seen.log[0].endswith("starting, to compute in float32")
@@ -133,6 +134,7 @@ def test_a_started_run_ends_as_a_network_that_can_be_used(whole, trainer):
     assert store.load(whole.run).report["test_images"] == 10_000
 
 
+@pytest.mark.slow
 def test_while_a_run_goes_on_no_other_is_started(whole, runs_dir):
     second, again, same = whole.refused
     assert second == again == "whole is being trained; wait for it or stop it first."
@@ -140,6 +142,7 @@ def test_while_a_run_goes_on_no_other_is_started(whole, runs_dir):
     assert not (runs_dir / "second").exists()
 
 
+@pytest.mark.slow
 def test_a_paused_run_stands_still_and_then_goes_on(whole):
     assert [seen.state for seen in whole.paused] == ["paused"] * 3
     assert len({(seen.epoch, seen.step, seen.points) for seen in whole.paused}) == 1
@@ -147,6 +150,7 @@ def test_a_paused_run_stands_still_and_then_goes_on(whole):
     assert told.index("went on") == told.index("paused") + 1
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_neither_asked_nor_resumed(whole, trainer):
     with pytest.raises(ModelError, match="whole is not being trained now"):
         trainer.control("whole", "pause")
@@ -169,12 +173,14 @@ def killed(shared, runs_dir) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_a_killed_run_was_interrupted_and_the_reason_is_told(killed, trainer):
     assert run_log.state_of(killed) == "interrupted"
     assert "was killed (signal 9)" in trainer.problem("killed")
     assert trainer.problem("whole") == ""
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_as_an_unbroken_one(killed, whole, trainer, runs_dir):
     told = (killed / EVENTS).read_text()
     run = Path(shutil.copytree(killed, runs_dir / "resumed"))
@@ -185,6 +191,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(killed, whole, trainer, runs_dir):
         assert one[figure] == other[figure], told
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_fails_that_run_alone(killed, trainer, runs_dir):
     run = Path(shutil.copytree(killed, runs_dir / "damaged"))
     (run / "checkpoint.npz").write_bytes(b"damaged")
@@ -200,6 +207,7 @@ def test_a_damaged_checkpoint_fails_that_run_alone(killed, trainer, runs_dir):
 # Stopped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "fit", "gains", "precise"),
     [
@@ -220,6 +228,7 @@ def test_the_configuration_tells_the_precision_that_fits_the_processor(
     assert done == dataclasses.replace(recipe, mixed_precision=not precise)
 
 
+@pytest.mark.slow
 def test_of_two_starts_at_once_one_wins_and_can_be_stopped_before_its_first_step(trainer, runs_dir):
     together, refused = threading.Barrier(2), []
 
@@ -245,6 +254,7 @@ def test_of_two_starts_at_once_one_wins_and_can_be_stopped_before_its_first_step
         trainer.resume(winner, finish=True)
 
 
+@pytest.mark.slow
 def test_a_stopped_run_can_be_finished_with_what_it_has(trainer, runs_dir):
     run = runs_dir / trainer.start(LONG, "long")
     until(lambda: run_log.watch(run).epoch >= 1)
@@ -256,6 +266,7 @@ def test_a_stopped_run_can_be_finished_with_what_it_has(trainer, runs_dir):
     assert store.load(run).report["epochs"] == seen.epoch
 
 
+@pytest.mark.slow
 def test_visitors_time_is_limited(trainer, runs_dir):
     trainer.permissions = Permissions(limits=Limits(seconds=0))
     run = runs_dir / trainer.start(RECIPE, "short")
@@ -268,6 +279,7 @@ def test_visitors_time_is_limited(trainer, runs_dir):
 # What is refused
 
 
+@pytest.mark.slow
 def test_where_training_is_off_nothing_can_be_wished(trainer, runs_dir, killed):
     trainer.permissions = Permissions(train=False)
     before = contents(runs_dir)
@@ -312,6 +324,7 @@ def test_without_cifar10_nothing_is_started(cache, trainer, runs_dir):
     assert not (runs_dir / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_cifar10_fails_the_run_and_is_forgotten(cache, trainer, runs_dir):
     cache.mkdir()
     (cache / "cifar10.npz").write_bytes(b"damaged")
@@ -324,6 +337,7 @@ def test_a_damaged_cifar10_fails_the_run_and_is_forgotten(cache, trainer, runs_d
 # No process is left behind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lives", "end"),
     [
