@@ -5,6 +5,8 @@ import re
 from playwright.sync_api import Locator, Page, expect
 from support.browser import assert_no_sideways_scrolling, choose_lesson, settle
 
+from imgrec.ui.lessons import neuron
+
 
 def slide(page: Page, label: str, key: str, times: int = 1) -> None:
     """Moves a slider by keyboard."""
@@ -19,7 +21,7 @@ def steps(drawing: Locator) -> int:
     return int(words[1].replace(",", ""))
 
 
-def test_the_neuron_learns_explodes_and_answers(app, page):
+def test_the_neuron_learns_explodes_and_answers(app, page, monkeypatch):
     choose_lesson(page, "One neuron")
     lesson = page.locator("#neuron")
     drawing = lesson.get_by_role("img", name="A neuron with two inputs")
@@ -31,6 +33,7 @@ def test_the_neuron_learns_explodes_and_answers(app, page):
     expect(lesson).to_contain_text("After 1 step")
     expect(says).not_to_have_text(untaught)
 
+    monkeypatch.setattr(neuron, "SECONDS_A_FRAME", 0.5)  # so that a slow browser stops it in time
     lesson.get_by_role("button", name="Learn", exact=True).focus()
     page.keyboard.press("Enter")
     expect(lesson).to_contain_text(re.compile(r"After \d\d steps"))  # it is seen to learn
@@ -39,6 +42,7 @@ def test_the_neuron_learns_explodes_and_answers(app, page):
     stopped = steps(drawing)
     settle(app, page)
     assert steps(drawing) == stopped < 300
+    monkeypatch.undo()
     lesson.get_by_role("button", name="Learn", exact=True).click()
     expect(lesson).to_contain_text(f"After {stopped + 300} steps")
     expect(drawing).to_have_attribute(
