@@ -14,9 +14,9 @@ NAMES = tuple(MODULES)
 def predict(
     images: Sequence[Image.Image], approach: str = "all", top_k: int = 5, use_tta: bool = False
 ) -> list[tuple[Verdict, ...]]:
-    """For each RGB picture the verdict of one approach, or of all in the order of `NAMES`.
+    """Returns each RGB picture's verdict by one approach, or by all in the order of `NAMES`.
 
-    Where `use_tta`, the scratch network looks several times, as in `scratch.predict`.
+    With `use_tta`, the scratch network uses test-time augmentation, as in `scratch.predict`.
     """
     if approach == "all":
         return compare(images, top_k, use_tta=use_tta)
@@ -32,10 +32,10 @@ def compare(
     head: str = transfer.DEFAULT,
     use_tta: bool = False,
 ) -> list[tuple[Verdict, ...]]:
-    """For each RGB picture the verdicts of all three, in the order of `NAMES`.
+    """Returns each RGB picture's verdicts by all three approaches, in the order of `NAMES`.
 
-    `weights` and `head` name the trained scratch network, `use_tta` as in `scratch.predict`, and
-    the trained head. VGG16's convolutional base runs once for the two approaches that stand on it.
+    `weights` and `head` name the trained scratch network and the trained head; `use_tta` is as in
+    `scratch.predict`. VGG16's convolutional base runs once for the two approaches that build on it.
     """
     passed = vgg16.run(images)
     return list(
@@ -51,6 +51,6 @@ def compare(
 def warm_up() -> None:
     """Loads TensorFlow and every network, so that the first visitor doesn't wait for it.
 
-    Raises ModelError where a network can't be loaded.
+    Raises ModelError if a network can't be loaded.
     """
     compare([Image.new("RGB", (vgg16.SIZE, vgg16.SIZE))])

@@ -1,4 +1,4 @@
-"""Approach 2: VGG16 as it comes, or a small ImageNet network while VGG16's top is not there."""
+"""Approach 2: VGG16 as published, or a small ImageNet network while VGG16's top is missing."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ STAND_IN = "EfficientNet-Lite0"
 
 
 def preprocess_stand_in(images: np.ndarray) -> np.ndarray:
-    """uint8 (n, 224, 224, 3) to float32 (x - 127) / 128, as the stand-in was trained.
+    """Converts uint8 (n, 224, 224, 3) to float32 (x - 127) / 128, as the stand-in was trained.
 
     Source: `MEAN_RGB` and `STDDEV_RGB` in lite/efficientnet_lite_builder.py of
     https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet.
@@ -30,7 +30,7 @@ def preprocess_stand_in(images: np.ndarray) -> np.ndarray:
 
 @load_once
 def load_stand_in() -> Network:
-    """EfficientNet-Lite0 with the weights that ship. Raises ModelError if they are damaged."""
+    """Loads EfficientNet-Lite0 with the shipped weights. Raises ModelError if they are damaged."""
     from imgrec.networks import imagenet
     from imgrec.networks.weights import set_weights
 
@@ -42,9 +42,10 @@ def load_stand_in() -> Network:
 def predict(
     images: Sequence[Image.Image], top_k: int = 5, passed: vgg16.Pass | None = None
 ) -> list[Verdict]:
-    """A verdict for each RGB picture of any size; `passed` is VGG16's pass, if it was made before.
+    """Returns a verdict for each RGB picture of any size.
 
-    A pass without probabilities means that VGG16's top is not there: then the stand-in answers.
+    `passed` is VGG16's forward pass over the pictures, if it was already run. A pass without
+    probabilities means that VGG16's top is missing: the stand-in answers instead.
     """
     if passed is None and vgg16.has_top():
         passed = vgg16.run(images)
@@ -92,5 +93,5 @@ def _names() -> tuple[str, ...]:
 
 
 def architecture() -> list[layer_table.Layer]:
-    """The rows of VGG16's layer table."""
+    """Returns the rows of VGG16's layer table."""
     return vgg16.architecture()

@@ -22,37 +22,38 @@ CLASSIC = "classic"  # the network that the lessons take apart
 
 
 def preprocess(images: np.ndarray) -> np.ndarray:
-    """uint8 (n, 32, 32, 3) to float32 in [0, 1]; the same in training and in use."""
+    """Converts uint8 (n, 32, 32, 3) to float32 in [0, 1], in training and inference alike."""
     return images.astype("float32") / 255
 
 
 def view(image: Image.Image) -> Image.Image:
-    """The picture as the network sees it: its central square at 32×32."""
+    """Returns the picture as the network sees it: its central square at 32×32."""
     return square(image, SIZE, Image.Resampling.BICUBIC)
 
 
 def box(size: tuple[int, int]) -> Box:
-    """What of a picture of that width and height is in the view."""
+    """Returns the part of a picture of that (width, height) that the view covers."""
     return square_box(size)
 
 
 def trained() -> list[str]:
-    """The names of the scratch networks that can be chosen: what ships, then the user's runs."""
+    """Returns the names of the usable scratch networks: those that ship, then the user's runs."""
     return [entry.name for entry in registry.usable_models("scratch")]
 
 
 def load(name: str) -> Network:
-    """A trained network by name. Raises ModelError if there is none, or it is damaged."""
+    """Loads a trained network by name. Raises ModelError if it is missing or damaged."""
     return load_trained(name, "scratch").network
 
 
 def predict(
     images: Sequence[Image.Image], top_k: int = 5, name: str = DEFAULT, use_tta: bool = False
 ) -> list[Verdict]:
-    """A verdict for each RGB picture of any size, where wished averaged over test-time views.
+    """Returns a verdict for each RGB picture of any size.
 
-    The calibration stays that of a single look. It fits several about as well: their mean is
-    hardly less sure, and more often right. `scripts/evaluate.py cifar10 --views` measures it.
+    With `use_tta`, the logits are averaged over the six views of test-time augmentation (TTA). The
+    calibration stays that of a single view. It fits the average about as well, which is hardly less
+    confident and more often right; `scripts/evaluate.py cifar10 --views` measures it.
     """
     loaded = load_trained(name, "scratch")
     started = time.perf_counter()
@@ -94,5 +95,5 @@ def _verdict(
 
 
 def architecture(name: str = DEFAULT) -> list[layer_table.Layer]:
-    """The rows of the layer table."""
+    """Returns the rows of the layer table."""
     return layer_table.table(load(name).model)

@@ -1,4 +1,4 @@
-"""Approach 3: VGG16's convolutional base as feature extractor, and a small head: dog or not."""
+"""Approach 3: VGG16's convolutional base as feature extractor, with a small head: dog or not."""
 
 import time
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ DEFAULT = "dog_pooled_64"
 
 
 def trained() -> list[str]:
-    """The names of the heads that can be chosen: what ships, then the user's runs."""
+    """Returns the names of the usable heads: those that ship, then the user's runs."""
     return [entry.name for entry in registry.usable_models("transfer")]
 
 
 def load(name: str) -> Network:
-    """A trained head by name. Raises ModelError if there is none, or it is damaged."""
+    """Loads a trained head by name. Raises ModelError if it is missing or damaged."""
     return load_trained(name, "transfer").network
 
 
@@ -33,7 +33,10 @@ def predict(
     passed: vgg16.Pass | None = None,
     name: str = DEFAULT,
 ) -> list[Verdict]:
-    """A verdict for each RGB picture of any size; `passed` is VGG16's pass, if made before."""
+    """Returns a verdict for each RGB picture of any size.
+
+    `passed` is VGG16's forward pass over the pictures, if it was already run.
+    """
     head = load_trained(name, "transfer")
     passed = passed or vgg16.run(images)
     started = time.perf_counter()
@@ -69,5 +72,5 @@ def _verdict(
 
 
 def architecture(name: str = DEFAULT) -> list[layer_table.Layer]:
-    """The rows of the layer table: the frozen base, then the head."""
+    """Returns the rows of the layer table: the frozen base, then the head."""
     return vgg16.base_architecture() + layer_table.table(load(name).model)

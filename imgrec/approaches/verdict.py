@@ -1,4 +1,4 @@
-"""What an approach says about a picture."""
+"""An approach's answer about a picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ from PIL import Image
 class ClassProbability:
     """A class and its probability in [0, 1]."""
 
-    index: int  # the class's place among the network's answers
+    index: int  # the class's index in the network's output
     label: str
-    probability: float  # as the network says it
-    calibrated: float | None = None  # as it should be believed, where that was measured
+    probability: float  # as the network outputs it
+    calibrated: float | None = None  # None for a network without a calibration
 
 
 @dataclass(frozen=True)
@@ -23,23 +23,23 @@ class Verdict:
     """One approach's answer about one picture."""
 
     approach: str  # "scratch", "pretrained" or "transfer"
-    model: str  # the network's name, fit to be shown
-    trained_on: str  # with what, fit to be shown
-    stand_in: bool  # whether another network answers for the one the approach is about
+    model: str  # the network's name, fit for display
+    trained_on: str  # the training data, fit for display
+    stand_in: bool  # whether another network answers in place of the approach's own
     classes: tuple[ClassProbability, ...]  # the top k, most probable first
     dog: float  # probability in [0, 1] that there is a dog in the picture
     milliseconds: float  # preprocessing and forward pass; a batch's time divided by its size
     parameters: int  # weights of the whole network
     saw: Image.Image  # the picture as the network saw it
-    dog_calibrated: float | None = None  # `dog` as it should be believed, where that was measured
-    unfamiliar: bool | None = None  # unlike all it was trained on; None where it can't tell
-    views: int = 1  # at the picture, mirrored and shifted, whose mean the answer is
+    dog_calibrated: float | None = None  # `dog`, calibrated; None without a calibration
+    unfamiliar: bool | None = None  # unlike its training images; None: it can't tell
+    views: int = 1  # of the picture, mirrored and shifted, that the answer is averaged over
 
     def calibrated(self) -> "Verdict":
-        """The same with calibrated probabilities in place of what the network says, if it has any.
+        """Returns the verdict with calibrated in place of raw probabilities, if it has any.
 
-        The order of the classes stays. The dog question may be answered otherwise: a dog that one
-        class of ten stands for may fall below one half.
+        The order of the classes stays. The answer to the dog question may change: a dog that is one
+        class of ten may fall below one half.
         """
         if self.dog_calibrated is None:
             return self
@@ -50,7 +50,7 @@ class Verdict:
         return replace(self, classes=classes, dog=self.dog_calibrated)
 
     def as_json(self) -> dict[str, Any]:
-        """The plain object that the endpoints and the command line return."""
+        """Returns the plain object for the endpoints and the command line."""
         return {
             "approach": self.approach,
             "model": self.model,
@@ -72,7 +72,7 @@ class Verdict:
 
 
 def answer(file: str, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """A picture's verdicts as the endpoints and `scripts/predict.py --json` return them."""
+    """Returns a picture's verdicts as the endpoints and `scripts/predict.py --json` give them."""
     return {"file": file, "verdicts": [verdict.as_json() for verdict in verdicts]}
 
 
@@ -82,9 +82,9 @@ def top_classes(
     top_k: int,
     calibrated: np.ndarray | None = None,
 ) -> tuple[ClassProbability, ...]:
-    """The `top_k` most probable of (classes,) probabilities; equal ones keep the classes' order.
+    """Returns the `top_k` most probable of (classes,) probabilities; ties keep the classes' order.
 
-    `calibrated` are the same classes' probabilities as they should be believed.
+    `calibrated` are the calibrated probabilities (classes,) of the same classes.
     """
     order = np.argsort(-probabilities, kind="stable")[:top_k]
     return tuple(

@@ -1,7 +1,7 @@
 """VGG16, run once for the two approaches that share it.
 
-The convolutional base ships with the project in half precision. With the official file of all
-weights at hand that network is used instead, base and top.
+The convolutional base ships with the project in half precision. If the official file of all
+weights is available, that network is used instead, base and top.
 """
 
 import math
@@ -31,31 +31,34 @@ MEAN_BGR = np.array([103.939, 116.779, 123.68], "float32")
 
 
 class Pass(NamedTuple):
-    """What one pass over n pictures gave."""
+    """The result of one forward pass over n pictures."""
 
     features: np.ndarray  # float32 (n, 7, 7, 512), the output of block5_pool
-    probabilities: np.ndarray | None  # float32 (n, 1000), where the top is there
-    milliseconds: float  # for each picture
+    probabilities: np.ndarray | None  # float32 (n, 1000); None without the top
+    milliseconds: float  # per picture
     views: list[Image.Image]  # the pictures as the network saw them
 
 
 def view(image: Image.Image) -> Image.Image:
-    """The picture as the network sees it: shorter side 256, the central 224×224 of it."""
+    """Returns the picture as the network sees it: shorter side 256, then the central 224×224."""
     return centre_crop(image, SIZE, SHORTER_SIDE, Image.Resampling.BICUBIC)
 
 
 def box(size: tuple[int, int]) -> Box:
-    """What of a picture of that width and height is in the view."""
+    """Returns the part of a picture of that (width, height) that the view covers."""
     return centre_crop_box(size, SIZE, SHORTER_SIDE)
 
 
 def preprocess(images: np.ndarray) -> np.ndarray:
-    """uint8 RGB (n, 224, 224, 3) to float32 BGR less the mean: Keras's `preprocess_input`."""
+    """Converts uint8 RGB (n, 224, 224, 3) to float32 BGR minus the mean.
+
+    The same as Keras's `preprocess_input`.
+    """
     return images[..., ::-1].astype("float32") - MEAN_BGR
 
 
 def run(images: Sequence[Image.Image]) -> Pass:
-    """One pass over RGB pictures of any size."""
+    """Runs one forward pass over RGB pictures of any size."""
     passing = network()
     started = time.perf_counter()
     views = [view(image) for image in images]
@@ -65,16 +68,16 @@ def run(images: Sequence[Image.Image]) -> Pass:
 
 
 def base_features(images: Sequence[Image.Image]) -> np.ndarray:
-    """float32 (n, 7, 7, 512) of RGB pictures of any size, from the base that ships.
+    """Returns features float32 (n, 7, 7, 512) of RGB pictures of any size, from the shipped base.
 
-    Heads are trained on these, so that they come out the same wherever they are trained.
+    Heads are trained on these, so that a head comes out the same wherever it is trained.
     """
     views = np.stack([np.asarray(view(image)) for image in images])
     return base().run(preprocess(views))[0]
 
 
 def network() -> Network:
-    """The whole network where its weights are, otherwise the base."""
+    """Returns the whole network if its weights are available, otherwise the base."""
     file = weights.file()
     if file is not None:
         try:
@@ -86,7 +89,7 @@ def network() -> Network:
 
 @load_once
 def base() -> Network:
-    """Images to features, with the weights that ship."""
+    """Loads the base, images to features, with the shipped weights."""
     from imgrec.networks import imagenet
     from imgrec.networks.weights import set_weights
 
@@ -97,7 +100,7 @@ def base() -> Network:
 
 @load_once
 def _full_network(file: Path) -> Network:
-    """Images to features and probabilities. Raises ModelError if the file does not fit."""
+    """Loads images to features and probabilities. Raises ModelError if the file doesn't fit."""
     import keras
 
     try:
@@ -111,17 +114,17 @@ def _full_network(file: Path) -> Network:
 
 
 def has_top() -> bool:
-    """Whether VGG16 itself can answer."""
+    """Returns whether VGG16's own top is available."""
     return weights.file() is not None
 
 
 def base_architecture() -> list[layer_table.Layer]:
-    """The rows of the base's layer table."""
+    """Returns the rows of the base's layer table."""
     return layer_table.table(base().model)
 
 
 def architecture() -> list[layer_table.Layer]:
-    """The rows of the whole network's layer table, whether the top's weights are here or not."""
+    """Returns the rows of the whole network's layer table, even while the top is missing."""
     rows = base_architecture()
     flat = math.prod(rows[-1].output_shape)
     return [

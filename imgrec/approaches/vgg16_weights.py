@@ -1,4 +1,4 @@
-"""Where VGG16's official weights are: a file the user names, Keras's cache, or a download."""
+"""Finds VGG16's official weights: a file that the user names, Keras's cache, or a download."""
 
 import functools
 import logging
@@ -23,35 +23,35 @@ FILE_MEGABYTES = 553
 
 @dataclass(frozen=True)
 class Status:
-    """Whether VGG16's own top can be used, in a form for the page."""
+    """Whether VGG16's own top is available, in a form for the page."""
 
     state: Literal["absent", "downloading", "ready"]
     done: int = 0  # bytes downloaded
     total: int = FILE_MEGABYTES * 1_000_000  # bytes
-    message: str = ""  # why there is nothing, where something went wrong
+    message: str = ""  # why the file is absent, if something went wrong
 
 
 class Weights:
     """The official file of all VGG16 weights: the one named, Keras's cached one, or a download.
 
-    There is one of it in a process; the download runs in a thread and can be watched and stopped.
+    A process has one instance. The download runs in a thread and can be watched and cancelled.
     """
 
     def __init__(self) -> None:
         self.named: Path | None = None
         self.may_download = True
-        self._refused = ""  # why the named file was given up
+        self._refused = ""  # why the named file was dropped
         self._transfer = BackgroundJob("vgg16-download")
         self._checked: tuple[tuple[float, int], bool] | None = None
 
     def use(self, file: Path) -> None:
-        """Names the file to use. Raises ModelError if there is none."""
+        """Sets the file to use. Raises ModelError if it doesn't exist."""
         if not file.is_file():
             raise ModelError(f"There is no file {file} with VGG16's weights; check the path.")
         self.named = file.resolve()
 
     def file(self) -> Path | None:
-        """The file to load, or None: the named one, else Keras's if its hash is right."""
+        """Returns the named file, else Keras's cached one if its hash matches, else None."""
         if self.named is not None:
             return self.named
         cached = keras_cache_dir() / FILE_NAME
@@ -63,13 +63,13 @@ class Weights:
         return cached if self._checked[1] else None
 
     def refuse(self, reason: str) -> None:
-        """Goes on without the named file, which could not be loaded."""
+        """Drops the named file, which could not be loaded, and keeps the reason for the page."""
         logger.warning(reason)
         self.named = None
         self._refused = reason
 
     def status(self) -> Status:
-        """What the page shows."""
+        """Returns the state of the file for the page."""
         transfer = self._transfer.status
         if transfer.running:
             return Status("downloading", transfer.done, transfer.total or Status.total)
@@ -78,13 +78,13 @@ class Weights:
         return Status("absent", message=self._refused or transfer.problem)
 
     def download(self) -> None:
-        """Starts the download in a thread; does nothing if it runs, is done, or isn't allowed."""
+        """Starts the download in a thread; does nothing if it is running, done or not allowed."""
         if self.may_download and self.status().state == "absent":
             self._refused = ""
             self._transfer.start(self._download)
 
     def cancel(self) -> None:
-        """Stops a running download; what has arrived is kept for the next one."""
+        """Cancels a running download; the part that has arrived is kept for the next one."""
         self._transfer.cancel()
 
     def _download(self, report: Report, cancelled: Callable[[], bool]) -> None:

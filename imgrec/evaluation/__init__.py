@@ -1,1 +1,1 @@
-"""Measuring and comparing the three approaches."""
+"""Evaluating and comparing the three approaches."""

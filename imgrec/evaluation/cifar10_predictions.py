@@ -1,4 +1,4 @@
-"""What a scratch network makes of CIFAR-10's test images, computed once."""
+"""A scratch network's predictions on CIFAR-10's test images, computed once."""
 
 import threading
 from collections.abc import Callable
@@ -17,10 +17,10 @@ _predicting = threading.Lock()
 def predictions(
     name: str, data: DataSet, report: Callable[[int, int], None] = lambda done, total: None
 ) -> np.ndarray:
-    """The probabilities, float32 (n, 10), that a scratch network gives to each test image.
+    """Returns a scratch network's probabilities for the test images, float32 (n, 10).
 
-    Computed once for each trained network and data set, whoever asks; `report` hears how many of
-    how many images are done. Raises ModelError if there is no such network.
+    They are cached per trained network and data set, for all callers; `report` gets the number of
+    images done and in total. Raises ModelError if there is no such network.
     """
     key = scratch.load(name).run, data
     with _predicting:
@@ -44,7 +44,7 @@ def _predict_all(run: Forward, data: DataSet, report: Callable[[int, int], None]
 def confusion_cell(
     probabilities: np.ndarray, right: np.ndarray, label: int, predicted: int
 ) -> np.ndarray:
-    """The indices of the images of class `label` taken for `predicted`, the surest first.
+    """Returns the indices of class `label` images predicted as `predicted`, most confident first.
 
     `probabilities` is (n, 10), `right` the (n,) labels.
     """
@@ -54,7 +54,7 @@ def confusion_cell(
 
 
 def most_confident_mistakes(probabilities: np.ndarray, right: np.ndarray, limit: int) -> np.ndarray:
-    """The indices of at most so many wrong guesses, those with the highest probability first."""
+    """Returns the indices of at most `limit` wrong predictions, the most confident first."""
     guessed = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(guessed != right)
     return wrong[np.argsort(-probabilities[wrong, guessed[wrong]], kind="stable")][:limit]

@@ -1,7 +1,4 @@
-"""The three approaches side by side: what each took to make, how big and how fast it is.
-
-And what they say of labelled pictures: those on which they disagree, and who stands alone.
-"""
+"""The three approaches side by side: what each took to train, how big and how fast it is."""
 
 import statistics
 from dataclasses import dataclass
@@ -17,32 +14,35 @@ from imgrec.files import atomic
 from imgrec.files.paths import MODELS
 from imgrec.models import registry
 
-IMAGENET_IMAGES = 1_281_167  # of ILSVRC-2012, to learn from (Russakovsky et al. 2015, table 2)
+IMAGENET_IMAGES = 1_281_167  # ILSVRC-2012's training images (Russakovsky et al. 2015, table 2)
 # "On a system equipped with four NVIDIA Titan Black GPUs, training a single net took 2–3 weeks"
 # (Simonyan & Zisserman 2015, section 3.3).
 VGG16_TRAINING = "two to three weeks on four GPUs"
 VGG16_BYTES = FILE_MEGABYTES * 1_000_000
-ROUNDS = 9  # of timing; more would take longer than a visitor likes to wait
+ROUNDS = 9  # of timing; more would keep a visitor waiting
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What it took to make an approach's network, and how big it is."""
+    """What it took to train an approach's network, and how big it is."""
 
     approach: str
-    model: str  # fit to be shown
+    model: str  # fit for display
     stand_in: bool
     learnt_from: str
-    images: int  # that it learnt from
-    seconds: float | None  # of training; None where nobody measured it
-    trained: str  # on which machine, or what its authors tell
+    images: int  # trained on
+    seconds: float | None  # of training; None if it was not measured
+    trained: str  # on which machine, or its authors' account
     parameters: int  # weights of the whole network
-    learnt: int  # of them, those that were learnt from these images
+    learnt: int  # how many of them were trained on these images
     bytes: int  # on disk
 
 
 def facts() -> tuple[Facts, ...]:
-    """Of the networks that ship, in the order of the approaches; VGG16's where its top is here."""
+    """Returns the facts of the networks that ship, in the order of the approaches.
+
+    If VGG16's top is here, its facts take the place of the stand-in's.
+    """
     return _scratch(), _vgg16() if vgg16.has_top() else _stand_in(), _transfer()
 
 
@@ -116,7 +116,7 @@ def _size(model: str) -> int:
     return (MODELS / model / "weights.npz").stat().st_size
 
 
-# How fast
+# Timing
 
 
 class Timing(NamedTuple):
@@ -128,10 +128,10 @@ class Timing(NamedTuple):
 
 
 def measure_timings(image: Image.Image, rounds: int = ROUNDS) -> dict[str, Timing]:
-    """How long each approach takes alone for one RGB picture, here and now.
+    """Times each approach alone on one RGB picture, on this machine.
 
-    The approaches take turns, so that a busy moment hits all of them; a first round, which loads
-    what is not loaded yet, does not count.
+    The approaches take turns, so that a busy moment affects all of them. The first round, which
+    loads what is not loaded yet, is not counted.
     """
     times: dict[str, list[float]] = {name: [] for name in MODULES}
     for number in range(rounds + 1):

@@ -1,4 +1,4 @@
-"""The pictures on which the three approaches disagree, with the approach that stands alone."""
+"""The pictures on which the three approaches disagree, each with its outlier."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -14,23 +14,23 @@ from imgrec.images.decode import open_image
 
 
 class Disagreement(NamedTuple):
-    """A picture on which the approaches disagree: one of them stands alone."""
+    """A picture on which one approach disagrees with the others."""
 
-    number: int  # its place in the set
+    number: int  # its index in the set
     name: str
     label: Label
     dog: dict[str, float]  # probability of a dog by approach
 
     @property
     def outlier(self) -> str:
-        """The approach that says what no other says; yes is a probability of one half or more."""
+        """The approach that disagrees with the others; yes is a probability of one half or more."""
         yes = [name for name, dog in self.dog.items() if dog >= 0.5]
         no = [name for name in self.dog if name not in yes]
         return min(yes, no, key=len)[0]
 
     @property
     def outlier_is_right(self) -> bool | None:
-        """Whether the approach that stands alone is right; None where no label tells."""
+        """Whether the outlier is right; None without a label."""
         is_dog = self.label.dog
         return None if is_dog is None else (self.dog[self.outlier] >= 0.5) == is_dog
 
@@ -38,7 +38,10 @@ class Disagreement(NamedTuple):
 def widest_disagreements(
     labelled: LabelledSet, measured: dict[str, Any], limit: int
 ) -> list[Disagreement]:
-    """The `limit` widest disagreements, in the order of the set; what is no longer in it is not."""
+    """Returns the `limit` widest disagreements in the order of the set.
+
+    Pictures that are no longer in the set are left out.
+    """
     rows = {row["file"]: row for row in measured["disagreements"][:limit]}
     found = []
     for number, item in enumerate(labelled.items()):
@@ -48,9 +51,9 @@ def widest_disagreements(
 
 
 def groups(found: Sequence[Disagreement]) -> Iterator[tuple[str, bool | None, list[Disagreement]]]:
-    """The approach that stands alone, whether it is right, and the pictures; empty ones left out.
+    """Yields each outlier, whether it is right, and the pictures; empty groups are left out.
 
-    In the order of the approaches, what they are wrong about first.
+    The groups are in the order of the approaches; for each, those where it is wrong come first.
     """
     for name in MODULES:
         for right in (False, True, None):
@@ -62,7 +65,7 @@ def groups(found: Sequence[Disagreement]) -> Iterator[tuple[str, bool | None, li
 
 
 def item_at(labelled: LabelledSet, number: int) -> Item:
-    """The picture at that place of the set. Raises DataError if there is none."""
+    """Returns the picture at an index of the set, from 0. Raises DataError if there is none."""
     found = next(islice(labelled.items(), number, None), None)
     if found is None:
         raise DataError("There is no such picture; press one.")
@@ -70,5 +73,5 @@ def item_at(labelled: LabelledSet, number: int) -> Item:
 
 
 def open_item(found: Item) -> Image.Image:
-    """The picture itself. Raises ImageError."""
+    """Opens the picture itself. Raises ImageError if it can't be used."""
     return open_image(found.read(), name=found.name)

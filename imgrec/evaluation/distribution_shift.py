@@ -1,4 +1,4 @@
-"""The scratch networks on photos of CIFAR-10's ten kinds that come from elsewhere."""
+"""Accuracy of the scratch networks on photos of CIFAR-10's ten kinds from other sources."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -14,9 +14,9 @@ from imgrec.evaluation.evaluate import EvaluatedPictures, Row, predict_all
 from imgrec.metrics.classification import Classes
 
 NETWORKS = (scratch.DEFAULT, scratch.CLASSIC)
-TTA_MODES = {"one": False, "several": True}  # at each photo: whether test-time views are averaged
+TTA_MODES = {"one": False, "several": True}  # whether each mode of the report uses TTA
 
-Answers = dict[str, dict[str, Verdict]]  # by network and looks
+Answers = dict[str, dict[str, Verdict]]  # by network and TTA mode
 
 
 def measure(
@@ -26,11 +26,11 @@ def measure(
     on_bad: Callable[[str, str], None] = lambda file, reason: None,
     on_picture: Callable[[Row], None] = lambda row: None,
 ) -> dict[str, Any]:
-    """How often each network that ships is right, with one look and with several, as plain JSON.
+    """Returns the accuracy of each shipped network, without and with TTA, as plain JSON.
 
-    `photos` have ImageNet's classes; of them those are taken whose class is clearly one of the ten.
-    Returns `EvaluatedPictures.figures` and `"networks": {name: {"one" | "several": as of
-    evaluation.Classes}}`. Callbacks, and what is raised, are as in `evaluate.measure`.
+    `photos` have ImageNet classes; only those whose class is clearly one of the ten are used. The
+    keys are those of `EvaluatedPictures.figures` and `"networks": {name: {"one" | "several": as in
+    Classes.figures}}`. Same callbacks and exceptions as `evaluate.measure`.
     """
     evaluated = EvaluatedPictures()
     tallies = {name: {mode: Classes(labels.CIFAR10) for mode in TTA_MODES} for name in NETWORKS}
@@ -44,7 +44,7 @@ def measure(
     with closing(answered):
         for picture, answers in answered:
             right = picture.label.cifar10
-            assert right is not None  # `cifar10_classes_only` took no other
+            assert right is not None  # `cifar10_classes_only` keeps no other
             row: Row = {"file": picture.name, "cifar10": right}
             for name, each in answers.items():
                 for mode, verdict in each.items():
@@ -62,7 +62,7 @@ def measure(
 
 
 def cifar10_classes_only(photos: LabelledSet) -> LabelledSet:
-    """The photos whose class is clearly one of CIFAR-10's ten."""
+    """Returns the photos whose class is clearly one of CIFAR-10's ten."""
 
     def items() -> Iterator[Item]:
         return (item for item in photos.items() if item.label.cifar10 is not None)
@@ -71,7 +71,7 @@ def cifar10_classes_only(photos: LabelledSet) -> LabelledSet:
 
 
 def predict_networks(images: Sequence[Image.Image]) -> list[Answers]:
-    """What each network says of each picture, with one look and with several."""
+    """Returns each network's verdict on each picture, without and with TTA."""
     verdicts = {
         name: {
             mode: scratch.predict(images, 1, name, use_tta) for mode, use_tta in TTA_MODES.items()

@@ -1,4 +1,4 @@
-"""Measuring the approaches on labelled pictures: one pass, everything that the labels allow."""
+"""Evaluates the approaches on labelled pictures in one pass, on all that the labels allow."""
 
 import hashlib
 import json
@@ -23,18 +23,18 @@ from imgrec.images.decode import open_image
 from imgrec.metrics.classification import Classes, LargestRows, Reliability, TopFive, YesNo
 from imgrec.networks.inference import BATCH
 
-TOP_K = 5  # classes of each verdict
-MAX_MISTAKES = 10  # mistakes that are told, of each approach
-MAX_DISAGREEMENTS = 50  # that are told
-MAX_UNUSABLE = 100  # files that are told by name
-BATCH_PIXELS = 32_000_000  # a batch of large pictures is cut short: three bytes a pixel
+TOP_K = 5  # classes in each verdict
+MAX_MISTAKES = 10  # mistakes listed per approach
+MAX_DISAGREEMENTS = 50  # disagreements listed
+MAX_UNUSABLE = 100  # files listed by name
+BATCH_PIXELS = 32_000_000  # bounds a batch of large pictures: three bytes per pixel
 
 T = TypeVar("T")
 Row = dict[str, Any]
 
 
 class Picture(NamedTuple):
-    """A picture that was read."""
+    """A decoded picture with its label."""
 
     name: str
     label: Label
@@ -43,19 +43,19 @@ class Picture(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Pictures that are judged together, and what could not be used between them."""
+    """Pictures that are evaluated together, and the unusable ones found among them."""
 
     pictures: list[Picture]
     unusable: list[Row]  # {"file", "reason"}
 
     @property
     def seen(self) -> int:
-        """How many items of the set it took."""
+        """The number of items taken from the set."""
         return len(self.pictures) + len(self.unusable)
 
 
 class EvaluatedPictures:
-    """Which pictures a measurement is of."""
+    """The pictures that an evaluation covers: their number, their hash, the unusable ones."""
 
     def __init__(self) -> None:
         self.n = self.unusable_count = 0
@@ -63,7 +63,7 @@ class EvaluatedPictures:
         self._digest = hashlib.sha256()
 
     def add(self, picture: Picture) -> None:
-        """Counts a picture; the hash is of contents and labels in their order."""
+        """Counts a picture; the hash covers contents and labels in their order."""
         self.n += 1
         self._digest.update(json.dumps([picture.sha256, picture.label]).encode())
 
@@ -74,7 +74,7 @@ class EvaluatedPictures:
             self.unusable.append(bad)
 
     def figures(self) -> dict[str, Any]:
-        """How many there are, their hash, and the first of those that can't be used.
+        """Returns the number of pictures, their hash, and the first of the unusable ones.
 
         `{"n", "data_sha256", "unusable": [{"file", "reason"}, ...], "unusable_count"}`
         """
@@ -98,13 +98,13 @@ def measure(
     on_picture: Callable[[Row], None] = lambda row: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """How well the approaches that are asked do on the pictures, as plain JSON.
+    """Evaluates the approaches in `names` on the pictures and returns the figures as plain JSON.
 
-    What is in it is told at `EvaluatedPictures.figures` and `Tally.figures`. `weights` and `head`
-    name the trained scratch network, `use_tta` as in `scratch.predict`, and the trained head.
-    `on_progress` gets how many of all pictures are done, `on_bad` a picture that can't be used and
-    why, in a sentence, and `on_picture` what was said about each picture (`row`); all are called by
-    this thread. Memory grows by some bytes a picture.
+    The keys are described at `EvaluatedPictures.figures` and `Tally.figures`. `weights` and `head`
+    name the trained scratch network and the trained head; `use_tta` is as in `scratch.predict`.
+    `on_progress` gets the number of pictures done and in total, `on_bad` the name of an unusable
+    picture and the reason as a sentence, and `on_picture` the answers about each picture (`row`);
+    all are called in this thread. Memory grows by some bytes per picture.
 
     Raises DataError if no picture can be used, ModelError if a network can't be loaded,
     CancelledError if `cancelled()` became true.
@@ -134,9 +134,9 @@ def predict_all(
     on_bad: Callable[[str, str], None] = lambda file, reason: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Generator[tuple[Picture, T], None, None]:
-    """Each picture that can be used with what `predict` makes of it, a batch at a time.
+    """Yields each usable picture with the answer of `predict`, which gets a batch at a time.
 
-    `evaluated` counts them, and those that can't. The rest, and what is raised, is as in `measure`.
+    `evaluated` counts the usable and unusable pictures. Same callbacks and exceptions as `measure`.
     """
     done = 0
     on_progress(done, labelled.count)
@@ -162,7 +162,7 @@ def predict_all(
 
 
 def batches(items: Iterator[Item], cancelled: Callable[[], bool]) -> Generator[Batch, None, None]:
-    """The pictures, read a batch ahead in a thread: beside the forward pass of the one before."""
+    """Yields batches, while a thread reads the next one during the current forward pass."""
     with ThreadPoolExecutor(1, "read-ahead") as reader:
         coming = reader.submit(_read, items, cancelled)
         while (batch := coming.result()).seen:
@@ -171,7 +171,7 @@ def batches(items: Iterator[Item], cancelled: Callable[[], bool]) -> Generator[B
 
 
 def _read(items: Iterator[Item], cancelled: Callable[[], bool]) -> Batch:
-    """The next batch; an empty one at the end."""
+    """Reads the next batch; an empty one at the end."""
     batch = Batch([], [])
     pixels = 0
     while batch.seen < BATCH and pixels < BATCH_PIXELS and not cancelled():
@@ -197,9 +197,9 @@ def predict_approaches(
     head: str,
     use_tta: bool = False,
 ) -> list[tuple[Verdict, ...]]:
-    """For each picture the verdicts of the approaches that are asked, in that order.
+    """Returns each picture's verdicts by the approaches in `names`, in that order.
 
-    Only the networks that these need are run, VGG16's convolutional base once.
+    Runs only the networks that these need, and VGG16's convolutional base once.
     """
     passed = vgg16.run(images) if "transfer" in names else None
     predict: dict[str, Callable[[], list[Verdict]]] = {
@@ -211,7 +211,7 @@ def predict_approaches(
 
 
 def row(picture: Picture, verdicts: Sequence[Verdict]) -> Row:
-    """What was said about a picture; without the time, so that it is the same when repeated."""
+    """Returns a picture's label and verdicts, without timings, so that repeated runs are equal."""
     answers = [verdict.as_json() for verdict in verdicts]
     for verdict in answers:
         del verdict["milliseconds"]
@@ -220,9 +220,9 @@ def row(picture: Picture, verdicts: Sequence[Verdict]) -> Row:
 
 @dataclass
 class Approach:
-    """What is counted of one approach."""
+    """Running counts of one approach."""
 
-    first: Verdict  # any of its verdicts: whose they are
+    first: Verdict  # any of its verdicts, for the model's name
     dog: YesNo = field(default_factory=YesNo)
     dog_calibrated: YesNo = field(default_factory=YesNo)
     mistakes: LargestRows = field(default_factory=lambda: LargestRows(MAX_MISTAKES))
@@ -233,7 +233,7 @@ class Approach:
     top: TopFive = field(default_factory=TopFive)
 
     def add(self, picture: Picture, verdict: Verdict) -> None:
-        """Counts what the picture's label can judge."""
+        """Counts the verdict on each task that the picture's label covers."""
         label = picture.label
         if label.dog is not None:
             self._add_dog(picture.name, label.dog, verdict)
@@ -260,11 +260,11 @@ class Approach:
             self.flagged += verdict.unfamiliar
 
     def figures(self) -> dict[str, Any]:
-        """Whose they are, the dog question, and the approach's own task; None without a label.
+        """Returns the model, the dog question, and the approach's own task; None without a label.
 
-        `{"model", "trained_on", "stand_in", "dog": {as of YesNo, "worst": [{"file", "is_dog",
-        "dog"}, ...], "calibrated": as of YesNo}, "own": as of Classes with "calibrated" (as of
-        Reliability) and "unfamiliar" (the share flagged) for scratch, as of TopFive for
+        `{"model", "trained_on", "stand_in", "dog": {as in YesNo, "worst": [{"file", "is_dog",
+        "dog"}, ...], "calibrated": as in YesNo}, "own": as in Classes with "calibrated" (as in
+        Reliability) and "unfamiliar" (the share flagged) for scratch, as in TopFive for
         pretrained}`; "calibrated" is None for a network without calibration.
         """
         return {
@@ -294,16 +294,16 @@ class Approach:
 
 
 class Tally:
-    """What is counted over all pictures."""
+    """Running counts over all pictures."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
-        self.with_dog_label = self.dogs = 0  # pictures with a label of the dog question, and dogs
+        self.with_dog_label = self.dogs = 0  # pictures labelled for the dog question, and dogs
         self.approaches: dict[str, Approach] = {}
         self.disagreements = LargestRows(MAX_DISAGREEMENTS)
 
     def add(self, picture: Picture, verdicts: Sequence[Verdict]) -> None:
-        """Counts a picture and what each approach says about it, in the order of `names`."""
+        """Counts a picture and its verdicts, in the order of `names`."""
         if picture.label.dog is not None:
             self.with_dog_label += 1
             self.dogs += picture.label.dog
@@ -317,10 +317,10 @@ class Tally:
             )
 
     def figures(self) -> dict[str, Any]:
-        """As plain JSON; None stands for what no label tells.
+        """Returns the counts as plain JSON; None without a label.
 
         `{"dogs", "approaches": {name: Approach.figures()}, "disagreement_count", "disagreements":
-        [{"file", "is_dog", "dog": {name: probability}}, ...]}`, those that differ the most.
+        [{"file", "is_dog", "dog": {name: probability}}, ...]}`, with the widest disagreements.
         """
         return {
             "dogs": self.dogs if self.with_dog_label else None,

@@ -1,7 +1,7 @@
-"""Measuring the sign *unlike anything it was trained on*: does it tell other things from the ten?
+"""How well the unfamiliar flag separates out-of-distribution pictures from CIFAR-10's ten classes.
 
-The scores of `calibration.SCORES` are compared; the higher, the more familiar. The sign goes by the
-one that the network's calibration names.
+The scores of `calibration.SCORES` are compared; a higher score means more familiar. The flag uses
+the score that the network's calibration names.
 """
 
 import itertools
@@ -25,7 +25,7 @@ from imgrec.models.loading import load_trained
 
 
 def group(label: Label) -> str:
-    """What a picture is to the network: of the data set it was trained on, or a photo of what."""
+    """Returns the group of a picture: CIFAR-10, or a photo of the ten kinds, unclear or other."""
     if label.imagenet is None:
         return "cifar10"
     if label.cifar10 is not None:
@@ -42,12 +42,13 @@ def measure(
     on_bad: Callable[[str, str], None] = lambda file, reason: None,
     on_picture: Callable[[Row], None] = lambda row: None,
 ) -> dict[str, Any]:
-    """How much the sign flags of each group, and the ROC AUC of each score, as plain JSON.
+    """Returns the flagged share of each group and the ROC AUC of each score, as plain JSON.
 
-    `familiar` are CIFAR-10 images that the network has not seen, `photos` have ImageNet's classes:
-    of CIFAR-10's ten kinds, of what is near them, or of other things. The ROC AUC is the chance
-    that a familiar one scores above a photo of another thing. Callbacks are as in
-    `evaluate.measure`. Raises ModelError if the network has no such sign, DataError.
+    `familiar` are CIFAR-10 images that the network was not trained on; `photos` have ImageNet
+    classes: CIFAR-10's ten kinds, what is near them, or other things. The ROC AUC is the
+    probability that a familiar picture scores above a photo of another thing. Callbacks are as in
+    `evaluate.measure`. Raises ModelError if the network has no such flag, DataError if no picture
+    can be used.
     """
     loaded = load_trained(weights, "scratch")
     threshold = loaded.calibration.threshold if loaded.calibration else None
@@ -89,7 +90,7 @@ def measure(
 
 
 def flagged_share(scores: np.ndarray, threshold: float) -> dict[str, Any]:
-    """How many pictures with scores (n,) there are, and the share that the sign flags."""
+    """Returns the number of pictures with scores (n,) and the share flagged, with its interval."""
     count = int((scores < threshold).sum())
     low, high = wilson(count, len(scores))
     share = count / len(scores) if len(scores) else None
@@ -99,6 +100,6 @@ def flagged_share(scores: np.ndarray, threshold: float) -> dict[str, Any]:
 def auroc(
     score: Callable[[np.ndarray], np.ndarray], familiar: np.ndarray, other: np.ndarray
 ) -> float:
-    """The ROC AUC of a score of logits (n, 10) and (m, 10); NaN where there are none."""
+    """Returns a score's ROC AUC, given logits (n, 10) and (m, 10); NaN if either is empty."""
     logits = np.concatenate([familiar, other])
     return roc_auc(score(logits), np.arange(len(logits)) < len(familiar))

@@ -1,4 +1,4 @@
-"""The measured figures that the page and the README show, read from the reports that ship."""
+"""The measured figures on the page and in the README, read from the reports that ship."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -8,36 +8,36 @@ from imgrec.files import atomic
 from imgrec.files.paths import MODELS, REPORTS
 from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, Recipe
 
-# What `scripts/evaluate.py` measured: each approach on its own task, all on the dog question with
-# photos and with the CIFAR-10 images that ship, the sign *unlike anything it was trained on*, and
-# the scratch networks on photos from elsewhere.
+# Written by `scripts/evaluate.py`: each approach on its own task, all on the dog question with
+# photos and with the CIFAR-10 images that ship, the unfamiliar flag, and the scratch networks on
+# photos from other sources.
 REPORT_NAMES = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar", "outside")
 
-Figures = dict[str, Any]  # what `imgrec.metrics.classification` says of an approach
+Figures = dict[str, Any]  # an approach's figures from `imgrec.metrics.classification`
 
 
 @cache
 def load_report(name: str) -> dict[str, Any]:
-    """The report of `REPORT_NAMES` of that name as it was written."""
+    """Loads a report by its name in `REPORT_NAMES`, as it was written."""
     return atomic.read_json(REPORTS / f"{name}.json")
 
 
 @dataclass(frozen=True)
 class DogReport:
-    """How the networks answered *is there a dog?*, by the network's shown name.
+    """How the networks did on the dog question, by the network's display name.
 
-    Accuracy would flatter, for most of the photos show no dog.
+    Accuracy would flatter, because most of the photos have no dog.
     """
 
     photos: int
     dogs: int
-    recall: dict[str, float]  # share of the dogs
-    false_positive_rate: dict[str, float]  # share of the others that were taken for dogs
+    recall: dict[str, float]  # share of the dogs that were recognised
+    false_positive_rate: dict[str, float]  # share of the others that were predicted to be dogs
 
 
 @cache
 def dogs(calibrated: bool = False) -> DogReport:
-    """The report of `scripts/evaluate.py dogs`, by calibrated probabilities where there are any."""
+    """Loads the report of `scripts/evaluate.py dogs`, with calibrated figures where it has them."""
     report = load_report("dogs")
     approaches = [
         {**entry, **((calibrated and entry["calibrated"]) or {})}
@@ -53,19 +53,19 @@ def dogs(calibrated: bool = False) -> DogReport:
 
 @dataclass(frozen=True)
 class ScratchReport:
-    """How a scratch network was trained and what it reached on the test images."""
+    """How a scratch network was trained, and its accuracy on the test images."""
 
     title: str
-    images: int  # that it learnt from
+    images: int  # trained on
     epochs: int
     seconds: float
     test_images: int
     test_accuracy: float
-    test_accuracy_views: float | None  # over test-time views, where that was measured
+    test_accuracy_views: float | None  # with TTA; None if it was not measured
 
 
 def scratch(name: str) -> ScratchReport:
-    """The report of a shipped scratch network."""
+    """Loads the report of a shipped scratch network."""
     config, report, history = (
         atomic.read_json(MODELS / name / f"{file}.json") for file in ("config", "report", "history")
     )
@@ -85,7 +85,7 @@ def scratch(name: str) -> ScratchReport:
 
 @dataclass(frozen=True)
 class HeadReport:
-    """How a transfer head was trained, and its accuracy with a 95 % interval where measured."""
+    """How a transfer head was trained, and its accuracy with a 95% interval on test photos."""
 
     title: str
     photos: int
@@ -98,7 +98,7 @@ class HeadReport:
 
 
 def head(name: str) -> HeadReport:
-    """The report of a shipped head."""
+    """Loads the report of a shipped head."""
     report = atomic.read_json(MODELS / name / "report.json")
     test = report["test"]
     return HeadReport(
@@ -113,30 +113,30 @@ def head(name: str) -> HeadReport:
     )
 
 
-# How well
+# Accuracy
 
 
 def dog_answers(measured: dict[str, Any]) -> dict[str, Figures]:
-    """How each approach answered the dog question; empty where no label tells.
+    """Returns each approach's figures on the dog question; empty without labels for it.
 
     `measured` is a report of `scripts/evaluate.py dogs`, which has the figures beside the model's
-    name, or what `imgrec.evaluation.evaluate` gives, which has them under `dog`.
+    name, or the result of `imgrec.evaluation.evaluate`, which has them under `dog`.
     """
     found = {name: entry.get("dog", entry) for name, entry in measured["approaches"].items()}
     return {name: figures for name, figures in found.items() if figures}
 
 
 def task_figures(measured: dict[str, Any]) -> dict[str, Figures | None]:
-    """How each approach did what it was made for, of what `imgrec.evaluation.evaluate` gives.
+    """Returns each approach's figures on its own task, from `imgrec.evaluation.evaluate`'s result.
 
-    The head was made for the dog question. None where no label tells.
+    The head's own task is the dog question. None without labels for the task.
     """
     tasks = {name: entry["own"] for name, entry in measured["approaches"].items()}
     return {**tasks, "transfer": _with_count(dog_answers(measured).get("transfer"))}
 
 
 def shipped_task_figures() -> dict[str, Figures | None]:
-    """The same, of the reports that ship."""
+    """Same as `task_figures`, from the reports that ship."""
     dogs = load_report("dogs")
     return {
         "scratch": load_report("cifar10"),
@@ -150,5 +150,5 @@ def _with_count(figures: Figures | None) -> Figures | None:
 
 
 def labelled_count(figures: Figures) -> int:
-    """How many pictures were judged: those with a label that tells."""
+    """Returns how many pictures were evaluated: those with a label for the task."""
     return sum(each["count"] for each in figures["reliability"])

@@ -1,4 +1,4 @@
-"""Training images that are a little different in each epoch: mirrored, shifted, partly covered."""
+"""Data augmentation: mirrors, shifts and partly covers the training images anew in each epoch."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,30 +7,30 @@ import numpy as np
 
 from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, Recipe
 
-# Of CIFAR-10's training images. A place in this colour tells nothing.
+# Mean of CIFAR-10's training images: a patch in this colour carries no information.
 MEAN_COLOUR = np.array((125, 123, 114), "uint8")
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What happens to the images of one epoch; what chance decides, seed and epoch decide alone."""
+    """The augmentation of one epoch; its random choices depend on the seed and the epoch alone."""
 
     seed: int
     epoch: int
-    alternating: bool  # mirror, in every second epoch, the images that were not mirrored before
-    shift: int  # pixels, at most, each way
-    cutout: int  # pixels, the side of the square that is covered; 0: none
+    alternating: bool  # mirror one half of the images in even epochs, the other half in odd ones
+    shift: int  # pixels, at most, in each direction
+    cutout: int  # pixels, the side of the covered square; 0: none
 
     @classmethod
     def of(cls, recipe: Recipe, epoch: int) -> Self | None:
-        """The recipe's, in an epoch from 0; None if it has none."""
+        """Returns the recipe's augmentation in an epoch, from 0; None if the recipe has none."""
         if not recipe.augmentation:
             return None
         alternating = recipe.flip == "alternating"
         return cls(recipe.seed, epoch, alternating, recipe.shift, recipe.cutout)
 
     def of_batch(self, images: np.ndarray, places: np.ndarray, batch: int) -> np.ndarray:
-        """The images uint8 (n, 32, 32, 3), given where in the training set each of them lies."""
+        """Augments images, uint8 (n, 32, 32, 3); `places` (n,) index them in the training set."""
         random = np.random.default_rng((self.seed, self.epoch, batch))
         if self.alternating:
             first = np.random.default_rng(self.seed).random(CIFAR10_TRAINING_IMAGES) < 0.5
@@ -42,10 +42,10 @@ class Augmentation:
 
 
 def shifted(images: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:
-    """uint8 (n, h, w, 3), each image shifted by up to `most` pixels each way.
+    """Shifts each image of uint8 (n, h, w, 3) by up to `most` pixels in each direction.
 
-    He et al. 2015, https://arxiv.org/abs/1512.03385, section 4.2; what is shifted in is the image's
-    own border, mirrored, not black, as in Jordan 2024, https://arxiv.org/abs/2404.00498.
+    He et al. 2015, https://arxiv.org/abs/1512.03385, section 4.2; the padding is the image's own
+    border, mirrored, not black, as in Jordan 2024, https://arxiv.org/abs/2404.00498.
     """
     n, height, width, _ = images.shape
     padded = np.pad(images, ((0, 0), (most, most), (most, most), (0, 0)), mode="reflect")
@@ -55,7 +55,7 @@ def shifted(images: np.ndarray, most: int, random: np.random.Generator) -> np.nd
 
 
 def cut_out(images: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
-    """The images with a square of `side` pixels, somewhere within each, in the mean colour.
+    """Covers a square of `side` pixels, at a random place within each image, in the mean colour.
 
     DeVries & Taylor 2017, https://arxiv.org/abs/1708.04552.
     """

@@ -16,7 +16,7 @@ CURVES = ("loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 
 @dataclass
 class Training:
-    """What changes from epoch to epoch, beside the model."""
+    """The state of a training that changes from epoch to epoch, besides the model."""
 
     history: store.History = field(default_factory=lambda: {name: [] for name in CURVES})
     best: dict[str, np.ndarray] = field(default_factory=dict)  # weights, if they are to be restored
@@ -32,7 +32,7 @@ class Training:
 
 
 def write_checkpoint(model: keras.Model, done: Training, run: Path) -> None:
-    """Weights, optimizer state and history in one file, so that a kill can't part them."""
+    """Writes weights, optimizer state and history in one file, so that a kill can't part them."""
     arrays = {f"weights/{path}": array for path, array in get_weights(model).items()}
     arrays |= {f"optimizer/{v.path}": np.asarray(v) for v in model.optimizer.variables}
     arrays |= {f"history/{name}": np.asarray(values) for name, values in done.history.items()}
@@ -42,7 +42,10 @@ def write_checkpoint(model: keras.Model, done: Training, run: Path) -> None:
 
 
 def restore_checkpoint(model: keras.Model, checkpoint: Path) -> Training:
-    """Puts a checkpoint into the model and returns how far it was; without one, the very start."""
+    """Loads a checkpoint into the model and returns its state; a fresh one if there is none.
+
+    Raises ModelError if the checkpoint is damaged.
+    """
     if not checkpoint.exists():
         return Training()
     try:

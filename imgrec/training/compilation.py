@@ -9,13 +9,14 @@ from imgrec.training import whitening
 from imgrec.training.muon import FilterMuon
 from imgrec.training.recipes import Recipe
 
-WARM_UP = 0.1  # of all steps, with the schedule of that name
+WARM_UP = 0.1  # share of all steps, in the schedule of that name
 
 
 def compiled(recipe: Recipe, steps: int, images: np.ndarray) -> keras.Model:
-    """The network with fresh weights, ready to be trained for `steps` steps an epoch.
+    """Returns the network with fresh weights, compiled for `steps` training steps per epoch.
 
-    Of the `images`, uint8 (n, 32, 32, 3), some set the first layer where the recipe wants it.
+    If the recipe asks for whitening, the first of `images`, uint8 (n, 32, 32, 3), set the first
+    layer.
     """
     keras.utils.set_random_seed(recipe.seed)
     policy = keras.config.dtype_policy()
@@ -37,7 +38,7 @@ def compiled(recipe: Recipe, steps: int, images: np.ndarray) -> keras.Model:
 
 
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
-    """The optimizer with its learning rate; its name is fixed, for checkpoints go by it."""
+    """Returns the optimizer with its learning rate, under a fixed name that checkpoints rely on."""
     rate = _learning_rate(recipe, steps * recipe.epochs)
     match recipe.optimizer:
         case "sgd":  # Sutskever et al. 2013, "On the importance of initialization and momentum"
@@ -54,7 +55,7 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
 def _learning_rate(
     recipe: Recipe, steps: int
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """The recipe's rate, or its schedule over all `steps` (cosine: Loshchilov & Hutter 2017)."""
+    """Returns the rate, or its schedule over all `steps` (cosine: Loshchilov & Hutter 2017)."""
     rate, cosine = recipe.learning_rate, keras.optimizers.schedules.CosineDecay
     match recipe.schedule:
         case "cosine":

@@ -1,4 +1,4 @@
-"""Training a head while the page goes on: features with progress, then about a second."""
+"""Trains a head in the background: features with progress, then about a second of training."""
 
 import shutil
 import time
@@ -18,31 +18,31 @@ from imgrec.training.recipes import HeadRecipe
 if TYPE_CHECKING:
     from imgrec.training import heads
 
-POSITIVE = "dog"  # the class whose likelihood the head tells
+POSITIVE = "dog"  # the class whose probability the head predicts
 SHIPPED = "the 64 photos that ship"
 
 
 class HeadTrainer:
-    """Trains one head at a time in a thread of this process; there is one of it."""
+    """Trains one head at a time in a thread of this process, which has one instance."""
 
     def __init__(self) -> None:
-        self.folder: Path | None = None  # labelled photos of whoever started the demo
+        self.folder: Path | None = None  # labelled photos from whoever started the demo
         self.work = BackgroundJob("head-training")
         self.run = ""  # the name of the last run
 
     def use(self, folder: Path) -> None:
-        """Names the folder. Raises DataError if it doesn't hold two folders, one of them `dog`."""
+        """Sets the folder. Raises DataError if it doesn't hold two folders, one of them `dog`."""
         labelled_files(folder, POSITIVE)
         self.folder = folder.resolve()
 
     def sources(self) -> list[str]:
-        """What a head can be trained on."""
+        """Returns the names of the photo sets that a head can be trained on."""
         return [SHIPPED] if self.folder is None else [SHIPPED, self.folder.name]
 
     def start(self, recipe: HeadRecipe, source: str = SHIPPED, name: str = "") -> str:
         """Starts a training and returns the name that its run will have.
 
-        Raises ImgrecError if one is going on, or there is no such source.
+        Raises ImgrecError if one is in progress, or there is no such source.
         """
         if source not in self.sources():
             raise DataError(f"There are no photos {source!r}; choose {self.sources()[0]}.")
@@ -83,7 +83,7 @@ def _train(
 
 
 def _extracted(folder: Path, report: Report, cancelled: Callable[[], bool]) -> "heads.Photos":
-    """The features of the folder's photos; those that can't be used are left out."""
+    """Returns the features of the folder's photos; those that can't be used are left out."""
     from imgrec.training import heads
 
     return heads.extract(

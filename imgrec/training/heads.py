@@ -38,22 +38,22 @@ class Photos:
     labels: np.ndarray
 
     def subset(self, chosen: np.ndarray) -> "Photos":
-        """The photos where `chosen`, a bool for each, is true."""
+        """Returns the photos where `chosen`, bool (n,), is true."""
         files = tuple(file for file, kept in zip(self.files, chosen, strict=True) if kept)
         return Photos(files, self.features[chosen], self.labels[chosen])
 
     def sha256(self) -> str:
-        """The hash of features and labels together."""
+        """Returns the hash of features and labels together."""
         return atomic.sha256(self.features.tobytes() + self.labels.tobytes())
 
 
 def shipped_photos() -> Photos:
-    """The 64 photos whose features ship with the project."""
+    """Loads the 64 photos whose features ship with the project."""
     return photos_of(MODELS / SHIPPED)
 
 
 def photos_of(folder: Path) -> Photos:
-    """The photos whose features were kept in a head's directory.
+    """Loads the photos whose features were saved in a head's directory.
 
     Raises OSError if they weren't, ValueError or KeyError if the file is damaged.
     """
@@ -67,10 +67,10 @@ def extract(
     on_bad: Callable[[Path, ImageError], None] = lambda file, error: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Photos:
-    """The features of labelled photos, from the cache where a photo's content is known.
+    """Returns the features of labelled photos, from the cache if it has a photo's content.
 
-    A photo that can't be used is handed to `on_bad` and left out. Raises DataError unless photos of
-    both classes remain; CancelledError if `cancelled()` became true.
+    A photo that can't be used is passed to `on_bad` and left out. Raises DataError unless photos of
+    both classes remain, CancelledError if `cancelled()` became true.
     """
     kept: list[tuple[Path, int, np.ndarray]] = []
     for start in range(0, len(files), BATCH):
@@ -92,7 +92,7 @@ def extract(
 def _features(
     files: Sequence[Path], on_bad: Callable[[Path, ImageError], None]
 ) -> dict[Path, np.ndarray]:
-    """The features by file, with one pass over the pictures that the cache does not know."""
+    """Returns features by file, with one forward pass over the pictures not in the cache."""
     known: dict[Path, np.ndarray] = {}
     unknown: dict[Path, Image.Image] = {}
     for file in files:
@@ -114,7 +114,10 @@ def _features(
 
 
 def _cache_file(photo: Path) -> Path:
-    """Where a photo's features are kept: by its content, not its name."""
+    """Returns the path of a photo's cached features, which depends on its content, not its name.
+
+    Raises ImageError if the photo can't be read.
+    """
     try:
         content = photo.read_bytes()
     except OSError as error:
@@ -126,15 +129,15 @@ def _cached(file: Path) -> np.ndarray | None:
     try:
         return atomic.unpack(file.read_bytes())["features"]
     except (OSError, ValueError, KeyError):
-        return None  # not there, or damaged: it will be made anew
+        return None  # missing or damaged: it will be computed again
 
 
 def train_head(recipe: HeadRecipe, photos: Photos) -> tuple[keras.Model, store.History]:
     """Trains a head on features; returns it with its loss and accuracy after each epoch.
 
-    The layers without weights run once, before the training, for their output never changes. Where
-    the recipe keeps photos apart, they give the curves `val_loss` and `val_accuracy`. Raises
-    DataError if too few photos of a class remain.
+    The layers without weights run once, before the training, because their output never changes. If
+    the recipe holds photos out for validation, the history also has `val_loss` and `val_accuracy`.
+    Raises DataError if a class has no photos left to train on.
     """
     keras.utils.set_random_seed(recipe.seed)
     head = HEADS[recipe.head](**recipe.options)
@@ -153,7 +156,7 @@ def train_head(recipe: HeadRecipe, photos: Photos) -> tuple[keras.Model, store.H
     if validation.any():
         history |= {"val_loss": [], "val_accuracy": []}
     for _ in range(recipe.epochs):
-        # Batch by batch: on so little data, `fit` would spend nearly all its time on preparing.
+        # Batch by batch: on so little data, `fit` would spend nearly all its time on set-up.
         trained.reset_metrics()
         order = random.permutation(training)
         for start in range(0, len(order), recipe.batch_size):
@@ -173,7 +176,7 @@ def train_head(recipe: HeadRecipe, photos: Photos) -> tuple[keras.Model, store.H
 
 
 def validation_mask(recipe: HeadRecipe, photos: Photos) -> np.ndarray:
-    """Whether each photo is kept apart for validation: the recipe's share of each class.
+    """Returns which photos are held out for validation, bool (n,): the recipe's share per class.
 
     Raises DataError if a class has none left to train on.
     """
@@ -189,25 +192,28 @@ def validation_mask(recipe: HeadRecipe, photos: Photos) -> np.ndarray:
 
 
 def evaluate(head: keras.Model, photos: Photos) -> dict[str, Any]:
-    """Accuracy with its interval, balanced accuracy and ROC AUC of a head on photos kept apart."""
+    """Returns a head's accuracy with interval, balanced accuracy and ROC AUC on held-out photos."""
     probabilities = head.predict(photos.features, batch_size=BATCH, verbose=0)[:, 0]
     measured = binary_metrics(probabilities, photos.labels > 0.5)
     return {"photos": len(photos.labels), "sha256": photos.sha256(), **measured}
 
 
 def cross_validate(recipe: HeadRecipe, photos: Photos, folds: int) -> dict[str, Any]:
-    """The same figures from stratified k-fold cross-validation: each photo is judged by a head that
-    was trained without it. Raises DataError unless each fold can have a photo of each class."""
+    """Returns the same figures as `evaluate`, from stratified k-fold cross-validation.
+
+    Each photo is evaluated by a head that was trained without it. Raises DataError unless each fold
+    can have a photo of each class.
+    """
     probabilities = _out_of_fold(recipe, photos, folds)
     measured = binary_metrics(probabilities, photos.labels > 0.5)
     return {"photos": len(photos.labels), "folds": folds, **measured}
 
 
 def calibrate_head(recipe: HeadRecipe, photos: Photos) -> Calibration | None:
-    """The calibration of a head that the recipe trained on the photos; None if they are too few.
+    """Returns the calibration of the recipe's head on the photos; None if they are too few.
 
-    It is measured by cross-validation of those that are not kept apart: a head is far too sure of
-    the photos that taught it.
+    It is measured by cross-validation on the photos that are not held out, because a head is far
+    too confident on the photos that it was trained on.
     """
     taught = photos.subset(~validation_mask(recipe, photos))
     recipe = dataclasses.replace(recipe, apart=0.0)
@@ -222,9 +228,9 @@ def calibrate_head(recipe: HeadRecipe, photos: Photos) -> Calibration | None:
 def _out_of_fold(
     recipe: HeadRecipe, photos: Photos, folds: int, logits: bool = False
 ) -> np.ndarray:
-    """What a head that never saw the photo says of it, (n,): the probability, or the logit.
+    """Returns out-of-fold probabilities or logits (n,), by heads trained without the photo.
 
-    The folds have as many photos of each class. Raises DataError unless each can have one.
+    The folds are stratified. Raises DataError unless each can have a photo of each class.
     """
     max_folds = min(int((photos.labels == label).sum()) for label in (0, 1))
     if not 2 <= folds <= max_folds:

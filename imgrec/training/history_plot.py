@@ -1,4 +1,4 @@
-"""Curves of trained networks as a figure for print: accuracy and loss, side by side."""
+"""Training curves as a figure for print: accuracy and loss, side by side."""
 
 import io
 import math
@@ -25,10 +25,10 @@ from imgrec.models.run_log import Point
 
 Over = Literal["epochs", "minutes"]
 Quantity = Literal["accuracy", "loss"]
-Outside = Literal["outside upper left", "outside lower center"]  # of the panels
+Outside = Literal["outside upper left", "outside lower center"]  # positions outside the panels
 
-# Okabe & Ito's colours, which the colour-blind can tell apart (https://jfly.uni-koeln.de/color/);
-# yellow is the last one, for it is faint on paper.
+# Okabe & Ito's palette, safe for colour-blind readers (https://jfly.uni-koeln.de/color/); yellow
+# comes last because it is faint on paper.
 COLOURS = (
     "#0072b2",  # blue
     "#d55e00",  # vermillion
@@ -44,11 +44,11 @@ MAX_RUNS = len(COLOURS)
 X_LABELS: dict[Over, str] = {"epochs": "epoch", "minutes": "minutes of training"}
 Y_LABELS: dict[Quantity, str] = {"accuracy": "accuracy (%)", "loss": "loss (cross-entropy)"}
 
-WIDTH, HEIGHT, LEGEND_ROW = 8.4, 3.7, 0.19  # inches; a further row of the legend adds its height
+WIDTH, HEIGHT, LEGEND_ROW = 8.4, 3.7, 0.19  # inches; each further row of the legend adds its height
 MAX_COLUMNS = 4  # of the legend
 MAX_NAME_LENGTH = 60  # characters; a longer name would be wider than the figure
-MARKED_POINTS = 6  # of each curve: more would hide it
-SMOOTH_POINTS = 60  # of a training curve that is finer than its epochs: more would be noise
+MARKED_POINTS = 6  # per curve: more would hide it
+SMOOTH_POINTS = 60  # of a training curve, unless it has more epochs: more would show noise
 LABEL_GAP = 0.055  # between two values beside a panel, as a share of its height
 INK, GREY, GRID = "#222222", "#555555", "#dddddd"
 PNG_DPI = 200
@@ -66,7 +66,7 @@ STYLE: dict[Any, Any] = {
 }
 # Text stays text and ids come from the content, so that equal figures are equal files.
 SAVING: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "imgrec", "pdf.fonttype": 42}
-METADATA: dict[str, dict[str, None]] = {  # without the time of writing
+METADATA: dict[str, dict[str, None]] = {  # omits the time of writing
     ".png": {},
     ".svg": {"Date": None},
     ".pdf": {"CreationDate": None},
@@ -86,11 +86,11 @@ class _Run:
 
 
 def curves(entries: Sequence[registry.Entry], x: Over = "epochs") -> Figure:
-    """Accuracy and loss of one to eight runs, over epochs or minutes of training.
+    """Plots accuracy and loss of one to eight runs, over epochs or minutes of training.
 
-    Training is dashed, validation solid; each run has its colour and marker, and a star on its
-    epoch with the highest validation accuracy, if it was validated. Raises ModelError if there are
-    too few or too many runs, a run has no whole epoch, or nothing tells how long it took.
+    Training is dashed, validation solid. Each run has its own colour and marker, and a star on the
+    epoch with its highest validation accuracy, if it was validated. Raises ModelError if there are
+    too few or too many runs, a run has no whole epoch, or its training time is unknown.
     """
     if not 1 <= len(entries) <= MAX_RUNS:
         raise ModelError(f"A figure shows one to {MAX_RUNS} runs, not {len(entries)}.")
@@ -105,14 +105,14 @@ def curves(entries: Sequence[registry.Entry], x: Over = "epochs") -> Figure:
         _legend_of_lines(figure, drawn)
         figure.set_figheight(HEIGHT + LEGEND_ROW * (rows - 1))
         figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # a layout found anew at each drawing would not be the same
+    figure.set_layout_engine("none")  # a layout computed again at each drawing would differ
     return figure
 
 
 def save(figure: Figure, file: Path) -> None:
-    """Writes a figure as .png, .svg or .pdf; what was there stays until the new one is whole.
+    """Writes a figure as .png, .svg or .pdf; an existing file stays until the new one is complete.
 
-    Raises ImgrecError if the name ends otherwise or the file can't be written.
+    Raises ImgrecError if the suffix is another one or the file can't be written.
     """
     suffix = file.suffix.lower()
     if suffix not in METADATA:
@@ -127,7 +127,7 @@ def save(figure: Figure, file: Path) -> None:
         raise ImgrecError(f"{file} can't be written ({reason}); choose another place.") from error
 
 
-# What is drawn
+# Runs
 
 
 def _run(entry: registry.Entry, number: int, x: Over) -> _Run:
@@ -147,7 +147,7 @@ def _run(entry: registry.Entry, number: int, x: Over) -> _Run:
 
 
 def _displayable_name(name: str) -> str:
-    """The name on one line, without signs that no file of text may hold."""
+    """Returns the name on one line, cut if long, with unprintable characters replaced."""
     printable = "".join(
         sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name
     )
@@ -168,7 +168,7 @@ def _finite(values: Iterable[float]) -> list[float]:
 
 
 def _panel(axes: Axes, drawn: Sequence[_Run], quantity: Quantity, x: Over) -> None:
-    """One quantity of all runs: axes, curves, and the best epochs with their values."""
+    """Draws one quantity of all runs: axes, curves, and the best epochs with their values."""
     points = [point for run in drawn for point in (*run.training, *run.validation)]
     values = _finite(getattr(point, quantity) for point in points)
     axes.set_xlim(0, 1.02 * max(_finite(_place(point, x) for point in points), default=1.0))
@@ -190,7 +190,7 @@ def _panel(axes: Axes, drawn: Sequence[_Run], quantity: Quantity, x: Over) -> No
 
 
 def _accuracy_limits(accuracies: Sequence[float]) -> tuple[float, float]:
-    """Around what is there, and at least ten percent points."""
+    """Returns limits around the accuracies, at least ten percentage points apart."""
     high = max(accuracies, default=1.0)
     low = max(0.0, min([*accuracies, high - 0.1]))
     high = max(high, low + 0.1)
@@ -199,7 +199,7 @@ def _accuracy_limits(accuracies: Sequence[float]) -> tuple[float, float]:
 
 
 def _loss_limits(losses: Sequence[float]) -> tuple[float, float]:
-    """From zero, which a line may touch without being cut."""
+    """Returns limits from just below zero, so that a line at zero isn't clipped."""
     high = max([loss for loss in losses if loss > 0], default=1.0)
     return -0.03 * high, 1.05 * high
 
@@ -207,7 +207,7 @@ def _loss_limits(losses: Sequence[float]) -> tuple[float, float]:
 def _curve(
     axes: Axes, run: _Run, points: Sequence[Point], quantity: Quantity, x: Over, stagger: float
 ) -> None:
-    """A run's training or validation; the markers of the runs stand at different places."""
+    """Draws a run's training or validation curve; `stagger` keeps the runs' markers apart."""
     if not points:
         return
     is_training = points is run.training
@@ -222,7 +222,7 @@ def _curve(
 
 
 def _line_style(run: _Run, is_training: bool) -> dict[str, Any]:
-    """Dashed and hollow while training, solid and full on the validation images."""
+    """Returns a dashed line with hollow markers for training, a solid one for validation."""
     return {
         "color": run.colour,
         "marker": run.marker,
@@ -235,7 +235,7 @@ def _line_style(run: _Run, is_training: bool) -> dict[str, Any]:
 
 
 def _best_epochs(axes: Axes, drawn: Sequence[_Run], quantity: Quantity, x: Over) -> None:
-    """A star on each best epoch, and beside the panel, where no curve is, its value."""
+    """Draws a star on each best epoch and its value beside the panel, clear of the curves."""
     low, high = axes.get_ylim()
     best = [(run, run.best) for run in drawn if run.best]
     heights = _spread([(getattr(point, quantity) - low) / (high - low) for _, point in best])
@@ -281,10 +281,10 @@ def _star(colour: str) -> dict[str, Any]:
 
 
 def _spread(wanted: Sequence[float]) -> np.ndarray:
-    """Heights from 0 to 1 near the wanted ones, in their order, with a gap between each two."""
+    """Returns heights from 0 to 1 near the wanted ones, in their order, with gaps between them."""
     order = np.argsort(wanted, kind="stable")
     gaps = LABEL_GAP * np.arange(len(wanted))
-    free = np.asarray(wanted)[order] - gaps  # without the gaps, it is enough that none falls
+    free = np.asarray(wanted)[order] - gaps  # without the gaps, the heights need only not decrease
     pushed_up, pushed_down = np.maximum.accumulate(free), np.minimum.accumulate(free[::-1])[::-1]
     highest = 1 - LABEL_GAP * max(0, len(wanted) - 1)
     heights = np.empty(len(wanted))
@@ -296,7 +296,7 @@ def _spread(wanted: Sequence[float]) -> np.ndarray:
 
 
 def _legend_of_runs(figure: Figure, drawn: Sequence[_Run]) -> int:
-    """Above the panels, in as many columns as there is room for; returns the rows."""
+    """Draws the runs' legend above the panels, as wide as fits; returns its number of rows."""
     renderer = FigureCanvasAgg(figure).get_renderer()
     handles = [Line2D([], [], **_line_style(run, is_training=not run.validation)) for run in drawn]
     for columns in range(min(len(drawn), MAX_COLUMNS), 0, -1):
@@ -310,7 +310,7 @@ def _legend_of_runs(figure: Figure, drawn: Sequence[_Run]) -> int:
 
 
 def _legend_of_lines(figure: Figure, drawn: Sequence[_Run]) -> None:
-    """Below the panels: what a dashed line, a solid one and a star mean."""
+    """Draws the legend of dashed line, solid line and star below the panels."""
     kinds = {"training": Line2D([], [], color=GREY, linestyle=(0, (4, 2)), linewidth=1.0)}
     if any(run.validation for run in drawn):
         kinds["validation"] = Line2D([], [], color=GREY, linewidth=1.6)
@@ -322,8 +322,8 @@ def _legend_of_lines(figure: Figure, drawn: Sequence[_Run]) -> None:
 def _legend(
     figure: Figure, handles: list[Line2D], names: list[str], place: Outside, columns: int
 ) -> Legend:
-    """A legend outside the panels, where it covers nothing."""
-    # matplotlib leaves a name with a leading underscore out, so the names come afterwards.
+    """Adds a legend outside the panels, where it covers nothing."""
+    # matplotlib skips labels with a leading underscore, so the names are set afterwards.
     legend = figure.legend(
         handles,
         [str(number) for number in range(len(names))],

@@ -10,14 +10,14 @@ ADAM_RATE = 1 / 16  # of Muon's learning rate
 class FilterMuon(keras.optimizers.Muon):
     """Keras's Muon for a convolutional network.
 
-    The step on a kernel (h, w, channels, filters) is its momentum as a matrix (h·w·channels,
-    filters), brought near the closest orthogonal one: all directions of the filters turn equally
-    fast, not only those the gradient is large in. Keras does so for dense layers alone. Here the
-    dense layer that answers, the biases and the normalisation are left to AdamW, without weight
+    The update of a kernel (h, w, channels, filters) is its momentum as a matrix (h·w·channels,
+    filters), brought close to the nearest orthogonal one: the filters move equally fast in all
+    directions, not only in those with a large gradient. Keras does this for dense layers alone.
+    Here the dense output layer, the biases and the normalisation are left to AdamW, without weight
     decay, at a sixteenth of the learning rate.
 
     Jordan 2024, https://kellerjordan.github.io/posts/muon/; the learning rate, the momentum and
-    three steps of Newton and Schulz are near those of airbench94_muon.py in
+    the three Newton-Schulz steps are close to those of airbench94_muon.py in
     https://github.com/KellerJordan/cifar10-airbench.
     """
 
@@ -39,6 +39,6 @@ class FilterMuon(keras.optimizers.Muon):
         return len(variable.shape) != 4
 
     def zeropower_via_newtonschulz5(self, x: keras.KerasTensor, steps: int) -> keras.KerasTensor:
-        """Of a kernel (h, w, channels, filters), as a matrix; the same shape."""
+        """Orthogonalizes a kernel (h, w, channels, filters) as a matrix; the shape stays."""
         matrix = ops.reshape(x, (-1, x.shape[-1]))
         return ops.reshape(super().zeropower_via_newtonschulz5(matrix, steps), x.shape)

@@ -1,7 +1,8 @@
-"""The one training process that the page may have: started, watched, never left behind.
+"""The page's one training process: starts it, watches it, and never leaves it behind.
 
-It is `scripts/train_scratch.py`, as a person would run it. Its standard input is a pipe that this
-process holds open: however this process ends, the pipe closes, and the training ends with it.
+The process is `scripts/train_scratch.py`, run as a person would run it. Its standard input is a
+pipe that this process holds open: however this process ends, the pipe closes, and the training ends
+with it.
 """
 
 import subprocess
@@ -22,12 +23,12 @@ from imgrec.training.recipes import Recipe
 from imgrec.training.time_estimate import with_supported_precision
 
 SCRIPT = ROOT / "scripts" / "train_scratch.py"
-START_SECONDS = 60  # for a process to take hold of its run
-LAST_LINES = 20  # of what the process printed, to explain its end
+START_SECONDS = 60  # for a process to lock its run
+LAST_LINES = 20  # of the process's stderr, to explain why it ended
 
 
 class Trainer:
-    """Starts and resumes runs; there is one of it in a process."""
+    """Starts and resumes runs; a process has one instance."""
 
     def __init__(self) -> None:
         self.permissions = Permissions()
@@ -39,8 +40,8 @@ class Trainer:
     def start(self, recipe: Recipe, name: str = "", fit: bool = True) -> str:
         """Starts a run, under a fresh name if none is given, and returns its name.
 
-        With `fit` the recipe is taken `with_supported_precision`, and the configuration says so.
-        Raises ImgrecError if that is not allowed, CIFAR-10 is not here, or a run is going on.
+        With `fit`, the recipe passes through `with_supported_precision` before it is saved. Raises
+        ImgrecError if training is not allowed, CIFAR-10 is missing, or a run is in progress.
         """
         with self._lock:
             self._check(recipe)
@@ -54,7 +55,7 @@ class Trainer:
         return name
 
     def resume(self, name: str, finish: bool = False) -> None:
-        """Goes on with a run that was stopped or killed; `finish`: only measures what it has.
+        """Resumes a run that was stopped or killed; with `finish`, only evaluates what it has.
 
         Raises ImgrecError as `start` does, or if there is no such run.
         """
@@ -68,7 +69,10 @@ class Trainer:
             self._spawn(name, "finish" if finish else None)
 
     def control(self, name: str, command: run_control.Command | None) -> None:
-        """Wishes something of a run that is being trained, here or by a script."""
+        """Sends a command to a run that is being trained, by this process or a script; None: go on.
+
+        Raises ImgrecError if that is not allowed, or the run is not being trained.
+        """
         self._check_permission()
         entry = registry.find(name, "scratch")
         if not run_control.is_held(entry.folder):
@@ -76,7 +80,7 @@ class Trainer:
         run_control.send_command(entry.folder, command)
 
     def problem(self, name: str) -> str:
-        """Why the last process of the run ended badly, where it could not say so in the run."""
+        """Returns why the run's last process failed, if it couldn't log that itself; else ""."""
         process = self._process
         if process is None or self._run != name or process.poll() in (None, 0):
             return ""
@@ -90,7 +94,7 @@ class Trainer:
         )
 
     def close(self) -> None:
-        """Ends the process, if there is one, and waits for its end."""
+        """Ends the process, if there is one, and waits for it to exit."""
         process = self._process
         if process is None:
             return
@@ -117,7 +121,7 @@ class Trainer:
                 raise ImgrecError(f"{entry.name} is being trained; wait for it or stop it first.")
 
     def _spawn(self, name: str, wish: run_control.Command | None = None) -> None:
-        """Starts the process and returns when it has taken hold of the run, or has ended."""
+        """Starts the process and returns once it holds the run's lock or has exited."""
         self.close()
         run_control.send_command(runs_dir() / name, wish)
         command = [sys.executable, str(SCRIPT), "--resume", "--run", name, "--follow-stdin"]

@@ -1,6 +1,6 @@
-"""How a network is trained: the settings, checked, with the recipes to begin from.
+"""The settings of a training, validated, and the recipes to start from.
 
-Nothing here loads TensorFlow, so that the page and the command lines can know the settings at once.
+Nothing here loads TensorFlow, so the page and the command lines have the settings at once.
 """
 
 import dataclasses
@@ -25,9 +25,9 @@ SEEDS = 2**32  # NumPy's global generator takes no larger seed
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a scratch network is trained; the defaults are the project's first recipe, of `classic`.
+    """How a scratch network is trained; the defaults are the project's first recipe, for `classic`.
 
-    Raises ImgrecError, one sentence, for a setting that makes no sense.
+    Raises ImgrecError, in one sentence, if a setting is invalid.
     """
 
     network: str = "classic"
@@ -37,16 +37,16 @@ class Recipe:
     optimizer: str = "adam"
     schedule: str = "constant"  # of the learning rate, over all epochs
     dropout: float = 0.5  # before the last layer; half of it after each pair of convolutions
-    label_smoothing: float = 0.0  # share of the wanted answer that is spread over all classes
-    augmentation: bool = False  # mirror and shift the training images, otherwise in each epoch
-    flip: str = "random"  # what augmentation mirrors: any half, or in turn one half and the other
+    label_smoothing: float = 0.0  # share of the target that is spread over all classes
+    augmentation: bool = False  # mirror and shift the training images anew in each epoch
+    flip: str = "random"  # which images are mirrored: a random half, or two halves in turn
     shift: int = 4  # pixels that augmentation shifts by, at most
     cutout: int = 0  # side in pixels of a square that augmentation covers
     whitening: bool = False  # set the first layer of `fast` from the images, and don't train it
     validation_images: int = 5000  # taken from the training images, never from the test images
-    limit: int | None = None  # train on only so many of the others
-    patience: int = 0  # stop after so many epochs without a better validation accuracy; 0: never
-    restore_best: bool = False  # end with the weights of the epoch with the best one
+    limit: int | None = None  # train on at most this many of the others
+    patience: int = 0  # stop after this many epochs without a better validation accuracy; 0: never
+    restore_best: bool = False  # end with the weights of the epoch of best validation accuracy
     mixed_precision: bool = False  # compute in bfloat16, keep the weights in float32
     seed: int = 1
 
@@ -72,9 +72,9 @@ class Recipe:
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Self:
-        """The recipe in a run's configuration; what an older run doesn't name has its default.
+        """Returns the recipe in a run's configuration; what an older run lacks is the default.
 
-        Raises ModelError if there is none, or of another kind.
+        Raises ModelError if there is no recipe, or one of another kind.
         """
         try:
             return cls(**config["recipe"])
@@ -84,18 +84,18 @@ class Recipe:
 
 @dataclass(frozen=True)
 class HeadRecipe:
-    """How a head is trained, with Adam and binary cross-entropy; each class weighs the same.
+    """How a head is trained, with Adam and binary cross-entropy; both classes weigh the same.
 
-    Raises ImgrecError, one sentence, for a setting that makes no sense.
+    Raises ImgrecError, in one sentence, if a setting is invalid.
     """
 
     head: str
     epochs: int
     batch_size: int
     learning_rate: float
-    hidden: int = 0  # neurons of a layer between features and answer; 0: none
+    hidden: int = 0  # neurons of a layer between features and output; 0: none
     l2: float = 0.0  # weight decay: this times the sum of the squared weights is added to the loss
-    apart: float = 0.0  # share of each class's photos kept apart for validation
+    apart: float = 0.0  # share of each class's photos held out for validation
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -110,12 +110,12 @@ class HeadRecipe:
 
     @property
     def options(self) -> dict[str, Any]:
-        """What builds the same head again: the arguments of its function in `heads.HEADS`."""
+        """The arguments that rebuild the head with its function in `heads.HEADS`."""
         return {"hidden": self.hidden, "l2": self.l2}
 
 
 def differences(recipe: Recipe | HeadRecipe, default: Recipe | HeadRecipe) -> dict[str, Any]:
-    """The settings of a recipe that are other than the usual one's."""
+    """Returns the settings of a recipe that differ from the default one's."""
     return {
         field.name: getattr(recipe, field.name)
         for field in dataclasses.fields(recipe)
@@ -139,7 +139,7 @@ def _check_range(what: str, value: object, low: float, high: float) -> None:
         raise ImgrecError(f"{what.capitalize()}: choose a number from {low:g} to {high:g}.")
 
 
-# Each network's own: what `scripts/train_scratch.py --network NAME` trains with no other flag.
+# One per network: what `scripts/train_scratch.py --network NAME` trains with no other flag.
 DEFAULT_RECIPES = {
     "fast": Recipe(
         network="fast",
@@ -160,8 +160,8 @@ DEFAULT_RECIPES = {
     "classic": Recipe(),
 }
 
-# A minute or so of `fast` in bfloat16, several in float32 on a slow processor;
-# `scripts/measure_scratch.py ablation` takes it apart.
+# About a minute of `fast` in bfloat16, several in float32 on a slow processor; it is the baseline
+# of `scripts/measure_scratch.py ablation`.
 QUICK = dataclasses.replace(DEFAULT_RECIPES["fast"], epochs=3, limit=10_000, batch_size=500)
 
 RECIPES = {
@@ -183,7 +183,7 @@ HEAD_RECIPES = {
 
 
 def open_run(run: Path, recipe: Recipe) -> None:
-    """Starts a run's directory, or checks that what is there is this recipe, unfinished.
+    """Creates a run's directory, or checks that an existing run is unfinished and has this recipe.
 
     Raises ModelError if it holds a finished run, one of another recipe, or can't be written.
     """

@@ -1,4 +1,4 @@
-"""Training the scratch network: batches, epochs, checkpoints, the final measurement."""
+"""Trains the scratch network: batches, epochs, checkpoints, the final evaluation."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ def train_scratch(
     on_step: Callable[[Step], None] = lambda step: None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Trains into the directory `run` as `epoch_by_epoch` does, and returns the report."""
+    """Trains in the directory `run` as `epoch_by_epoch` does, and returns the report."""
     for _ in epoch_by_epoch(recipe, data, run, on_step, **options):
         pass
     return atomic.read_json(run / "report.json")
@@ -83,21 +83,22 @@ def epoch_by_epoch(
     tensorboard: bool = False,
     several: bool = True,
 ) -> Iterator[int]:
-    """Trains a scratch network into the directory `run` and pauses after each epoch.
+    """Trains a scratch network in the directory `run` and yields after each epoch.
 
-    Yields how many epochs are done, and in the checkpoint and the history. The first one takes the
-    set-up along; what follows the last one measures and writes the report.
+    Yields the number of epochs that are done and saved in the checkpoint and the history. The first
+    step includes the set-up; the step after the last epoch evaluates and writes the report.
 
-    A run that was interrupted goes on after its last whole epoch. The order of the images, their
-    augmentation and the dropout masks depend on the seed and the epoch alone, so that it ends as an
-    unbroken run does. The test images are used once, after the last epoch, on the weights that are
-    kept, with one look and, unless `several` is false, with several
-    (`imgrec.networks.test_time_augmentation`). What happens is written into the run's journal,
-    whose wishes are obeyed; with `tensorboard`, also into TensorBoard's files beside it.
+    An interrupted run resumes after its last whole epoch. The order of the images, their
+    augmentation and the dropout masks depend on the seed and the epoch alone, so a resumed run ends
+    as an uninterrupted one does. The test images are used once, after the last epoch, to evaluate
+    the weights that are kept: on a single view and, unless `several` is false, with test-time
+    augmentation (`imgrec.networks.test_time_augmentation`). Events go to the run log and commands
+    from the control file are applied; with `tensorboard`, the curves also go to TensorBoard's files
+    in the run's directory.
 
     Raises DataError if the recipe leaves no images, ModelError if `run` holds a finished run, one
     of another recipe, a damaged checkpoint, or can't be written; StopTrainingError if a stop is
-    wished or the training has taken `seconds`.
+    requested or the training has taken `seconds`.
     """
     training, validation = split(len(data.x_train), recipe)
     open_run(run, recipe)
@@ -139,7 +140,10 @@ def epoch_by_epoch(
 
 
 def split(images: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the training and the validation images, drawn with the recipe's seed."""
+    """Returns the indices of the training and the validation images, drawn with the recipe's seed.
+
+    Raises DataError if the validation split leaves no images to train on.
+    """
     most = images - recipe.validation_images
     if most < 1:
         raise DataError(
@@ -152,7 +156,7 @@ def split(images: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _is_over(done: Training, recipe: Recipe, run: Path) -> bool:
-    """Whether no further epoch is to be trained."""
+    """Returns whether the training is over: all epochs, out of patience, or a finish command."""
     if done.epochs == 0:
         return False
     waited = done.epochs - done.best_epoch
@@ -170,7 +174,7 @@ def _train_epoch(
     run_log: RunLog,
     callback: "_ProgressCallback",
 ) -> None:
-    """One epoch and its validation; `done` gets what came of it."""
+    """Trains and validates one epoch; appends the results to `done`."""
     epoch = done.epochs
     callback.epoch = epoch + 1
     run_log.epoch_starts()
@@ -208,10 +212,10 @@ def _finish(
     run: Path,
     several: bool,
 ) -> dict[str, Any]:
-    """Measures the weights that are kept, as they will be served, and writes the directory."""
+    """Evaluates the weights that are kept, as they will be served, and writes the directory."""
     kept = done.best_epoch if recipe.restore_best else done.epochs
     weights = done.best if recipe.restore_best else get_weights(model)
-    if recipe.mixed_precision:  # it was trained to be read with the fewer digits of bfloat16
+    if recipe.mixed_precision:  # it was trained to be read at bfloat16's lower precision
         weights = {path: array.astype("float16") for path, array in weights.items()}
     served = SCRATCH[recipe.network](dropout=recipe.dropout)
     set_weights(served, weights)
@@ -244,28 +248,28 @@ def _finish(
         },
     )
     if calibration_of_run:
-        with contextlib.suppress(OSError):  # the run is whole without it
+        with contextlib.suppress(OSError):  # the run is complete without it
             calibration_file.write(run, calibration_of_run)
     (run / "checkpoint.npz").unlink(missing_ok=True)
     return atomic.read_json(run / "report.json")
 
 
 def calibrate_network(logits: Logits, recipe: Recipe, data: Cifar10) -> Calibration | None:
-    """The calibration of a network, given by its logits, on its recipe's validation images.
+    """Calibrates a network, given by its logits, on its recipe's validation images.
 
-    None if they are too few.
+    Returns None if they are too few.
     """
     _, validation = split(len(data.x_train), recipe)
     outputs = _logits_of(logits, data.x_train[validation])
     right = data.y_train[validation].astype(int)
-    # Smoothed labels draw the logits of all images to one size (Müller et al. 2019,
-    # https://arxiv.org/abs/1906.02629): `scripts/evaluate.py unfamiliar` compares the scores.
+    # Label smoothing pulls the logits of all images to one magnitude (Müller et al. 2019,
+    # https://arxiv.org/abs/1906.02629); `scripts/evaluate.py unfamiliar` compares the scores.
     score = "maximum_probability" if recipe.label_smoothing else "energy"
     return calibration.calibrate_multiclass(outputs, right, "the validation images", score)
 
 
 def _logits_of(logits: Logits, images: np.ndarray) -> np.ndarray:
-    """Logits (n, 10) of images uint8 (n, 32, 32, 3)."""
+    """Returns logits (n, 10) of images uint8 (n, 32, 32, 3)."""
     starts = range(0, len(images), EVALUATION_BATCH)
     return np.concatenate(
         [logits(preprocess(images[start : start + EVALUATION_BATCH])) for start in starts]
@@ -277,7 +281,7 @@ def _accuracy(outputs: np.ndarray, right: np.ndarray) -> float:
 
 
 class _ProgressCallback(keras.callbacks.Callback):
-    """After each batch: tells the listener and the journal, and obeys what is wished."""
+    """After each batch: reports to the listener and the run log, and applies commands."""
 
     def __init__(
         self,
@@ -305,9 +309,10 @@ class _ProgressCallback(keras.callbacks.Callback):
 
 
 def draw_strip(run: Path, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Writes the first images of each class of uint8 (n, 32, 32, 3), side by side, as a PNG.
+    """Writes the first images of each class, side by side, as a PNG, and returns their indices.
 
-    First the first one of each class, then the second ones. Returns their indices.
+    `x` is uint8 (n, 32, 32, 3), `y` the class indices (n,). The strip holds the first image of each
+    class, then the second of each, and so on.
     """
     of_class = [np.flatnonzero(y == number) for number in range(len(labels.CIFAR10))]
     chosen = np.array([m[turn] for turn in range(STRIP_TURNS) for m in of_class if turn < len(m)])

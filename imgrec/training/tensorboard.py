@@ -1,4 +1,4 @@
-"""Curves in TensorBoard's format, for those who compare runs with it; it need not be installed."""
+"""Writes curves in TensorBoard's format; TensorBoard itself need not be installed."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ class ScalarLog:
     def __init__(self, folder: Path):
         with _as_os_error():
             self.writer = tf.summary.create_file_writer(str(folder))
-        # `tf.summary.scalar` wants the tensorboard package only for this tag of its plugin.
+        # `tf.summary.scalar` needs the tensorboard package only for this plugin tag.
         self.kind = tf.compat.v1.SummaryMetadata()
         self.kind.plugin_data.plugin_name = "scalars"
 
@@ -27,7 +27,7 @@ class ScalarLog:
 
 @contextlib.contextmanager
 def _as_os_error() -> Iterator[None]:
-    """TensorFlow has its own errors for a disk that is full or a folder that isn't there."""
+    """Turns TensorFlow's own errors, such as for a full disk or a missing folder, into OSError."""
     try:
         yield
     except tf.errors.OpError as error:

@@ -1,4 +1,4 @@
-"""How long a recipe takes on this machine, and whether bfloat16 helps, from a few timed steps."""
+"""Estimates a recipe's training time, and whether bfloat16 helps, from a few timed steps."""
 
 import logging
 import time
@@ -13,16 +13,16 @@ from imgrec.training.augmentation import Augmentation
 from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, DEFAULT_RECIPES, Recipe
 
 TIMED_STEPS = 3
-TIMED_IMAGES = 500  # at most in a step: beyond, its time grows nearly as their number
+TIMED_IMAGES = 500  # per step, at most: beyond this, time is nearly proportional to their number
 MAX_BFLOAT16_SHARE = 0.9  # of the time in float32
 
 logger = logging.getLogger(__name__)
 
 
 def with_supported_precision(recipe: Recipe) -> Recipe:
-    """The recipe, in float32 if it is in bfloat16 and this processor gains nothing by that.
+    """Returns the recipe, switched from bfloat16 to float32 if this processor gains nothing by it.
 
-    What it gains is timed on the network classic, which takes some seconds, once.
+    The gain is timed on the network `classic`, which takes some seconds, once.
     """
     if not recipe.mixed_precision:
         return recipe
@@ -33,9 +33,10 @@ def with_supported_precision(recipe: Recipe) -> Recipe:
 
 
 def estimated_seconds(recipe: Recipe) -> float:
-    """How long the recipe takes on this machine, from a few timed steps; early stops not counted.
+    """Estimates how long the recipe takes on this machine from a few timed steps.
 
-    The first call for a network, batch size, optimizer and precision takes some seconds.
+    Early stopping is not counted. The first call for a network, batch size, optimizer and precision
+    takes some seconds.
     """
     from imgrec.training.scratch import split  # loads TensorFlow
 
@@ -48,7 +49,7 @@ def estimated_seconds(recipe: Recipe) -> float:
 
 
 def gains_by_bfloat16() -> bool:
-    """Whether this processor trains the classic network noticeably faster in bfloat16, measured."""
+    """Measures whether this processor trains `classic` noticeably faster in bfloat16."""
     recipe = DEFAULT_RECIPES["classic"]
     (float32, _), (bfloat16, _) = (
         _timed(recipe.network, recipe.optimizer, recipe.batch_size, mixed)
@@ -61,7 +62,7 @@ def gains_by_bfloat16() -> bool:
 def _timed(
     network: str, optimizer: str, batch_size: int, mixed_precision: bool
 ) -> tuple[float, float]:
-    """Seconds for an image in a training step, and in validation; medians of a few steps."""
+    """Returns seconds per image in training and in validation, medians of a few steps."""
     from imgrec.training.compilation import compiled  # loads TensorFlow
     from imgrec.training.scratch import EVALUATION_BATCH, Batches
 

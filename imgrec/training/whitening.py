@@ -1,19 +1,20 @@
-"""The first layer of the network `fast`, set from the training images and not learnt."""
+"""Sets the first layer of the network `fast` from the training images, in place of training it."""
 
 import keras
 import numpy as np
 
-IMAGES = 5000  # to take patches from, as Jordan's code does
-EPSILON = 5e-4  # added to each variance, so that what hardly varies is not blown up to noise
+IMAGES = 5000  # that patches are taken from, as in Jordan's code
+EPSILON = 5e-4  # added to each variance, so that components of little variance don't amplify noise
 
 
 def whiten(layer: keras.layers.Conv2D, images: np.ndarray) -> None:
     """Sets a convolution's filters so that its outputs are uncorrelated, with variance 1.
 
-    `images` float32 (n, height, width, channels) are as the layer gets them; it has twice as many
-    filters as a patch under its kernel has numbers: the patches' principal components, each divided
-    by its standard deviation, and their negatives, for ReLU passes only what is above 0. The kernel
-    is frozen, the bias is not: Jordan 2024, https://arxiv.org/abs/2404.00498, section 3.2.
+    `images`, float32 (n, height, width, channels), are the layer's input. The layer has twice as
+    many filters as a patch under its kernel has values: the patches' principal components, each
+    divided by its standard deviation, and their negatives, because ReLU passes positive values
+    only. The kernel is frozen, the bias is not: Jordan 2024, https://arxiv.org/abs/2404.00498,
+    section 3.2.
     """
     size = layer.kernel_size
     patches = np.lib.stride_tricks.sliding_window_view(images, size, axis=(1, 2))
