@@ -19,9 +19,7 @@ from imgrec.teaching.project import MIN_PICTURES
 FOLDS, REPEATS = 5, 3
 MAX_LEAVE_ONE_OUT = 20  # pictures: of so few, each is judged by a head that learnt from all others
 REJECTION_RATE = 0.05  # share of its own pictures that *none of these* may turn away
-DUPLICATE_SIMILARITY = (
-    0.9  # similarity of nearly the same pictures: none of 1,000 different photos has it
-)
+DUPLICATE_SIMILARITY = 0.9  # of nearly the same pictures: none of 1,000 different photos has it
 
 
 class Examples(NamedTuple):
