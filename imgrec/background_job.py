@@ -1,4 +1,4 @@
-"""Long work in a thread: one at a time, watched from anywhere, stopped when asked to."""
+"""Long work in a background thread: one job at a time, observable and cancellable."""
 
 import logging
 import threading
@@ -12,13 +12,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Status:
-    """How far the work is."""
+    """Progress of the work."""
 
     running: bool = False
     what: str = ""  # what is being done, in a few words
     done: int = 0
-    total: int | None = None  # None: not known
-    problem: str = ""  # why the last work did not end well
+    total: int | None = None  # None: unknown
+    problem: str = ""  # why the last work did not complete
 
 
 Report = Callable[[str, int, int | None], None]  # what, done, total
@@ -26,7 +26,7 @@ Work = Callable[[Report, Callable[[], bool]], None]
 
 
 class BackgroundJob:
-    """Runs one work at a time."""
+    """Runs one piece of work at a time."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -35,10 +35,10 @@ class BackgroundJob:
         self._stop = threading.Event()
 
     def start(self, work: Work) -> bool:
-        """Starts `work(report, cancelled)` in a thread; does nothing, and says so, if one runs.
+        """Starts `work(report, cancelled)` in a thread; returns False if other work is running.
 
-        The work tells how far it is with `report` and ends with CancelledError soon after
-        `cancelled()` has become true.
+        The work reports its progress with `report` and raises CancelledError soon after
+        `cancelled()` turns true.
         """
         with self._lock:
             if self.status.running:

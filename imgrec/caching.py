@@ -1,4 +1,4 @@
-"""Loaded once and kept: a cache that several threads may ask at once."""
+"""A cache for loaders that several threads may call at once."""
 
 import functools
 import threading
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def load_once(load: Callable[..., T]) -> Callable[..., T]:
-    """`functools.lru_cache` with a lock: two visitors never load the same model twice."""
+    """Wraps `functools.lru_cache` in a lock: two visitors never load the same model twice."""
     cached, lock = functools.lru_cache(MAX_CACHED)(load), threading.Lock()
 
     @functools.wraps(load)

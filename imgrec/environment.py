@@ -1,4 +1,4 @@
-"""The machine and the libraries that a measured figure belongs to."""
+"""Returns the machine and the library versions that a measured figure belongs to."""
 
 import importlib.metadata
 import os
@@ -8,13 +8,13 @@ from typing import Any
 
 
 def machine(environment: dict[str, Any]) -> str:
-    """Where something was measured: `2 cores of an AMD EPYC`."""
+    """Describes the machine of a measurement: `2 cores of an AMD EPYC`."""
     article = "an" if environment["processor"][:1] in "AEIOU" else "a"
     return f"{environment['cores']} cores of {article} {environment['processor']}"
 
 
 def environment() -> dict[str, Any]:
-    """The machine and the library versions that a measured figure belongs to."""
+    """Returns the machine and the library versions that a measured figure belongs to."""
     libraries = ("tensorflow", "keras", "numpy", "pillow")
     return {
         "processor": _processor(),

@@ -1,16 +1,16 @@
-"""The errors of the package: each message is one sentence fit to be shown to a user."""
+"""The exceptions of the package; each message is one sentence fit to show to a user."""
 
 
 class ImgrecError(Exception):
-    """What is wrong and what to do, in words; caught at the edge (a tab, a command line)."""
+    """Says what is wrong and what to do; caught at the edge (a tab, a command line)."""
 
 
 class ImageError(ImgrecError):
-    """The input is not a picture that can be used."""
+    """The input is not a usable picture."""
 
 
 class ModelError(ImgrecError):
-    """A trained model is missing, damaged, or not what it says it is."""
+    """A trained model is missing, damaged, or not what it claims to be."""
 
 
 class DataError(ImgrecError):
@@ -18,7 +18,7 @@ class DataError(ImgrecError):
 
 
 class TeachError(ImgrecError):
-    """What a visitor teaches meets a limit, lacks something, or is not there any more."""
+    """A visitor's project exceeds a limit, lacks something, or no longer exists."""
 
 
 class UploadError(ImgrecError):

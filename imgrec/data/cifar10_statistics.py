@@ -11,9 +11,9 @@ from imgrec.data import cifar10, labels
 from imgrec.errors import DataError
 
 CLASSES = len(labels.CIFAR10)
-SPLITS = {"train": "training", "test": "test"}  # as they are asked for, and as they are called
-SCALES = ("stored", "unit", "standard")  # of pixel values: see `rescaled`
-CHUNK = 500  # images counted at once: few enough to stay in the processor's cache
+SPLITS = {"train": "training", "test": "test"}  # identifier to displayed name
+SCALES = ("stored", "unit", "standard")  # for pixel values: see `rescaled`
+CHUNK = 500  # images counted at once: few enough to fit in the processor's cache
 
 
 class Split(NamedTuple):
@@ -23,7 +23,7 @@ class Split(NamedTuple):
     labels: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)  # equal only to itself, so that results can be kept by it
+@dataclass(frozen=True, eq=False)  # equal only to itself, so that it can be a cache key
 class DataSet:
     """The built-in `sample`, which has test images only, or the `full` CIFAR-10."""
 
@@ -31,8 +31,8 @@ class DataSet:
     splits: dict[str, Split]
 
     def split(self, name: str) -> Split:
-        """The images of "train" or "test". Raises DataError if they aren't there."""
-        if name not in tuple(SPLITS):  # by `==`: a visitor may send what has no hash
+        """Returns the "train" or "test" split. Raises DataError if it isn't there."""
+        if name not in tuple(SPLITS):  # compares by `==`: a visitor may send an unhashable value
             raise DataError(f"There is no split {name!r}; choose from {', '.join(SPLITS)}.")
         if name not in self.splits:
             raise DataError(
@@ -41,12 +41,12 @@ class DataSet:
         return self.splits[name]
 
     def statistics_split(self) -> str:
-        """The split that statistics are taken of: what networks learn from, if it is there."""
+        """Returns the split that statistics describe: the training split if there is one."""
         return "train" if "train" in self.splits else "test"
 
 
 def current_set() -> DataSet:
-    """The full set if it is in the cache, and whole; else the sample."""
+    """Returns the full set if it is in the cache and intact, otherwise the sample."""
     try:
         return load_set("full")
     except DataError:
@@ -54,7 +54,7 @@ def current_set() -> DataSet:
 
 
 def load_set(source: str) -> DataSet:
-    """The "sample" or the "full" set. Raises DataError if that is not there."""
+    """Returns the "sample" or the "full" set. Raises DataError if it is not there."""
     if source == "sample":
         return _sample()
     file = cifar10.cifar10_file()
@@ -70,21 +70,21 @@ def _sample() -> DataSet:
 
 @load_once
 def _full(file: Path, changed: int) -> DataSet:
-    """What is in the cache; `changed` makes another file of that name another set."""
+    """Loads the cached set; a new modification time, `changed`, makes it another cache entry."""
     data = cifar10.cached_cifar10()
     train, test = Split(data.x_train, data.y_train), Split(data.x_test, data.y_test)
     return DataSet("full", {"train": train, "test": test})
 
 
 def counts(split: Split) -> np.ndarray:
-    """How many images there are of each class: int (10,)."""
+    """Returns the number of images in each class: int (10,)."""
     return np.bincount(split.labels, minlength=CLASSES)
 
 
 def draw(split: Split, label: int | None, count: int, seed: int) -> np.ndarray:
-    """The indices of `count` random images, all different; of one class or, by None, of any.
+    """Returns the indices of `count` distinct random images of one class or, for None, of any.
 
-    The same seed draws the same. Where there are fewer images, all of them are drawn.
+    The same seed draws the same images. If there are fewer images, all of them are drawn.
     """
     wanted = np.ones(len(split.labels), bool) if label is None else split.labels == label
     candidates = np.flatnonzero(wanted)
@@ -93,7 +93,7 @@ def draw(split: Split, label: int | None, count: int, seed: int) -> np.ndarray:
 
 
 def one_hot(label: int) -> list[int]:
-    """The label as ten digits: a 1 in the place of its class, and 0 elsewhere."""
+    """Returns the label as ten digits: a 1 at the place of its class, 0 elsewhere."""
     return [int(place == label) for place in range(CLASSES)]
 
 
@@ -101,18 +101,18 @@ def one_hot(label: int) -> list[int]:
 
 
 class Statistics(NamedTuple):
-    """Of each channel, red, green and blue; mean and deviation on the scale from 0 to 1."""
+    """Statistics per channel (red, green, blue); mean and deviation on the scale from 0 to 1."""
 
     histogram: np.ndarray  # int (256, 3): how often each value from 0 to 255 occurs
     mean: np.ndarray  # (3,)
-    deviation: np.ndarray  # (3,), of the whole population
+    deviation: np.ndarray  # (3,), population standard deviation
     minimum: np.ndarray  # int (3,), 0 to 255
     maximum: np.ndarray  # int (3,), 0 to 255
 
 
 @load_once
 def statistics(data: DataSet) -> Statistics:
-    """The pixel values of the described split, counted."""
+    """Computes the pixel statistics of the split that `statistics_split` names."""
     images = data.split(data.statistics_split()).images
     histogram = np.zeros((256, 3), np.int64)
     for start in range(0, len(images), CHUNK):
@@ -123,7 +123,7 @@ def statistics(data: DataSet) -> Statistics:
 
 
 def summary(histogram: np.ndarray) -> Statistics:
-    """The statistics that follow from a histogram, int (256, 3), without an empty channel."""
+    """Derives the statistics from a histogram, int (256, 3), that has no empty channel."""
     values = np.arange(256)[:, None] / 255
     share = histogram / histogram.sum(axis=0)
     mean = (share * values).sum(axis=0)
@@ -135,10 +135,10 @@ def summary(histogram: np.ndarray) -> Statistics:
 
 
 def rescaled(values: np.ndarray, scale: str, of: Statistics) -> np.ndarray:
-    """Pixel values (..., 3) from 0 to 255 on another scale, float64.
+    """Returns pixel values (..., 3) from 0 to 255 on another scale, float64.
 
-    "stored" leaves them, "unit" divides by 255, "standard" also subtracts the channel's mean and
-    divides by its deviation. Raises DataError for any other scale.
+    "stored" leaves them unchanged, "unit" divides by 255, "standard" also subtracts the channel's
+    mean and divides by its deviation. Raises DataError for any other scale.
     """
     if scale not in SCALES:
         raise DataError(f"There is no scale {scale!r}; choose from {', '.join(SCALES)}.")
@@ -150,7 +150,7 @@ def rescaled(values: np.ndarray, scale: str, of: Statistics) -> np.ndarray:
 
 @load_once
 def mean_images(data: DataSet) -> np.ndarray:
-    """The mean of each class's images in the described split: uint8 (10, 32, 32, 3)."""
+    """Returns each class's mean image in the `statistics_split`: uint8 (10, 32, 32, 3)."""
     images, classes = data.split(data.statistics_split())
     means = [images[classes == label].mean(axis=0) for label in range(CLASSES)]
     return np.rint(np.stack(means)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What the names of files and folders say about pictures: classes, dogs, WordNet ids."""
+"""Labels from the names of files and folders: classes, dogs, WordNet ids."""
 
 import functools
 import itertools
@@ -11,11 +11,11 @@ from imgrec.errors import DataError
 from imgrec.files.display_names import displayable_path
 
 Scheme = Literal["cifar10", "imagenet", "dogs"]  # which of a label's fields must be known
-Parts = tuple[str, ...]  # a path within a set: its folders, and the file's name
+Parts = tuple[str, ...]  # a path within a set: its folders, then the file's name
 
-# Passed over wherever it lies, as is everything whose name begins with a dot.
+# Skipped wherever they are, as is every name that begins with a dot.
 JUNK = ("__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir")
-# Passed over where nothing says what is in it: files that lie beside pictures and aren't any.
+# Skipped if unlabelled: files that are often beside pictures but aren't pictures.
 NO_PICTURES = (
     *(".txt", ".md", ".rst", ".html", ".htm", ".pdf", ".doc", ".docx", ".log", ".ini", ".db"),
     *(".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".xls", ".xlsx", ".mat"),
@@ -23,7 +23,7 @@ NO_PICTURES = (
     *(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"),
 )
 
-# What a folder's name may say, in small letters, with one space between words, without a plural s.
+# Known words in folder names: lower case, one space between words, no plural s.
 CIFAR10_WORDS = {
     **{name: index for index, name in enumerate(labels.CIFAR10)},
     **{"plane": 0, "aeroplane": 0, "car": 1},
@@ -46,7 +46,7 @@ HOW_TO_LABEL: dict[Scheme | None, str] = {
 
 
 class Label(NamedTuple):
-    """What is known to be in a picture; None where it is not known."""
+    """What is known about a picture's content; None where unknown."""
 
     dog: bool | None = None
     cifar10: int | None = None  # class index, 0 to 9
@@ -54,32 +54,32 @@ class Label(NamedTuple):
 
 
 class FoundFile(NamedTuple):
-    """A file that may be a picture, and how to get its bytes (raises ImageError)."""
+    """A file that may be a picture, and a function that reads its bytes (raises ImageError)."""
 
     parts: Parts
     read: Callable[[], bytes]
 
 
 Search = Callable[[], Iterator[FoundFile]]  # sorted by parts
-Labeller = Callable[[Parts], Label | None]  # None: nothing says what is in the picture
+Labeller = Callable[[Parts], Label | None]  # None: the path carries no label
 
 
 def cifar10_label(index: int) -> Label:
-    """All that a CIFAR-10 class index, 0 to 9, tells."""
+    """Returns everything that a CIFAR-10 class index, 0 to 9, implies."""
     return Label(dog=index == labels.CIFAR10_DOG, cifar10=index)
 
 
 def imagenet_label(index: int) -> Label:
-    """All that an ImageNet class index, 0 to 999, tells."""
+    """Returns everything that an ImageNet class index, 0 to 999, implies."""
     dog = index in range(1000)[labels.IMAGENET_DOGS]
     return Label(dog=dog, cifar10=labels.cifar10_of(index), imagenet=index)
 
 
-# What names say
+# Labels from names
 
 
 def labeller(name: str, search: Search, scheme: Scheme | None) -> Labeller:
-    """How the scheme reads a label from a file's path in this set."""
+    """Returns the function that reads a label from a file's path in this set, by the scheme."""
     if scheme == "imagenet":
         return _by_wordnet_id
     outer = _outer_folders(search)
@@ -92,7 +92,7 @@ def labeller(name: str, search: Search, scheme: Scheme | None) -> Labeller:
 
 
 def _by_class_folder(name: str, depth: int, parts: Parts) -> Label | None:
-    """By the folder at that depth, which must be a class of CIFAR-10. Raises DataError."""
+    """Labels by the folder at that depth. Raises DataError if it names no CIFAR-10 class."""
     if len(parts) <= depth + 1:
         return None
     label = _label_of_cifar10_word(parts[depth])
@@ -105,9 +105,9 @@ def _by_class_folder(name: str, depth: int, parts: Parts) -> Label | None:
 
 
 def _by_folders(depth: int, opposite: str | None, parts: Parts) -> Label | None:
-    """By the last folder from that depth on whose name says something, and by WordNet ids.
+    """Labels by the last folder from that depth on whose name is a known word, and by WordNet ids.
 
-    `opposite` is the folder beside the one named dog, where these are the only two.
+    `opposite` is the folder beside the one named dog, if these are the only two.
     """
     folders = parts[depth:-1]
     said = next(filter(None, map(_label_of_word, reversed(folders))), None)
@@ -117,7 +117,7 @@ def _by_folders(depth: int, opposite: str | None, parts: Parts) -> Label | None:
 
 
 def _combined(word: Label | None, wordnet: Label | None) -> Label | None:
-    """What a folder's word and a WordNet id tell together; the word decides where they differ."""
+    """Merges the labels of a folder's word and a WordNet id; the word wins if they conflict."""
     if word is None or wordnet is None:
         return word or wordnet
     if word.dog != wordnet.dog:
@@ -128,7 +128,7 @@ def _combined(word: Label | None, wordnet: Label | None) -> Label | None:
 
 
 def _by_wordnet_id(parts: Parts) -> Label | None:
-    """By the last name that holds the WordNet id of an ImageNet class, the file's own first."""
+    """Labels by the last name with the WordNet id of an ImageNet class, the file's own first."""
     for part in reversed(parts):
         for wordnet_id in WORDNET_ID.findall(part):
             index = labels.imagenet_indices().get(wordnet_id.lower())
@@ -138,7 +138,7 @@ def _by_wordnet_id(parts: Parts) -> Label | None:
 
 
 def _label_of_word(folder: str) -> Label | None:
-    """What a folder's name says by itself, if it is a word that is known here."""
+    """Returns the label that a folder's name gives by itself, if it is a known word."""
     return (
         Label(dog=False) if _normalised(folder) in NOT_DOG_WORDS else _label_of_cifar10_word(folder)
     )
@@ -150,12 +150,12 @@ def _label_of_cifar10_word(folder: str) -> Label | None:
 
 
 def _normalised(folder: str) -> str:
-    """A folder's name in small letters, with one space between words, without a plural s."""
+    """Returns a folder's name in lower case, with one space between words, without a plural s."""
     return re.sub(r"[\W_]+", " ", folder.casefold()).strip().removesuffix("s")
 
 
 def _outer_folders(search: Search) -> Parts:
-    """The folders around all pictures, without the one in which all of them lie."""
+    """Returns the folders that enclose all pictures, except one that holds all of them directly."""
     folders: Parts | None = None
     deeper = False
     for parts, _ in filter(lambda found: may_be_picture(found.parts), search()):
@@ -170,16 +170,16 @@ def _outer_folders(search: Search) -> Parts:
 
 
 def _common_prefix(first: Parts, second: Parts) -> Parts:
-    """With what both begin."""
+    """Returns the parts that both begin with."""
     pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
     return tuple(part for part, _ in pairs)
 
 
 def _negative_folder(name: str, search: Search, depth: int) -> str | None:
-    """The folder that means "not a dog": the only one beside the one named dog.
+    """Returns the folder that means "not a dog": the only one beside the one named dog.
 
-    None where the names speak for themselves. Raises DataError if there are several beside it, one
-    of which says nothing.
+    None if the names need no such inference. Raises DataError if there are several folders beside
+    it and one of them carries no label.
     """
     folders, silent = set(), set()
     for parts, _ in search():
@@ -214,6 +214,6 @@ def is_junk(name: str) -> bool:
 
 
 def first_names(names: Iterable[str], limit: int = 8) -> str:
-    """The first of the names, for a message."""
+    """Joins the first of the names for a message."""
     first = [displayable_path(name) for name in itertools.islice(names, limit + 1)]
     return ", ".join([*first[:limit], "…"] if len(first) > limit else first)

@@ -1,4 +1,4 @@
-"""Pictures whose content is known, one at a time: from a folder, CSV, zip, array or uploads."""
+"""Labelled pictures, read one at a time: from a folder, CSV, zip, array or uploads."""
 
 import csv
 import functools
@@ -39,29 +39,29 @@ MAX_ZIP_FILES = 20_000
 class Item(NamedTuple):
     """A labelled picture that has not been read yet."""
 
-    name: str  # its path within the set, with `/`, fit to be shown
+    name: str  # its path within the set, with `/`, fit for display
     label: Label
     read: Callable[[], bytes | np.ndarray]  # an encoded picture, or uint8 pixels (h, w, 3)
 
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """Labelled pictures in a stable order; going through them holds one at a time.
+    """Labelled pictures in a stable order; iteration holds one in memory at a time.
 
-    Files that cannot be read, and pictures of which nothing says what they show, are among the
-    items: their `read` raises ImageError, which says why.
+    Unreadable files and unlabelled pictures are among the items: their `read` raises ImageError
+    with the reason.
     """
 
-    name: str  # fit to be shown
-    count: int  # how many items there are
+    name: str  # fit for display
+    count: int  # number of items
     items: Callable[[], Iterator[Item]]
 
 
 def open_set(path: Path, scheme: Scheme | None = None, root: Path | None = None) -> LabelledSet:
-    """The set that a path leads to: a folder, an `.npz` array, a zip, or else a CSV file.
+    """Opens the set at a path: a folder, an `.npz` array, a zip, or otherwise a CSV file.
 
-    `scheme` tells what must be known of the pictures; None finds out what there is. `root` is where
-    a CSV's paths begin. Raises DataError.
+    `scheme` names the label that the pictures must have; None accepts whatever is there. `root` is
+    the folder that a CSV's paths are relative to. Raises DataError.
     """
     name = displayable_path(path.name) or "The path"
     try:
@@ -82,12 +82,13 @@ def open_set(path: Path, scheme: Scheme | None = None, root: Path | None = None)
 
 
 def open_folder(folder: Path, scheme: Scheme | None = None) -> LabelledSet:
-    """The pictures below a folder; of their names, one sub-folder's are in memory at a time.
+    """Opens the pictures below a folder; holds the names of one sub-folder in memory at a time.
 
-    `cifar10`: a sub-folder for each class, at least one; another name is refused. `imagenet`:
+    `cifar10`: a sub-folder for each class, at least one; any other name is refused. `imagenet`:
     photos whose names, or whose folders' names, hold a WordNet id. `dogs`: two sub-folders, one
-    named dog; or WordNet ids; or folders whose names say it. None: any of these, whatever is there.
-    A folder around all the others doesn't matter. Raises DataError if that isn't so.
+    named dog; or WordNet ids; or folder names that carry a label. None: any of these, whatever is
+    there. A folder around all the others is ignored. Raises DataError if the folder has another
+    layout.
     """
     name = displayable_path(folder.resolve().name) or "the folder"
 
@@ -99,10 +100,10 @@ def open_folder(folder: Path, scheme: Scheme | None = None) -> LabelledSet:
 
 
 def open_zip(file: Path, scheme: Scheme | None = None) -> LabelledSet:
-    """The pictures in a zip, labelled as `open_folder` does; nothing is ever unpacked to disk.
+    """Opens the pictures in a zip, labelled as in `open_folder`; unpacks nothing to disk.
 
-    A member's bytes come into memory when it is read, decode.MAX_BYTES of them at most. Raises
-    DataError if it is no zip, is damaged or protected with a password, or has too many files.
+    A member's bytes are loaded when it is read, at most decode.MAX_BYTES of them. Raises DataError
+    if the file is no zip, is damaged or password-protected, or holds too many files.
     """
     name = displayable_path(file.name)
     archive = zips.open_zip(file, name, MAX_ZIP_FILES)
@@ -116,19 +117,19 @@ def open_zip(file: Path, scheme: Scheme | None = None) -> LabelledSet:
 def open_uploads(
     files: Iterable[tuple[str, str | os.PathLike[str]]], scheme: Scheme | None = None
 ) -> LabelledSet:
-    """The pictures at the paths, labelled as `open_folder` does by the relative names beside them.
+    """Opens the pictures at the paths, labelled as in `open_folder` by their relative names.
 
-    Only the paths are opened; the names may come from anyone. Raises DataError.
+    Only the paths are opened; the names are untrusted. Raises DataError.
     """
     found = _sorted_found((name, functools.partial(decode.read_file, path)) for name, path in files)
     return _labelled_set("the folder", lambda: iter(found), scheme)
 
 
 def open_csv(file: Path, root: Path | None = None) -> LabelledSet:
-    """The pictures that a CSV lists: columns `file` and `label`, an ImageNet class index 0–999.
+    """Opens the pictures that a CSV lists: columns `file` and `label`, an ImageNet index 0–999.
 
     Paths are relative to `root` or, without it, to the CSV's folder; other columns are ignored. A
-    picture that is missing shows when it is read. Raises DataError, which names the line, if the
+    missing picture raises only when it is read. Raises DataError, which names the line, if the
     header or a label is wrong.
     """
     folder = file.parent if root is None else root
@@ -146,9 +147,9 @@ def open_csv(file: Path, root: Path | None = None) -> LabelledSet:
 
 
 def open_array(file: Path) -> LabelledSet:
-    """The images of an `.npz`: uint8 `x` (n, 32, 32, 3), and integers `y` (n,) or (n, 1), 0 to 9.
+    """Opens the images of an `.npz`: uint8 `x` (n, 32, 32, 3), integer `y` (n,) or (n, 1), 0 to 9.
 
-    Raises DataError if it is not that.
+    Raises DataError if the file holds anything else.
     """
     name = displayable_path(file.name)
     try:
@@ -179,18 +180,18 @@ def open_array(file: Path) -> LabelledSet:
 def official_test_set(
     on_progress: cifar10.Progress = lambda source, done, total: None,
 ) -> LabelledSet:
-    """CIFAR-10's 10,000 test images, from the cache or fetched. Raises DataError."""
+    """Returns CIFAR-10's 10,000 test images, cached or fetched. Raises DataError."""
     data = cifar10.load_cifar10(on_progress)
     return _pixel_set("CIFAR-10’s test images", data.x_test, data.y_test)
 
 
 def sample_set() -> LabelledSet:
-    """The 100 of CIFAR-10's test images that ship: ten of each class, in the classes' order."""
+    """Returns the 100 CIFAR-10 test images that ship: ten per class, in class order."""
     return _pixel_set("The 100 CIFAR-10 images that ship", *cifar10.cifar10_sample())
 
 
 def _pixel_set(name: str, x: np.ndarray, y: np.ndarray) -> LabelledSet:
-    """CIFAR-10 images named by their number, from 00000."""
+    """Returns a set of CIFAR-10 images, named by their number from 00000."""
 
     def items() -> Iterator[Item]:
         for number, index in enumerate(y.reshape(-1)):
@@ -202,7 +203,7 @@ def _pixel_set(name: str, x: np.ndarray, y: np.ndarray) -> LabelledSet:
 
 
 def _labelled_set(name: str, search: Search, scheme: Scheme | None) -> LabelledSet:
-    """The set of what a search finds. Raises DataError if nothing in it is labelled."""
+    """Returns the set of a search's pictures. Raises DataError if none of them is labelled."""
     label_of = labeller(name, search, scheme)
 
     def items() -> Iterator[Item]:
@@ -229,15 +230,15 @@ def _refuse_unlabelled(name: str) -> bytes:
     raise ImageError(f"Nothing says what is in {name}; put it into a folder that does.")
 
 
-# Where the files are
+# Finding files
 
 
 def _files_below(
     folder: Path, parts: Parts = (), above: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[tuple[Parts, Path]]:
-    """The files below a folder, sorted by their parts. Raises DataError if one cannot be listed.
+    """Yields the files below a folder, sorted by parts. Raises DataError if it cannot be listed.
 
-    `above` are the folders on the way down, by device and number: a link to one is not followed.
+    `above` holds the ancestors' device and inode numbers: a link to an ancestor is not followed.
     """
     try:
         status = folder.stat()
@@ -257,7 +258,7 @@ def _files_below(
 
 
 def _sorted_found(files: Iterable[tuple[str, Callable[[str], bytes]]]) -> list[FoundFile]:
-    """Files by names that anyone may have chosen; each is read under its name."""
+    """Returns files with untrusted names, sorted by their parts; each is read under its name."""
     found = []
     for name, read in files:
         parts = tuple(part for part in re.split(r"[/\\]", name) if part)
@@ -267,7 +268,7 @@ def _sorted_found(files: Iterable[tuple[str, Callable[[str], bytes]]]) -> list[F
 
 
 def _rows(file: Path) -> Iterator[tuple[str, int]]:
-    """The path and the class index in each line of a CSV. Raises DataError."""
+    """Yields the path and the class index in each line of a CSV. Raises DataError."""
     name = displayable_path(file.name)
     try:
         with file.open(encoding="utf-8-sig", newline="") as text:
@@ -292,7 +293,7 @@ def _rows(file: Path) -> Iterator[tuple[str, int]]:
 
 
 def _cells(row: list[str], columns: tuple[int, int], place: str) -> tuple[str, int]:
-    """The path and the class index in a row of cells. Raises DataError, which names the place."""
+    """Returns the path and the class index in a row of cells. Raises DataError with the place."""
     if len(row) <= max(columns):
         raise DataError(f"{place}: there must be a file and a label.")
     path, label = (row[column] for column in columns)
@@ -307,5 +308,5 @@ def _cells(row: list[str], columns: tuple[int, int], place: str) -> tuple[str, i
 
 
 def _read_member(archive: ZipFile, info: ZipInfo, name: str) -> bytes:
-    """A member's bytes; one that is too large comes cut off behind what makes it too large."""
+    """Returns a member's bytes; one that is too large is cut off just over the limit."""
     return zips.read(archive, info, displayable_path(name), decode.MAX_BYTES)

@@ -1,4 +1,4 @@
-"""The class names of CIFAR-10 and ImageNet, and which of ImageNet's are which of CIFAR-10's."""
+"""The class names of CIFAR-10 and ImageNet, and the mapping from ImageNet's to CIFAR-10's."""
 
 import json
 from functools import cache
@@ -30,9 +30,9 @@ IMAGENET_DOG_LOOK_ALIKES = range(269, 298)
 IMAGENET_OTHER_MAMMALS = (*range(101, 107), *range(147, 151), 298, 299, *range(330, 389))
 
 
-# The ImageNet classes that are clearly one of CIFAR-10's. Its site says what its classes hold: big
-# trucks alone are trucks, and pickup trucks are neither trucks nor automobiles. ImageNet has no
-# deer, and one class of horses.
+# The ImageNet classes that clearly belong to a CIFAR-10 class. CIFAR-10's site defines its classes:
+# only big trucks are trucks, and pickup trucks are neither trucks nor automobiles. ImageNet has no
+# deer and one class of horses.
 _CIFAR10_IN_IMAGENET = {
     "airplane": (404, 895),
     "automobile": (436, 468, 511, 609, 627, 656, 661, 751, 817),
@@ -47,7 +47,7 @@ _CIFAR10_IN_IMAGENET = {
 CIFAR10_IN_IMAGENET = {  # ImageNet class index to CIFAR-10 class index
     index: CIFAR10.index(name) for name, of_it in _CIFAR10_IN_IMAGENET.items() for index in of_it
 }
-# Those that are neither one of CIFAR-10's nor clearly something else.
+# ImageNet classes that neither clearly belong to a CIFAR-10 class nor clearly to none.
 CIFAR10_UNCLEAR = frozenset(
     (
         *range(25, 30),  # salamanders and newts
@@ -65,30 +65,30 @@ CIFAR10_UNCLEAR = frozenset(
 
 
 class Synset(NamedTuple):
-    """One ImageNet class: its WordNet id (`n02085620`) and its name as Keras writes it."""
+    """One ImageNet class: its WordNet id (`n02085620`) and its name as Keras spells it."""
 
     wnid: str
     name: str
 
     @property
     def title(self) -> str:
-        """The name as it is shown to a person: `Italian greyhound`."""
+        """The name for display: `Italian greyhound`."""
         return self.name.replace("_", " ")
 
 
 @cache
 def imagenet() -> tuple[Synset, ...]:
-    """The 1000 classes of ILSVRC-2012 in index order, from Keras's own class index file."""
+    """Returns the 1000 classes of ILSVRC-2012 in index order, from Keras's class index file."""
     index = json.loads((ASSETS / "imagenet_class_index.json").read_text(encoding="utf-8"))
     return tuple(Synset(*index[str(i)]) for i in range(len(index)))
 
 
 @cache
 def imagenet_indices() -> dict[str, int]:
-    """The class index of each of the 1000 WordNet ids."""
+    """Returns the class index of each of the 1000 WordNet ids."""
     return {synset.wnid: index for index, synset in enumerate(imagenet())}
 
 
 def cifar10_of(imagenet_index: int) -> int | None:
-    """The CIFAR-10 class that an ImageNet class clearly belongs to; None if there is none."""
+    """Returns the CIFAR-10 class that an ImageNet class clearly belongs to, or None."""
     return CIFAR10_IN_IMAGENET.get(imagenet_index)

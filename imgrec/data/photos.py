@@ -1,4 +1,4 @@
-"""Folders of photos: two classes to learn from, ImageNet photos, and the draw of dogs."""
+"""Folders of photos: two-class training sets, ImageNet photos, and the random draw of dogs."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from imgrec.errors import DataError
 
 
 def labelled_files(folder: Path, positive: str) -> list[tuple[Path, int]]:
-    """The files of a folder with one sub-folder for each of two classes, in a stable order.
+    """Returns the files of a folder with a sub-folder for each of two classes, in a stable order.
 
-    The label is 1 for the class `positive`. Raises DataError if there aren't two sub-folders, one
-    of them of that name.
+    The label is 1 for the class `positive`. Raises DataError unless there are exactly two
+    sub-folders, one of them of that name.
     """
     classes = class_files(folder)
     if len(classes) != 2 or positive not in classes:
@@ -24,7 +24,7 @@ def labelled_files(folder: Path, positive: str) -> list[tuple[Path, int]]:
 
 
 def class_files(folder: Path) -> dict[str, list[Path]]:
-    """The files of each sub-folder by its name, both in a stable order, without hidden ones."""
+    """Returns the files of each sub-folder by its name, both sorted, without hidden ones."""
     classes = sorted(path for path in folder.glob("[!.]*") if path.is_dir())
     return {
         path.name: sorted(file for file in path.glob("[!.]*") if file.is_file()) for path in classes
@@ -32,7 +32,7 @@ def class_files(folder: Path) -> dict[str, list[Path]]:
 
 
 def imagenet_files(folder: Path) -> tuple[list[Path], np.ndarray]:
-    """The files whose names begin with a WordNet id, sorted, and their (n,) ImageNet class indices.
+    """Returns the files whose names begin with a WordNet id, sorted, and their class indices (n,).
 
     Raises DataError if there is none.
     """
@@ -46,15 +46,15 @@ def imagenet_files(folder: Path) -> tuple[list[Path], np.ndarray]:
 
 
 def is_dog(classes: np.ndarray) -> np.ndarray:
-    """Whether each of (n,) ImageNet class indices is a breed of dogs."""
+    """Returns whether each of (n,) ImageNet class indices is a dog breed."""
     return (classes >= labels.IMAGENET_DOGS.start) & (classes < labels.IMAGENET_DOGS.stop)
 
 
 def draw_dog_photos(classes: np.ndarray, seed: int) -> np.ndarray:
-    """Which photos to train on: 32 dogs and 32 others, as a bool for each ImageNet class index.
+    """Draws the photos to train on, 32 dogs and 32 others: a bool for each of (n,) class indices.
 
     Ten of the others are look-alikes (wolves, foxes, cats, bears) and ten are other mammals: a head
-    that never saw any calls them dogs. Twelve are anything else. Raises DataError where there are
+    that never saw any calls them dogs. Twelve are anything else. Raises DataError if there are
     fewer.
     """
     dog = is_dog(classes)

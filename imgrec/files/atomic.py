@@ -1,4 +1,4 @@
-"""Files written whole or not at all, as bytes, JSON or arrays, and their hashes."""
+"""Atomic writes of bytes, JSON and arrays, and hashes."""
 
 import hashlib
 import io
@@ -14,14 +14,14 @@ import numpy as np
 
 
 def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The arrays as the bytes of an uncompressed `.npz` file."""
+    """Packs the arrays into the bytes of an uncompressed `.npz` file."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
 def unpack(packed: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz` file's bytes. Raises ValueError if it is damaged or needs pickle."""
+    """Unpacks the bytes of an `.npz` file. Raises ValueError if it is damaged or needs pickle."""
     try:
         with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
@@ -40,7 +40,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes a JSON file, as `write` does."""
+    """Writes a JSON file in the same way as `write`."""
     write(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
@@ -50,5 +50,5 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def sha256(content: bytes | memoryview) -> str:
-    """The SHA-256 of the bytes, in hexadecimal."""
+    """Returns the SHA-256 of the bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Downloads that survive a broken line: resumed, cancellable, believed only by their hash."""
+"""Downloads that survive a broken connection: resumable, cancellable, verified by hash."""
 
 import hashlib
 import logging
@@ -12,21 +12,21 @@ from imgrec.errors import CancelledError, DataError
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where the server tells
+Progress = Callable[[int, int | None], None]  # bytes done, total bytes if the server states them
 
 ATTEMPTS = 3
-TIMEOUT = httpx.Timeout(10)  # seconds of silence, also before a cancelled one can end
+TIMEOUT = httpx.Timeout(10)  # seconds of silence; a cancelled download may need as long to end
 
 
 @dataclass(frozen=True)
 class Checksum:
-    """The expected hash of a file, with the algorithm's name as `hashlib` knows it."""
+    """The expected hash of a file, and the algorithm's name in `hashlib`."""
 
     algorithm: str
     hexdigest: str
 
     def matches(self, path: Path) -> bool:
-        """Whether the file at `path` has this hash."""
+        """Returns whether the file at `path` has this hash."""
         with path.open("rb") as file:
             return hashlib.file_digest(file, self.algorithm).hexdigest() == self.hexdigest
 
@@ -39,13 +39,13 @@ def fetch(
     on_progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Downloads `url` to `target` and returns it; a file that is there already is kept.
+    """Downloads `url` to `target` and returns it; keeps a file that is there already and matches.
 
-    The bytes go to `target.part`, which takes its real name when it is whole and its hash is
-    right. A broken transfer is taken up where it stopped, here and at the next call.
+    The bytes go to `target.part`, which is renamed once it is complete and its hash is right. A
+    broken transfer resumes where it stopped, both here and in the next call.
 
-    Raises DataError if the file can't be had, CancelledError as soon as `cancelled()` is true (what
-    has arrived stays for the next call).
+    Raises DataError if the download fails, CancelledError as soon as `cancelled()` is true (the
+    bytes received so far stay for the next call).
     """
     if target.is_file() and (checksum is None or checksum.matches(target)):
         return target
@@ -68,7 +68,7 @@ def fetch(
 
 
 def _transfer(url: str, part: Path, on_progress: Progress, cancelled: Callable[[], bool]) -> None:
-    """Appends to `part` what it lacks, or writes it anew where the server can't resume."""
+    """Appends the missing bytes to `part`, or rewrites it if the server can't resume."""
     have = part.stat().st_size if part.exists() else 0
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     _check(cancelled)
@@ -76,7 +76,7 @@ def _transfer(url: str, part: Path, on_progress: Progress, cancelled: Callable[[
         "GET", url, headers=headers, timeout=TIMEOUT, follow_redirects=True
     ) as response:
         if have and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # all of it is here already, or none of it is right: the hash tells
+            return  # the part is complete or entirely wrong: the hash decides
         response.raise_for_status()
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         done = have if resumed else 0
@@ -96,7 +96,7 @@ def _check(cancelled: Callable[[], bool]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The error in a few words for a user."""
+    """Describes the error in a few words for a user."""
     match error:
         case httpx.HTTPStatusError():
             return f"the server answered {error.response.status_code}"

@@ -1,4 +1,4 @@
-"""A visitor's temporary folder: made, and measured."""
+"""A visitor's temporary folder: creation and size."""
 
 import contextlib
 import os
@@ -9,9 +9,9 @@ from imgrec.errors import TeachError
 
 
 def bytes_below(folder: Path) -> int:
-    """The bytes of the files in a folder, of which some may go meanwhile."""
+    """Returns the size in bytes of the files in a folder, some of which may vanish meanwhile."""
     total = 0
-    for inside, _, names in os.walk(folder):  # passes over what it cannot list
+    for inside, _, names in os.walk(folder):  # skips what it cannot list
         for name in names:
             with contextlib.suppress(FileNotFoundError):
                 total += (Path(inside) / name).stat().st_size
@@ -19,7 +19,7 @@ def bytes_below(folder: Path) -> int:
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder that goes with the object, or when the process ends. Raises TeachError."""
+    """Creates a folder that is deleted with the object or at exit. Raises TeachError."""
     try:
         return tempfile.TemporaryDirectory(prefix="imgrec-teach-", ignore_cleanup_errors=True)
     except OSError as error:

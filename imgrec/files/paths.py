@@ -1,4 +1,4 @@
-"""Where things lie: what ships with the project, and what is kept between starts."""
+"""Paths to what ships with the project, and to what is kept between starts."""
 
 import os
 from pathlib import Path
@@ -11,18 +11,18 @@ REPORTS = ASSETS / "reports"
 
 
 def cache_dir() -> Path:
-    """The folder for downloads: `IMGREC_CACHE`, or `~/.cache/imgrec`; not created here."""
+    """Returns the folder for downloads, `IMGREC_CACHE` or `~/.cache/imgrec`; doesn't create it."""
     named = os.environ.get("IMGREC_CACHE")
     return Path(named) if named else Path.home() / ".cache" / "imgrec"
 
 
 def runs_dir() -> Path:
-    """The folder of the user's training runs: `IMGREC_RUNS`, or `runs` beside the package."""
+    """Returns the folder of training runs: `IMGREC_RUNS`, or `runs` beside the package."""
     named = os.environ.get("IMGREC_RUNS")
     return Path(named) if named else ROOT / "runs"
 
 
 def keras_cache_dir() -> Path:
-    """The folder where Keras keeps weights: `KERAS_HOME/models`, or `~/.keras/models`."""
+    """Returns the folder of Keras's weights: `KERAS_HOME/models` or `~/.keras/models`."""
     home = os.environ.get("KERAS_HOME")
     return (Path(home) if home else Path.home() / ".keras") / "models"

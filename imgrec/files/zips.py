@@ -1,4 +1,4 @@
-"""Zips that anyone may have made: opened and read within bounds, never unpacked to disk."""
+"""Untrusted zips: opened and read within bounds, never unpacked to disk."""
 
 import contextlib
 import io
@@ -13,15 +13,15 @@ import numpy as np
 
 from imgrec.errors import DataError, ImageError
 
-MAX_DIRECTORY = 8 * 2**20  # bytes of the list of files, which is read whole
+MAX_DIRECTORY = 8 * 2**20  # bytes of the central directory, which is read whole
 
-# What zipfile raises for archives that are damaged or made to do harm.
+# What zipfile raises for damaged or malicious archives.
 ZIP_ERRORS = (BadZipFile, OSError, ValueError, RuntimeError, EOFError, struct.error, zlib.error)
-NPY_HEADER = 128  # bytes, of a small array in NumPy's format
+NPY_HEADER = 128  # bytes, for a small array in NumPy's format
 
 
 class _BoundedFile(io.FileIO):
-    """A file that refuses to read more than so much at once: zipfile reads a zip's list whole."""
+    """A file that limits the size of a read, because zipfile reads the central directory whole."""
 
     longest: int | None = MAX_DIRECTORY
     called = "The archive"
@@ -36,9 +36,9 @@ class _BoundedFile(io.FileIO):
 
 
 def open_zip(file: Path, name: str, max_files: int) -> ZipFile:
-    """The zip, which stays open as long as somebody has it; messages call it `name`.
+    """Opens a zip, which stays open as long as it is referenced; messages call it `name`.
 
-    Raises DataError if it is no zip, is damaged or protected with a password, or has more than
+    Raises DataError if it is no zip, is damaged or password-protected, or holds more than
     `max_files` files.
     """
     with contextlib.ExitStack() as closing:
@@ -59,15 +59,15 @@ def open_zip(file: Path, name: str, max_files: int) -> ZipFile:
 
 
 def files(archive: ZipFile) -> list[ZipInfo]:
-    """What is in the zip, without its folders."""
+    """Returns the members of the zip, without its folders."""
     return [info for info in archive.infolist() if not info.is_dir()]
 
 
 def read(archive: ZipFile, info: ZipInfo, name: str, max_bytes: int) -> bytes:
-    """A member's bytes, at most `max_bytes` + 1 of them; a message calls it `name`.
+    """Returns a member's bytes, at most `max_bytes` + 1 of them; messages call it `name`.
 
-    Only the usual way of packing is unpacked: the others of zipfile unpack without a bound. Raises
-    ImageError if it is packed otherwise, or damaged.
+    Reads only stored and deflated members: zipfile decompresses the other methods without a bound.
+    Raises ImageError if the member uses another method or is damaged.
     """
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
         raise ImageError(f"{name} is packed in an unusual way; make a usual zip archive.")
@@ -79,9 +79,9 @@ def read(archive: ZipFile, info: ZipInfo, name: str, max_bytes: int) -> bytes:
 
 
 def read_array(inner: ZipFile, member: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A float32 array of that shape, and nothing is read that would be larger.
+    """Returns a float32 array of that shape; reads no more bytes than it needs.
 
-    Raises ValueError if it is another, ImageError if it is damaged.
+    Raises ValueError if the array is another one, ImageError if it is damaged.
     """
     most = NPY_HEADER + 4 * math.prod(shape)
     stream = io.BytesIO(read(inner, inner.getinfo(member), f"“{member}”", most))

@@ -1,1 +1,1 @@
-"""Any input to an upright, bounded RGB picture; crops and colour maps."""
+"""Decoding of any input to an upright, bounded RGB picture; crops and colour maps."""

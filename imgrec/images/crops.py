@@ -1,4 +1,4 @@
-"""The part of a picture that a network sees: the square in its centre, or all of it squared."""
+"""The part of a picture that a network sees: a central crop, or the largest central square."""
 
 from PIL import Image
 
@@ -8,16 +8,16 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom, in a pictur
 def centre_crop(
     image: Image.Image, size: int, shorter: int, resample: Image.Resampling
 ) -> Image.Image:
-    """The central size×size pixels of the picture resized so that its shorter side is `shorter`.
+    """Returns the central size×size pixels of the picture resized to the shorter side `shorter`.
 
-    Geometry of torchvision's `Resize(shorter)` and `CenterCrop(size)`; size <= shorter. Only the
-    pixels that are kept are computed, so that a long strip does not become a huge picture.
+    Same geometry as torchvision's `Resize(shorter)` and `CenterCrop(size)`; size <= shorter.
+    Computes only the pixels that are kept, so that a long strip does not become a huge picture.
     """
     return image.resize((size, size), resample, box=centre_crop_box(image.size, size, shorter))
 
 
 def centre_crop_box(of: tuple[int, int], size: int, shorter: int) -> Box:
-    """What `centre_crop` keeps of a picture of that width and height."""
+    """Returns the box that `centre_crop` keeps of a picture of that width and height."""
     if size > shorter:
         raise ValueError(f"a {size}-pixel crop does not fit into {shorter} pixels")
     short = min(of)
@@ -30,7 +30,7 @@ def centre_crop_box(of: tuple[int, int], size: int, shorter: int) -> Box:
 
 
 def square(image: Image.Image, size: int, resample: Image.Resampling) -> Image.Image:
-    """The largest central square of the picture, resized to size×size.
+    """Returns the largest central square of the picture, resized to size×size.
 
     A size×size picture keeps its exact pixels.
     """
@@ -38,7 +38,7 @@ def square(image: Image.Image, size: int, resample: Image.Resampling) -> Image.I
 
 
 def square_box(of: tuple[int, int]) -> tuple[int, int, int, int]:
-    """What `square` keeps of a picture of that width and height: a `Box` of whole pixels."""
+    """Returns what `square` keeps of a picture of that width and height: a `Box` of integers."""
     width, height = of
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2

@@ -1,4 +1,4 @@
-"""The only door for pictures: whatever a user hands over becomes upright, RGB and bounded."""
+"""The only entry point for pictures: turns any input into an upright, bounded RGB image."""
 
 import io
 import math
@@ -19,18 +19,18 @@ from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
 from imgrec.errors import ImageError
 
 MAX_BYTES = 20 * 2**20  # of the encoded file
-MAX_PIXELS = 50_000_000  # refused above, before decoding: four bytes a pixel, and a copy or two
-MAX_SIDE = 2048  # pixels; a larger picture is reduced, since no network here looks that closely
+MAX_PIXELS = 50_000_000  # larger ones are refused before decoding: 4 bytes a pixel, a copy or two
+MAX_SIDE = 2048  # pixels; larger pictures are reduced, since no network here uses more detail
 
 Source = str | os.PathLike[Any] | bytes | np.ndarray | Image.Image
 
-# Formats that people have pictures in, with decoders that are widely exposed. The rest of Pillow's
-# are not tried: EPS runs Ghostscript, PPM is read a byte at a time, and others recognise a file by
-# next to nothing.
+# Formats that people keep pictures in, with decoders that are widely exposed to untrusted files.
+# Pillow's other formats are not tried: EPS runs Ghostscript, PPM is read a byte at a time, and
+# others recognise a file by next to nothing.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 USUAL_FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
-# What else a file may be, by how it begins; the first match names it.
+# Other kinds of file, by their first bytes; the first match names the kind.
 OTHER_KINDS = (
     (rb"%PDF", "a PDF document"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "an EPS or PostScript drawing"),
@@ -46,7 +46,8 @@ OTHER_KINDS = (
     (rb"(\xef\xbb\xbf)?\s*<(.*<)?svg\b", "an SVG drawing"),
 )
 
-# How to set a picture upright, by its EXIF orientation: Exif 2.32, section 4.6.4, tag 0x0112.
+# The transposition that makes a picture upright, by EXIF orientation: Exif 2.32, section 4.6.4, tag
+# 0x0112.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -61,23 +62,24 @@ SIXTEEN_TO_EIGHT_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)  # 6553
 
 pillow_heif.register_heif_opener()
 
-# One picture is decoded at a time: that bounds the memory which visitors can claim together, and
-# `warnings.catch_warnings` is not safe between threads.
+# One picture is decoded at a time: this bounds the memory that visitors can claim together, and
+# `warnings.catch_warnings` is not thread-safe.
 _decoding = threading.Lock()
 
 
 def open_image(source: Source, name: str | None = None) -> Image.Image:
-    """The picture as a new RGB image: upright, sides from 1 to MAX_SIDE, no metadata.
+    """Returns the picture as a new RGB image: upright, sides from 1 to MAX_SIDE, no metadata.
 
-    `source` is a file's path, a file's bytes, an array or a Pillow image (which stays as it is);
-    messages call it `name`, without which a file goes by its own name.
-    Arrays are (h, w), (h, w, 1), (h, w, 3) or (h, w, 4), of bool, uint8, uint16 or floats in
-    [0, 1]. Transparency goes over white. Of an animation, the first frame is taken. Gray of 16 bits
-    (Pillow's modes I;16 and I) is scaled by 1/257; Pillow's mode F is taken as 0 to 1, or as 0 to
-    255 if a value is greater than 1. Colour profiles are not applied. An 8-bit RGB picture within
-    the bounds keeps its exact pixels.
+    `source` is a file's path, a file's bytes, an array or a Pillow image (which is left unchanged).
+    Messages call it `name` or, without one, by the file's own name. Arrays are (h, w), (h, w, 1),
+    (h, w, 3) or (h, w, 4), of bool, uint8, uint16 or floats in [0, 1].
 
-    Raises ImageError, and nothing else, if there is no usable picture in it.
+    Flattens transparency onto white. Takes the first frame of an animation. Scales 16-bit gray
+    (Pillow's modes I;16 and I) by 1/257. Reads Pillow's mode F as 0 to 1, or as 0 to 255 if a value
+    is greater than 1. Does not apply colour profiles. An 8-bit RGB picture within the bounds keeps
+    its exact pixels.
+
+    Raises ImageError, and nothing else, if the source holds no usable picture.
     """
     with _decoding, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\b")
@@ -91,15 +93,15 @@ def open_image(source: Source, name: str | None = None) -> Image.Image:
 
 
 def read_file(path: str | os.PathLike[Any], name: str | None = None) -> bytes:
-    """The bytes of a picture's file: a regular one, not empty, of MAX_BYTES at most.
+    """Returns the bytes of a picture's file: a regular one, not empty, at most MAX_BYTES.
 
-    Raises ImageError, which calls it `name` or by the file's own name, and nothing else.
+    Raises ImageError, and nothing else; its message uses `name` or the file's own name.
     """
     return _read(path, _display_name(path, name))
 
 
 def _display_name(source: Source, name: str | None) -> str:
-    """What to call the source in a message: never by its folder, for messages reach strangers."""
+    """Returns the source's name for messages: never its folder, since messages reach strangers."""
     if name:
         return _printable(name)
     if isinstance(source, np.ndarray):
@@ -110,7 +112,7 @@ def _display_name(source: Source, name: str | None) -> str:
 
 
 def _read(source: str | os.PathLike[Any] | bytes, name: str) -> bytes:
-    """The bytes of the file."""
+    """Returns the bytes of the file. Raises ImageError."""
     if isinstance(source, bytes):
         _check_bytes(len(source), name)
         return source
@@ -135,13 +137,13 @@ def _read(source: str | os.PathLike[Any] | bytes, name: str) -> bytes:
 
 
 def _printable(name: str, limit: int = 60) -> str:
-    """The file's name fit for a sentence: on one line, without stray surrogates, not endless."""
+    """Returns the name fit for a sentence: on one line, no stray surrogates, limited length."""
     shown = "".join(character if character.isprintable() else "?" for character in name)
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 
 def _open_header(encoded: bytes, name: str) -> Image.Image:
-    """The picture with its header read and its pixels not yet decoded."""
+    """Returns the picture with its header read and its pixels not yet decoded."""
     with _refusing_faults(name):
         try:
             image = Image.open(io.BytesIO(encoded), formats=FORMATS)
@@ -165,7 +167,8 @@ def _why_unidentified(encoded: bytes, name: str) -> str:
 def _check_tiles(encoded: bytes, image: TiffImagePlugin.TiffImageFile, name: str) -> None:
     """Refuses a small TIFF with a huge tile, which would be decoded whole.
 
-    Pillow reports the last of several tile sizes and libtiff uses the first, so there must be one.
+    Pillow reports the last of several tile sizes but libtiff uses the first, so there must be just
+    one.
     """
     order: Literal["little", "big"] = "little" if encoded.startswith(b"II") else "big"
     word, counter, entry = (8, 8, 20) if 43 in encoded[2:4] else (4, 2, 12)  # 43: BigTIFF
@@ -182,13 +185,13 @@ def _check_tiles(encoded: bytes, image: TiffImagePlugin.TiffImageFile, name: str
 
 
 def _normalised(image: Image.Image, name: str) -> Image.Image:
-    """Upright RGB within MAX_SIDE, from an opened image or one in memory."""
+    """Returns an upright RGB image within MAX_SIDE, from an opened image or one in memory."""
     with _refusing_faults(name):
         _check_pixels(image.size, name)
         _check_decoder(image, name)
         image.load()
         rgb = _rgb(image, name)
-        # After loading: a PNG may say it at its end, and Pillow has by then turned a TIFF itself.
+        # After loading: a PNG may state it at its end, and Pillow has rotated a TIFF by then.
         turn = UPRIGHT.get(_orientation(image))
     picture = within(rgb, MAX_SIDE)
     picture = picture.copy() if turn is None else picture.transpose(turn)
@@ -197,13 +200,13 @@ def _normalised(image: Image.Image, name: str) -> Image.Image:
 
 
 def _check_decoder(image: Image.Image, name: str) -> None:
-    """Refuses a BMP that Pillow decodes in Python: a few bytes of it can take gigabytes."""
+    """Refuses a BMP that Pillow decodes in Python: a few of its bytes can take gigabytes."""
     if any(tile.codec_name == "bmp_rle" for tile in getattr(image, "tile", ())):
         raise ImageError(f"{name} is a run-length encoded BMP; save it as PNG or JPEG.")
 
 
 def _orientation(image: Image.Image) -> Any:
-    """The EXIF orientation: 1 if there is none, or the EXIF data is damaged."""
+    """Returns the EXIF orientation: 1 if there is none or the EXIF data is damaged."""
     try:
         return image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:
@@ -211,10 +214,10 @@ def _orientation(image: Image.Image) -> Any:
 
 
 def _rgb(image: Image.Image, name: str) -> Image.Image:
-    """RGB from any of Pillow's modes, transparency over white; an RGB image itself, not a copy."""
+    """Converts any of Pillow's modes to RGB, transparency onto white; RGB is returned uncopied."""
     if image.mode.startswith("I") or image.mode == "F":
         return _from_deep_gray(image, name).convert("RGB")
-    if image.mode == "La":  # premultiplied; the one mode that Pillow does not turn into RGBA
+    if image.mode == "La":  # premultiplied; the one mode that Pillow does not convert to RGBA
         image = image.convert("LA")
     if not image.has_transparency_data:
         return image if image.mode == "RGB" else image.convert("RGB")
@@ -225,20 +228,20 @@ def _rgb(image: Image.Image, name: str) -> Image.Image:
 
 
 def _from_deep_gray(image: Image.Image, name: str) -> Image.Image:
-    """L from the modes I;16, I and F, which Pillow would clip at 255."""
+    """Converts the modes I;16, I and F, which Pillow would clip at 255, to L."""
     values = np.asarray(image)  # (h, w), uint16, int32 or float32
     if image.mode == "F":
         gray = _from_floats(values, 1 if values.max() <= 1 else 255, name)
     else:
         gray = _from_16_bits(values, name)
-    transparent = image.info.get("transparency")  # of a PNG: the one value that is
+    transparent = image.info.get("transparency")  # in a PNG: the one transparent value
     if isinstance(transparent, int):
         gray[values == transparent] = 255
     return Image.fromarray(gray)
 
 
 def _from_array(array: np.ndarray, name: str) -> Image.Image:
-    """L, RGB or RGBA from an array as `open_image` describes it."""
+    """Converts an array, as described in `open_image`, to L, RGB or RGBA. Raises ImageError."""
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (1,), (3,), (4,)):
         raise ImageError(
             f"{name} has the shape {array.shape}; use (height, width) or (height, width, channels) "
@@ -262,7 +265,7 @@ def _from_array(array: np.ndarray, name: str) -> Image.Image:
 
 
 def _from_floats(values: np.ndarray, peak: int, name: str) -> np.ndarray:
-    """uint8 from finite floats in [0, peak]."""
+    """Converts finite floats in [0, peak] to uint8. Raises ImageError for others."""
     if not np.isfinite(values).all():
         raise ImageError(f"{name} holds values that are not finite numbers; replace them.")
     low, high = values.min(), values.max()
@@ -274,7 +277,7 @@ def _from_floats(values: np.ndarray, peak: int, name: str) -> np.ndarray:
 
 
 def _from_16_bits(values: np.ndarray, name: str) -> np.ndarray:
-    """uint8 from integers in [0, 65535]."""
+    """Converts integers in [0, 65535] to uint8. Raises ImageError for others."""
     low, high = values.min(), values.max()
     if low < 0 or high > 65535:
         raise ImageError(f"{name} holds values from {low} to {high}; scale them to 0 to 65535.")
@@ -282,12 +285,12 @@ def _from_16_bits(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def within(image: Image.Image, max_side: int) -> Image.Image:
-    """The picture reduced so that its longer side is `max_side`; itself if that is no less."""
+    """Reduces the longer side to `max_side`; returns a picture that is no larger as it is."""
     scale = max_side / max(image.size)
     if scale >= 1:
         return image
     width, height = (max(1, round(side * scale)) for side in image.size)
-    # A gap of 3 is fast and, by Pillow's documentation, not to be told from a full resize.
+    # A gap of 3 is fast and, by Pillow's documentation, indistinguishable from a full resize.
     return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
@@ -309,7 +312,7 @@ def _check_pixels(size: tuple[int, int], name: str) -> None:
 
 
 def _tenths(value: float) -> str:
-    """Rounded up, so that what is over a limit is not shown as equal to it."""
+    """Rounds up, so that a value over a limit is not displayed as equal to it."""
     return f"{math.ceil(value * 10) / 10:,.1f}"
 
 
@@ -326,7 +329,7 @@ def _damaged(name: str) -> str:
 
 @contextmanager
 def _refusing_faults(name: str) -> Iterator[None]:
-    """Whatever Pillow raises inside becomes an ImageError."""
+    """Turns whatever Pillow raises inside into an ImageError."""
     try:
         yield
     except ImageError:
@@ -337,6 +340,6 @@ def _refusing_faults(name: str) -> Iterator[None]:
     except MemoryError as error:
         raise ImageError(f"{name} needs too much memory; use a smaller version of it.") from error
     except Exception as error:
-        # Decoders have no closed set of errors: files with a few bytes changed made them raise
+        # Decoders raise an open set of errors: files with a few changed bytes made them raise
         # OSError, SyntaxError, ValueError, EOFError and RuntimeError.
         raise ImageError(_damaged(name)) from error

@@ -1,7 +1,7 @@
-"""How far to believe a network: probabilities put right, and a sign for what it doesn't know.
+"""Calibration: temperature-scaled probabilities, and a score that flags unfamiliar pictures.
 
-Both are measured on images that the network was not trained on, and stand in a file beside its
-weights. A network without the file says what it says.
+Both are fitted on images that the network was not trained on, and stored in a file beside its
+weights. A network without the file keeps its raw probabilities.
 """
 
 from collections.abc import Callable
@@ -11,48 +11,51 @@ import numpy as np
 
 from imgrec.metrics.classification import Reliability
 
-MIN_IMAGES = 20  # images that tell anything
+MIN_IMAGES = 20  # fewest images that a calibration is fitted on
 TEMPERATURES = (0.05, 1000.0)
-BISECTIONS = 60  # of the interval of inverse temperatures: more than a float can tell apart
-ACCEPTED_SHARE = 0.95  # share of the images kept apart that are taken for familiar
+BISECTIONS = 60  # of the interval of inverse temperatures: down to the precision of a float
+ACCEPTED_SHARE = 0.95  # share of the held-out images that count as familiar
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was measured of one network on n images that it was not trained on.
+    """The calibration of one network, measured on n images that it was not trained on.
 
     The expected calibration error (Guo et al. 2017, https://arxiv.org/abs/1706.04599, equation 3)
-    is the mean distance between how sure the network was and how often it was right, from 0 to 1.
+    is the mean distance between confidence and accuracy, from 0 to 1.
     """
 
-    temperature: float  # above 1 the network is too sure of itself, below 1 not sure enough
+    temperature: float  # above 1: the network is overconfident; below 1: underconfident
     ece_before: float
     ece_after: float
     n: int
-    split: str  # which images, fit to be shown
-    threshold: float | None = None  # of the score; below it is unfamiliar; None: it can't tell
-    accepted: float | None = None  # share of the n images that lie above it
-    score: str = "energy"  # of SCORES: by which a picture is familiar
+    split: str  # which images, fit for display
+    threshold: float | None = None  # of the score; unfamiliar below it; None: can't flag any
+    accepted: float | None = None  # share of the n images above the threshold
+    score: str = "energy"  # the one of SCORES that measures familiarity
 
     def calibrated_probabilities(self, logits: np.ndarray) -> np.ndarray:
-        """(..., classes) logits as the probabilities to believe; the order of the classes stays."""
+        """Converts logits (..., classes) to calibrated probabilities; the ranking stays."""
         return softmax(logits / self.temperature)
 
     def unfamiliar(self, logits: np.ndarray) -> bool | None:
-        """Whether a picture with these logits (classes,) is unlike those of the training."""
+        """Returns whether a picture with these logits (classes,) is unlike the training images.
+
+        Returns None without a threshold.
+        """
         if self.threshold is None:
             return None
         return bool(SCORES[self.score](logits) < self.threshold)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
-    """Logits (..., classes) as probabilities that add up to 1."""
+    """Converts logits (..., classes) to probabilities that add up to 1."""
     powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def energy(logits: np.ndarray) -> np.ndarray:
-    """How familiar pictures with (..., classes) logits are: the logarithm of the summed powers.
+    """Returns the familiarity of pictures by their logits (..., classes): the log-sum-exp.
 
     The negative energy of Liu et al. 2020, https://arxiv.org/abs/2010.03759, equation 4, at T = 1.
     """
@@ -60,9 +63,9 @@ def energy(logits: np.ndarray) -> np.ndarray:
     return most + np.log(np.exp(logits - most[..., None]).sum(axis=-1))
 
 
-# How familiar pictures with (..., classes) logits are, the higher the more: beside the energy the
-# greatest logit (Hendrycks et al. 2022, https://arxiv.org/abs/1911.11132) and the greatest
-# probability (Hendrycks & Gimpel 2017, https://arxiv.org/abs/1610.02136).
+# Familiarity by logits (..., classes), higher is more familiar: the energy, the maximum logit
+# (Hendrycks et al. 2022, https://arxiv.org/abs/1911.11132) and the maximum probability
+# (Hendrycks & Gimpel 2017, https://arxiv.org/abs/1610.02136).
 SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "energy": energy,
     "maximum_logit": lambda logits: logits.max(axis=-1),
@@ -71,11 +74,12 @@ SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def fit_temperature(logits: np.ndarray, right: np.ndarray) -> float:
-    """The temperature within TEMPERATURES that makes (n,) right classes the most probable.
+    """Returns the most likely temperature, within TEMPERATURES, given the right classes (n,).
 
     Guo et al. 2017, section 4.2: the negative log-likelihood of softmax(logits / T), with logits
-    (n, classes), has one minimum, for it is convex in 1 / T: where its slope changes its sign. It
-    has none if nothing is wrong; how sure to be then can't be known, and the temperature stays 1.
+    (n, classes), is convex in 1 / T, so it has one minimum: where its slope changes sign. It has
+    none if every prediction is right; the right confidence is then unknown, and the temperature
+    stays 1.
     """
     z = logits.astype("float64")
     chosen = z[np.arange(len(z)), right]
@@ -93,7 +97,7 @@ def fit_temperature(logits: np.ndarray, right: np.ndarray) -> float:
 
 
 def calibration_error(probabilities: np.ndarray, outcomes: np.ndarray) -> float:
-    """The expected calibration error of (n,) probabilities of what happened or did not, (n,)."""
+    """Returns the expected calibration error of (n,) probabilities against (n,) binary outcomes."""
     reliability = Reliability()
     for probability, right in zip(probabilities.tolist(), outcomes.tolist(), strict=True):
         reliability.add(probability, right)
@@ -103,10 +107,10 @@ def calibration_error(probabilities: np.ndarray, outcomes: np.ndarray) -> float:
 def calibrate_multiclass(
     logits: np.ndarray, right: np.ndarray, split: str, score: str = "energy"
 ) -> Calibration | None:
-    """The calibration of a network that chooses a class: logits (n, classes), right classes (n,).
+    """Calibrates a classifier on its logits (n, classes) and the right classes (n,).
 
-    Sure is how probable the chosen class is; familiar is a picture by that one of SCORES. None
-    where there are fewer than MIN_IMAGES images.
+    Confidence is the probability of the predicted class; familiarity is the named one of SCORES.
+    Returns None for fewer than MIN_IMAGES images.
     """
     if len(right) < MIN_IMAGES:
         return None
@@ -130,9 +134,10 @@ def calibrate_multiclass(
 
 
 def calibrate_binary(logits: np.ndarray, yes: np.ndarray, split: str) -> Calibration | None:
-    """The calibration of a network that answers yes or no: logits (n,) of yes, the truth (n,).
+    """Calibrates a yes-or-no network on its logits (n,) of yes and the truth (n,).
 
-    Sure is how probable yes is, beside how often it was right. None as in `calibrate_multiclass`.
+    Confidence is the probability of yes, compared with how often yes was right. Returns None as in
+    `calibrate_multiclass`.
     """
     if len(yes) < MIN_IMAGES:
         return None
@@ -146,5 +151,5 @@ def calibrate_binary(logits: np.ndarray, yes: np.ndarray, split: str) -> Calibra
 
 
 def binary_logits(logits: np.ndarray) -> np.ndarray:
-    """The logits (n,) of yes beside 0 for no, (n, 2): their softmax is the sigmoid and the rest."""
+    """Pairs logits (n,) of yes with 0 for no, (n, 2): softmax gives the sigmoid and 1 minus it."""
     return np.stack([logits, np.zeros_like(logits)], axis=1)

@@ -1,7 +1,7 @@
-"""Measuring classifiers: accuracy with its interval, ROC AUC, confusion, calibration error.
+"""Metrics of classifiers: accuracy with its interval, ROC AUC, confusion, calibration error.
 
-The tallies take one answer at a time, so that a set of any length can be measured; their figures
-are plain JSON, with None where nothing can be said.
+The tallies take one answer at a time, so that a set of any size can be measured; their figures are
+plain JSON, with None where a figure is undefined.
 """
 
 import heapq
@@ -19,14 +19,14 @@ EDGES = tuple(i / BINS for i in range(BINS + 1))
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion (Wilson 1927, J. Am. Stat. Assoc. 22, 209–212)."""
+    """Returns the 95% interval of a proportion (Wilson 1927, J. Am. Stat. Assoc. 22, 209–212)."""
     if total == 0:
         return 0.0, 1.0
-    z = 1.959964  # the normal distribution's 97.5 % quantile
+    z = 1.959964  # the normal distribution's 97.5% quantile
     share, correction = right / total, z * z / total
     centre = share + correction / 2
     spread = z * math.sqrt(share * (1 - share) / total + correction / (4 * total))
-    # The share lies between the ends, also where rounding would have it otherwise.
+    # The share stays between the ends in spite of rounding.
     return (
         min(share, max(0.0, (centre - spread) / (1 + correction))),
         max(share, min(1.0, (centre + spread) / (1 + correction))),
@@ -34,9 +34,9 @@ def wilson(right: int, total: int) -> tuple[float, float]:
 
 
 def roc_auc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """The chance that a positive one of (n,) scores is above a negative one; ties count half.
+    """Returns the chance that a positive's score (n,) exceeds a negative's; ties count half.
 
-    Mann & Whitney's U over the number of pairs; NaN where one class is missing.
+    Mann & Whitney's U divided by the number of pairs; NaN if a class is missing.
     """
     positives, negatives = scores[positive], scores[~positive]
     if not len(positives) or not len(negatives):
@@ -48,7 +48,7 @@ def roc_auc(scores: np.ndarray, positive: np.ndarray) -> float:
 
 
 def binary_metrics(probabilities: np.ndarray, positive: np.ndarray) -> dict[str, Any]:
-    """How (n,) probabilities answer a yes-or-no question; yes is one half or more.
+    """Returns the metrics of (n,) probabilities of yes; one half or more predicts yes.
 
     NaN where a class is missing.
     """
@@ -70,7 +70,7 @@ def binary_metrics(probabilities: np.ndarray, positive: np.ndarray) -> dict[str,
 
 
 def confusion(right: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """How often each class was taken for each: int (classes, classes), a row for each right class.
+    """Returns the confusion matrix, int (classes, classes), with a row for each right class.
 
     `right` and `predicted` are (n,) class indices.
     """
@@ -79,7 +79,7 @@ def confusion(right: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
 
 
 class Reliability:
-    """How often answers of about the same probability are right, in equal bins."""
+    """A reliability diagram: the accuracy of answers by their probability, in equal bins."""
 
     def __init__(self) -> None:
         self.counts = [0] * BINS
@@ -87,17 +87,17 @@ class Reliability:
         self.rights = [0] * BINS
 
     def add(self, probability: float, right: bool) -> None:
-        """An answer. A bin holds its upper edge and not its lower one, the first holds both."""
+        """Adds an answer. A bin includes its upper edge, not its lower one; the first has both."""
         bin = max(0, bisect_left(EDGES, probability) - 1)
         self.counts[bin] += 1
         self.sums[bin] += probability
         self.rights[bin] += bool(right)
 
     def figures(self) -> dict[str, Any]:
-        """`ece`, the expected calibration error (Guo et al. 2017, equation 3), and `reliability`.
+        """Returns `ece`, the expected calibration error, and `reliability`.
 
-        The latter has for each bin its edges, how many answers it holds, their mean probability and
-        the share of right ones.
+        `ece` is equation 3 of Guo et al. 2017. `reliability` has for each bin its edges, the number
+        of answers, their mean probability and the share of right ones.
         """
         total = sum(self.counts)
         columns = zip(self.counts, self.sums, self.rights, strict=True)
@@ -117,7 +117,7 @@ class Reliability:
 
 
 class YesNo:
-    """Answers to a yes-or-no question, kept as one number each: the ROC AUC needs them all."""
+    """Answers to a yes-or-no question, each kept as a number since the ROC AUC needs them all."""
 
     def __init__(self) -> None:
         self.scores = array("d")
@@ -125,13 +125,13 @@ class YesNo:
         self.reliability = Reliability()
 
     def add(self, probability: float, positive: bool) -> None:
-        """The probability in [0, 1] of yes, and whether yes is right."""
+        """Adds an answer: the probability in [0, 1] of yes, and whether yes is right."""
         self.scores.append(probability)
         self.positive.append(positive)
         self.reliability.add(probability, positive)
 
     def figures(self) -> dict[str, Any]:
-        """`binary_metrics`, precision, and how well the probability of yes fits the share of it."""
+        """Returns `binary_metrics`, precision, and the reliability of the probability of yes."""
         scores, positive = np.array(self.scores), np.array(self.positive, bool)
         said = scores >= 0.5
         precision = _share(int(positive[said].sum()), int(said.sum()))
@@ -140,7 +140,7 @@ class YesNo:
 
 
 class Classes:
-    """The most probable class of each answer against the right one."""
+    """The predicted class of each answer against the right one."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = names
@@ -148,12 +148,12 @@ class Classes:
         self.reliability = Reliability()
 
     def add(self, right: int, predicted: int, probability: float) -> None:
-        """Class indices, and the probability in [0, 1] that the guessed class was given."""
+        """Adds an answer: class indices, and the probability in [0, 1] of the predicted class."""
         self.table[right, predicted] += 1
         self.reliability.add(probability, predicted == right)
 
     def figures(self) -> dict[str, Any]:
-        """Accuracy, calibration error, precision and recall of each class, top confusions."""
+        """Returns accuracy, calibration error, precision and recall per class, top confusions."""
         total, right = int(self.table.sum()), int(self.table.trace())
         low, high = wilson(right, total)
         there, said = self.table.sum(axis=1), self.table.sum(axis=0)
@@ -179,7 +179,7 @@ class Classes:
         }
 
     def confusions(self, limit: int = 10) -> list[dict[str, Any]]:
-        """What was most often taken for what, the most frequent first."""
+        """Returns the most frequent confusions, the most frequent first."""
         pairs = itertools.permutations(range(len(self.names)), 2)
         worst = sorted(pairs, key=lambda pair: -self.table[pair])[:limit]
         return [
@@ -190,19 +190,19 @@ class Classes:
 
 
 class TopFive:
-    """How often the right class is the first, or among the first five."""
+    """Top-1 and top-5 accuracy."""
 
     def __init__(self) -> None:
         self.total = self.first = self.among = 0
 
     def add(self, right: int, ranked: Sequence[int]) -> None:
-        """The right class's index, and the five most probable ones, the first first."""
+        """Adds an answer: the right class's index, and the five most probable ones in order."""
         self.total += 1
         self.first += ranked[0] == right
         self.among += right in ranked[:5]
 
     def figures(self) -> dict[str, Any]:
-        """The interval is that of `top1`."""
+        """Returns the accuracies; the interval is that of `top1`."""
         low, high = wilson(self.first, self.total)
         return {
             "n": self.total,
@@ -214,7 +214,7 @@ class TopFive:
 
 
 class LargestRows:
-    """The `limit` rows with the greatest values; of equal ones, those that came first."""
+    """The `limit` rows with the greatest values; among equal ones, the earliest."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -222,18 +222,18 @@ class LargestRows:
         self._heap: list[tuple[float, int, dict[str, Any]]] = []
 
     def add(self, value: float, row: dict[str, Any]) -> None:
-        """A row, kept if it is among the greatest so far."""
+        """Adds a row, which is kept if it is among the greatest so far."""
         self.seen += 1
         keep = heapq.heappush if len(self._heap) < self.limit else heapq.heappushpop
         keep(self._heap, (value, -self.seen, row))
 
     def rows(self) -> list[dict[str, Any]]:
-        """The greatest first."""
+        """Returns the rows, the greatest first."""
         return [row for _, _, row in sorted(self._heap, key=lambda kept: kept[:2], reverse=True)]
 
 
 def without_nan(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures with None for NaN, which JSON doesn't know."""
+    """Replaces NaN, which JSON doesn't have, with None."""
     return {
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in figures.items()

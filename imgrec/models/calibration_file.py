@@ -1,4 +1,4 @@
-"""The calibration beside a trained model: written, and read if it belongs to these weights."""
+"""The calibration file beside a trained model, used only if it belongs to the model's weights."""
 
 import dataclasses
 import math
@@ -11,11 +11,11 @@ from imgrec.metrics.calibration import SCORES, TEMPERATURES, Calibration
 from imgrec.models.registry import Entry
 
 FILE = "calibration.json"
-RENAMED = {"energy_threshold": "threshold"}  # from older files, which have no other score
+RENAMED = {"energy_threshold": "threshold"}  # in older files, which know no other score
 
 
 def write(folder: Path, calibration: Calibration) -> None:
-    """Writes the calibration of a finished model directory's weights into it. Raises OSError."""
+    """Writes the calibration of a finished model's weights into its directory. Raises OSError."""
     atomic.write_json(
         folder / FILE,
         {
@@ -27,9 +27,9 @@ def write(folder: Path, calibration: Calibration) -> None:
 
 
 def load_calibration(entry: Entry) -> Calibration | None:
-    """A trained network's calibration; None if there is none, or it is damaged or of other weights.
+    """Returns a network's calibration; None if it is missing, damaged or for other weights.
 
-    Older runs have none: what they say is shown as they say it.
+    Older runs have none: their raw probabilities are displayed.
     """
     try:
         content = atomic.read_json(entry.folder / FILE)
@@ -44,7 +44,7 @@ def load_calibration(entry: Entry) -> Calibration | None:
 
 
 def _is_valid(calibration: Calibration) -> bool:
-    """Whether the values are of the right types, finite, and in their ranges.
+    """Returns whether the values have the right types, are finite, and are in their ranges.
 
     Raises TypeError or OverflowError for some that are not.
     """

@@ -1,4 +1,4 @@
-"""The training curves of a trained model, thinned to as many points as a chart can show."""
+"""The training curves of a trained model, thinned to as many points as a chart can display."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,13 +9,13 @@ from imgrec.models.run_log import Point
 
 
 def training_curve(entry: Entry) -> list[Point]:
-    """Loss and accuracy while it was trained: many points where they were kept, or one an epoch."""
+    """Returns training loss and accuracy: many points if they were logged, else one per epoch."""
     watched = () if entry.shipped else run_log.watch(entry.folder).points
     return list(watched) or _epoch_curve(entry, "loss", "accuracy")
 
 
 def validation_curve(entry: Entry) -> list[Point]:
-    """Loss and accuracy on the images kept apart, a point an epoch; empty if there were none."""
+    """Returns loss and accuracy on the validation split, a point per epoch; empty without one."""
     return _epoch_curve(entry, "val_loss", "val_accuracy")
 
 
@@ -30,7 +30,7 @@ def _epoch_curve(entry: Entry, loss: str, accuracy: str) -> list[Point]:
 
 
 def thinned(points: Sequence[Point], max_points: int) -> list[Point]:
-    """At most so many points: each the mean of as many neighbours, at the last one's place."""
+    """Returns at most `max_points` points: each the mean of a group, placed at its last point."""
     size = max(1, -(-len(points) // max_points))
     groups = [points[start : start + size] for start in range(0, len(points), size)]
     return [

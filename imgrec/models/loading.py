@@ -11,16 +11,16 @@ from imgrec.networks.inference import Logits, Network, compile_with_logits
 
 
 class Trained(NamedTuple):
-    """A trained network of the catalogue, in use."""
+    """A trained network of the registry, ready for use."""
 
     entry: registry.Entry
     network: Network
-    logits: Logits  # as by `compile_with_logits`
-    calibration: Calibration | None  # where it was measured
+    logits: Logits  # from `compile_with_logits`
+    calibration: Calibration | None  # None if it was not measured
 
 
 def load_trained(name: str, kind: registry.Kind) -> Trained:
-    """A trained network of the catalogue. Raises ModelError if there is none, or it is damaged."""
+    """Loads a trained network of the registry. Raises ModelError if it is missing or damaged."""
     entry = registry.find(name, kind)
     if not registry.has_tab_classes(entry):
         raise ModelError(f"{name} was not taught the classes of this tab; choose another one.")
@@ -30,7 +30,7 @@ def load_trained(name: str, kind: registry.Kind) -> Trained:
 
 @load_once
 def _loaded(kind: registry.Kind, folder: Path, digest: str) -> tuple[Network, Logits]:
-    """The network in a model directory; `digest` makes other weights in it another network."""
+    """Loads the network in a model directory; new weights, by `digest`, are another cache entry."""
     from imgrec.networks.cifar10 import SCRATCH
     from imgrec.networks.heads import HEADS
     from imgrec.networks.weights import set_weights

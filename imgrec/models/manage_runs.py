@@ -1,4 +1,4 @@
-"""What a person does with a run: naming, renaming, deleting, zipping."""
+"""Managing runs: naming, renaming, deleting, zipping."""
 
 import io
 import re
@@ -15,14 +15,14 @@ RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  #
 
 
 def fresh_name(wanted: str) -> str:
-    """`wanted`, or with a number behind it where there is such an entry already."""
+    """Returns `wanted`, with a number appended if an entry of that name exists already."""
     names = {folder.name for parent in (runs_dir(), MODELS) for folder in registry.folders(parent)}
     numbered = (f"{wanted}-{number}" for number in range(2, len(names) + 3))
     return wanted if wanted not in names else next(n for n in numbered if n not in names)
 
 
 def valid_name(name: str) -> str:
-    """The name without spaces around it. Raises ModelError if it can't be a run's."""
+    """Returns the name without surrounding spaces. Raises ModelError if it can't be a run's."""
     name = name.strip()
     if not registry.NAME.fullmatch(name) or RESERVED.fullmatch(name) or name.endswith("."):
         raise ModelError(
@@ -33,7 +33,7 @@ def valid_name(name: str) -> str:
 
 
 def check_name(name: str) -> str:
-    """The valid name. Raises ModelError also if it is taken."""
+    """Returns the valid name. Raises ModelError also if it is taken."""
     name = valid_name(name)
     taken = {
         folder.name.lower()
@@ -46,7 +46,7 @@ def check_name(name: str) -> str:
 
 
 def rename(name: str, new: str) -> str:
-    """Gives a run another name and returns it, without spaces around it. Raises ModelError."""
+    """Renames a run and returns the new name, without surrounding spaces. Raises ModelError."""
     folder, new = _idle_folder(name), check_name(new)
     try:
         folder.rename(folder.with_name(new))
@@ -56,7 +56,7 @@ def rename(name: str, new: str) -> str:
 
 
 def delete(name: str) -> None:
-    """Deletes a run for good. Raises ModelError."""
+    """Deletes a run permanently. Raises ModelError."""
     folder = _idle_folder(name)
     try:
         shutil.rmtree(folder)
@@ -65,7 +65,10 @@ def delete(name: str) -> None:
 
 
 def _idle_folder(name: str) -> Path:
-    """The folder of a run that may be changed: it doesn't ship and isn't being trained."""
+    """Returns the folder of a run that may be changed: it doesn't ship and isn't in training.
+
+    Raises ModelError otherwise.
+    """
     entry = registry.find(name)
     if entry.shipped:
         raise ModelError(f"{name} ships with the project and stays as it is; choose a run.")
@@ -75,7 +78,7 @@ def _idle_folder(name: str) -> Path:
 
 
 def write_zip(name: str, folder: Path) -> Path:
-    """Writes a run's files as a zip into the folder and returns its path. Raises ModelError."""
+    """Zips a run's files into the folder and returns the zip's path. Raises ModelError."""
     entry = registry.find(name)
     archive = folder / f"{entry.name}.zip"
     content = io.BytesIO()

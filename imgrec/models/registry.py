@@ -1,4 +1,4 @@
-"""Every trained network that can be seen or used: those that ship, and the runs of the user."""
+"""All trained networks that can be displayed or used: those that ship, and the user's runs."""
 
 import os
 import re
@@ -15,12 +15,12 @@ from imgrec.models.run_log import State
 
 Kind = Literal["scratch", "transfer"]
 
-NAME = re.compile(r"[\w][\w .+-]{0,59}")  # also a folder's name, on any system
+NAME = re.compile(r"[\w][\w .+-]{0,59}")  # also valid as a folder's name on any system
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A trained network, or one that is being trained, in its directory."""
+    """A trained network, or one in training, in its directory."""
 
     name: str
     kind: Kind
@@ -30,45 +30,45 @@ class Entry:
     history: store.History
     report: dict[str, Any]  # empty while the run has not finished
     state: State
-    started: float | None  # when, in seconds since 1970; unknown of what ships
+    started: float | None  # in seconds since 1970; None for what ships
 
     @property
     def network(self) -> str:
-        """The network's or the head's name in `networks.cifar10` or `networks.heads`."""
+        """The name of the network or head in `networks.cifar10` or `networks.heads`."""
         return self.config["network"]
 
     @property
     def epochs(self) -> int:
-        """Whole epochs done."""
+        """Number of completed epochs."""
         return len(self.history.get("loss", ()))
 
     @property
     def seconds(self) -> float | None:
-        """Of training, so far; unknown of a run without a whole epoch."""
+        """Training time so far; None for a run without a completed epoch."""
         each = self.history.get("seconds")
         return self.report.get("seconds", sum(each) if each else None)
 
     @property
     def best_validation_accuracy(self) -> float | None:
-        """Of any epoch so far."""
+        """Best validation accuracy of any epoch so far."""
         return max(self.history.get("val_accuracy", ()), default=None)
 
     @property
     def test_accuracy(self) -> float | None:
-        """On images that were used neither to train nor to choose."""
+        """Accuracy on images used neither for training nor for model selection."""
         test = self.report.get("test") or {}
         return self.report.get("test_accuracy", test.get("accuracy"))
 
 
 def entries() -> list[Entry]:
-    """The runs, the latest first, then what ships; directories that hold no model are left out."""
+    """Returns the runs, latest first, then what ships; skips directories that hold no model."""
     found = [entry for folder in folders(runs_dir()) if (entry := _entry(folder, shipped=False))]
     found.sort(key=lambda entry: entry.started or 0, reverse=True)
     return found + [e for folder in folders(MODELS) if (e := _entry(folder, shipped=True))]
 
 
 def find(name: str, kind: Kind | None = None) -> Entry:
-    """The entry of that name, and of that kind where one is given. Raises ModelError."""
+    """Returns the entry of that name and, if one is given, of that kind. Raises ModelError."""
     valid = isinstance(name, str) and NAME.fullmatch(name)  # a visitor may send anything
     for parent, shipped in ((MODELS, True), (runs_dir(), False)):
         entry = _entry(parent / name, shipped) if valid else None
@@ -79,7 +79,7 @@ def find(name: str, kind: Kind | None = None) -> Entry:
 
 
 def load_entry(folder: Path) -> Entry:
-    """The entry in a directory, wherever it is. Raises ModelError."""
+    """Returns the entry in a directory, wherever it is. Raises ModelError."""
     folder = Path(os.path.normpath(folder.absolute()))  # `.` has no name
     entry = _entry(folder, shipped=folder.parent == MODELS)
     if entry is None:
@@ -88,7 +88,7 @@ def load_entry(folder: Path) -> Entry:
 
 
 def usable_models(kind: Kind) -> list[Entry]:
-    """What can be used, what ships first; of heads only those that know dogs."""
+    """Returns the usable models, those that ship first; of heads, only those that know dogs."""
     usable = [
         e for e in entries() if e.kind == kind and e.state == "finished" and has_tab_classes(e)
     ]
@@ -96,7 +96,7 @@ def usable_models(kind: Kind) -> list[Entry]:
 
 
 def has_tab_classes(entry: Entry) -> bool:
-    """Whether the entry's classes are those of its tab and of the dog question."""
+    """Returns whether the entry has the classes of its tab and of the dog question."""
     wanted = list(labels.CIFAR10) if entry.kind == "scratch" else ["dog"]
     return entry.config["classes"] == wanted
 
@@ -109,7 +109,7 @@ def folders(parent: Path) -> list[Path]:
 
 
 def _entry(folder: Path, shipped: bool) -> Entry | None:
-    """The entry in a directory, or None if there is none, or one that can't be read."""
+    """Returns the entry in a directory, or None if there is none or it can't be read."""
     try:
         config = _read(folder / "config.json")
         kind = _kind(config)
@@ -125,7 +125,7 @@ def _entry(folder: Path, shipped: bool) -> Entry | None:
 
 
 def _kind(config: dict[str, Any]) -> Kind | None:
-    """Which approach the network belongs to; None for those that are no approach of their own."""
+    """Returns the approach that the network belongs to, or None if it belongs to none."""
     if not isinstance(config["network"], str):
         return None
     if config["classes"] == list(labels.CIFAR10):
@@ -134,7 +134,7 @@ def _kind(config: dict[str, Any]) -> Kind | None:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    """What a JSON file holds, nothing if there is none. Raises ValueError if it is no object."""
+    """Returns a JSON file's object, empty without a file. Raises ValueError if it is no object."""
     content = atomic.read_json(file) if file.exists() else {}
     if not isinstance(content, dict):
         raise ValueError(f"{file.name} holds no object")

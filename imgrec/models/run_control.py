@@ -1,7 +1,7 @@
 """A training run's lock, and its control file: pause, stop or finish.
 
-.lock           held by the process that trains; the system frees it however the process ends
-wish            what a person wants of the training: pause, stop or finish
+.lock           held by the training process; the system frees it however the process ends
+wish            the pending command: pause, stop or finish
 """
 
 import contextlib
@@ -16,17 +16,17 @@ from imgrec.errors import CancelledError, ModelError
 from imgrec.files import atomic
 
 Command = Literal["pause", "stop", "finish"]
-POLL_SECONDS = 0.2  # seconds between looks at the wish while paused
+POLL_SECONDS = 0.2  # seconds between reads of the command while paused
 
-_probing = threading.Lock()  # a look holds the run for a moment: two at once would see each other
+_probing = threading.Lock()  # a probe holds the lock for a moment: two at once would see each other
 
 
 class StopTrainingError(CancelledError):
-    """A person wishes that the training stops."""
+    """The training ends on a stop command or when its time is over."""
 
 
 def unusable(run: Path, error: OSError | ValueError) -> ModelError:
-    """The error of a run whose files can't be read or written, as a sentence."""
+    """Returns the ModelError for a run whose files can't be read or written."""
     if isinstance(error, FileNotFoundError) and not run.is_dir():
         return ModelError(f"The folder of the run {run.name} has vanished; start a new run.")
     reason = getattr(error, "strerror", None) or type(error).__name__
@@ -38,16 +38,16 @@ def unusable(run: Path, error: OSError | ValueError) -> ModelError:
 
 @contextlib.contextmanager
 def hold(run: Path) -> Iterator[None]:
-    """Makes this process the one that trains the run. Raises ModelError if another one does."""
+    """Locks the run for training by this process. Raises ModelError if another one trains it."""
     lock = FileLock(run / ".lock")
     try:
-        lock.acquire(timeout=1)  # a look at `is_held` may hold it for a moment
+        lock.acquire(timeout=1)  # `is_held` may hold it for a moment
     except Timeout:
         raise ModelError(f"The run {run.name} is being trained already.") from None
     except OSError as error:
         raise unusable(run, error) from error
     try:
-        for left_over in run.glob(".*.tmp"):  # of a process that was killed while it wrote
+        for left_over in run.glob(".*.tmp"):  # by a process that was killed while writing
             left_over.unlink(missing_ok=True)
         yield
     finally:
@@ -55,7 +55,7 @@ def hold(run: Path) -> Iterator[None]:
 
 
 def is_held(run: Path) -> bool:
-    """Whether a process trains the run now."""
+    """Returns whether a process is training the run."""
     if not (run / ".lock").exists():
         return False
     lock = FileLock(run / ".lock")
@@ -71,7 +71,7 @@ def is_held(run: Path) -> bool:
 
 
 def send_command(run: Path, command: Command | None) -> None:
-    """Wishes something of the training; None: that it goes on. Raises ModelError."""
+    """Sends a command to the training; None withdraws the pending one. Raises ModelError."""
     try:
         if command is None:
             (run / "wish").unlink(missing_ok=True)
@@ -82,7 +82,7 @@ def send_command(run: Path, command: Command | None) -> None:
 
 
 def pending_command(run: Path) -> str | None:
-    """What is wished of the training now."""
+    """Returns the pending command, or None."""
     try:
         return (run / "wish").read_text(encoding="utf-8")
     except OSError:

@@ -1,7 +1,7 @@
-"""The log of a training run: what happens in it, written by the training, read by the page.
+"""The event log of a training run, written by the training process and read by the page.
 
-    events.jsonl    what happened, one JSON object a line, for everyone who watches
-    strip.png       the validation images whose guesses are told, side by side
+    events.jsonl    the events, one JSON object per line, for everyone who watches
+    strip.png       the validation images whose predictions are logged, side by side
 
 Nothing here loads TensorFlow: the page reads what the training process writes.
 """
@@ -34,14 +34,14 @@ Event = dict[str, Any]
 
 EVENTS = "events.jsonl"
 STRIP = "strip.png"
-STRIP_TURNS = 2  # validation images of each class
-# A point a second for the first ten minutes, then ever fewer: a run of hours has 2,000 or so.
+STRIP_TURNS = 2  # validation images per class
+# One point per second for the first ten minutes, then ever fewer: a run of hours has about 2,000.
 POINT_SECONDS, POINTS_AT_FULL_RATE = 1.0, 600
 
 
 @dataclass(frozen=True)
 class Step:
-    """Progress: `step` of `steps` batches of `epoch` (from 1) are done; its means so far."""
+    """Progress: `step` of `steps` batches of `epoch` (from 1) are done; the means so far."""
 
     epoch: int
     epochs: int
@@ -52,27 +52,27 @@ class Step:
 
 
 class RunLog:
-    """Writes a run's events, and lets the training pause, stop or finish as it is wished."""
+    """Writes a run's events, and applies the commands to pause or stop the training."""
 
     def __init__(self, run: Path, seconds: float | None = None):
-        """`seconds` bounds the training's time in this process."""
+        """`seconds` limits the training time in this process."""
         self.run, self.ends = run, None if seconds is None else time.monotonic() + seconds
-        self.busy = 0.0  # seconds of training in the present epoch, without pauses
+        self.busy = 0.0  # seconds of training in the current epoch, without pauses
         self._since = time.monotonic()
         self._last_point = -np.inf
         self._points = 0
-        self._sums = (0, 0.0, 0.0)  # step, and the epoch's sums of loss and accuracy, at that point
+        self._sums = (0, 0.0, 0.0)  # at the last point: step, sums of loss and accuracy
 
     def write(self, event: str, **content: Any) -> None:
         """Appends an event. Raises OSError, also if the run's directory has vanished."""
         line = json.dumps({"event": event, "time": round(time.time(), 3), **content})
         with (self.run / EVENTS).open("ab+") as file:
             file.seek(-min(1, file.seek(0, 2)), 2)
-            cut_short = file.read() not in (b"", b"\n")  # the last line, by a kill or a full disk
+            cut_short = file.read() not in (b"", b"\n")  # last line: by a kill or a full disk
             file.write(b"\n" * cut_short + line.encode() + b"\n")
 
     def epoch_starts(self) -> None:
-        """Begins to count the epoch's seconds and sums."""
+        """Resets the epoch's seconds and sums."""
         self.busy, self._since, self._sums = 0.0, time.monotonic(), (0, 0.0, 0.0)
         self._last_point = self._since  # a point of one batch alone would be noise
 
@@ -84,9 +84,9 @@ class RunLog:
         return seconds
 
     def step(self, step: Step) -> bool:
-        """After a batch: writes a point of the curve when it is time for one, and says whether.
+        """Writes a point of the curve after a batch if one is due; returns whether it did.
 
-        The point's means are those of the batches since the last one.
+        The point holds the means over the batches since the last one.
         """
         self._count()
         due = self._last_point + self._interval()
@@ -111,9 +111,9 @@ class RunLog:
         return False
 
     def apply_command(self) -> None:
-        """Waits while a pause is wished.
+        """Blocks while paused.
 
-        Raises StopTrainingError if a stop is wished, or the time is over.
+        Raises StopTrainingError on a stop command or when the time is over.
         """
         self._count()
         command = pending_command(self.run)
@@ -144,7 +144,7 @@ class RunLog:
 class Point:
     """A point of the training curve."""
 
-    epochs: float  # trained so far
+    epochs: float  # of training so far
     seconds: float  # of training so far
     loss: float
     accuracy: float
@@ -152,7 +152,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network takes an image of the strip for, and what it is: CIFAR-10 class indices."""
+    """The predicted and the right class of an image of the strip: CIFAR-10 class indices."""
 
     predicted: int
     right: int
@@ -160,14 +160,14 @@ class Prediction:
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run as those see it who watch."""
+    """A run's status, as the page displays it."""
 
     state: State
-    epoch: int = 0  # whole epochs done
+    epoch: int = 0  # completed epochs
     epochs: int = 0
-    step: int = 0  # batches of the present epoch done
+    step: int = 0  # completed batches of the current epoch
     steps: int = 0
-    seconds_left: float | None = None  # None: not known yet
+    seconds_left: float | None = None  # None: unknown so far
     points: tuple[Point, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     log: tuple[str, ...] = ()
@@ -175,7 +175,7 @@ class RunStatus:
 
 
 def watch(run: Path) -> RunStatus:
-    """What is known of a run now; of one that has vanished, nothing but that it was interrupted."""
+    """Returns a run's current status; one that has vanished is interrupted and otherwise empty."""
     try:
         file = (run / EVENTS).stat()
         version = (file.st_size, file.st_mtime_ns)
@@ -185,13 +185,13 @@ def watch(run: Path) -> RunStatus:
 
 
 def state_of(run: Path) -> State:
-    """Whether the run is being trained, has finished, or why it has not."""
+    """Returns whether the run is in training, has finished, or why it has not."""
     if (run / "report.json").exists():
         return "finished"
     last = _last_event(run)
     if is_held(run):
         if last == "measuring":
-            return "measuring"  # whatever is wished: there is no step left to obey after
+            return "measuring"  # whatever the command: no step is left to apply it after
         if pending_command(run) == "stop":
             return "stopping"
         if last in ("", "stopped", "failed", "starting"):
@@ -201,16 +201,16 @@ def state_of(run: Path) -> State:
 
 
 def started(run: Path) -> float:
-    """When the run was started, in seconds since 1970. Raises OSError if it has vanished."""
+    """Returns the start of the run, in seconds since 1970. Raises OSError if it has vanished."""
     try:
         with (run / EVENTS).open("rb") as file:
             return float(_events([file.readline()])[0]["time"])
     except (OSError, IndexError, TypeError, ValueError):
-        return (run / "config.json").stat().st_mtime  # of a head, or not yet told
+        return (run / "config.json").stat().st_mtime  # a head, or not logged yet
 
 
 def _last_event(run: Path) -> str:
-    """The name of the last event, read from the file's end."""
+    """Reads the name of the last event from the file's end; empty if there is none."""
     try:
         with (run / EVENTS).open("rb") as file:
             file.seek(-min(4096, file.seek(0, 2)), 2)
@@ -221,7 +221,7 @@ def _last_event(run: Path) -> str:
 
 
 def _events(lines: list[bytes]) -> list[Event]:
-    """The events of whole lines; a line that a kill cut short, or a stranger wrote, is left out."""
+    """Parses lines to events; skips a line that a kill cut short or that is not an event."""
     events = []
     for line in lines:
         with contextlib.suppress(ValueError, RecursionError):
@@ -233,7 +233,7 @@ def _events(lines: list[bytes]) -> list[Event]:
 
 @lru_cache(maxsize=16)
 def _replayed(run: Path, size: int, changed: int) -> RunStatus:
-    """Everything the first `size` bytes of events tell; `changed` is when the file was."""
+    """Replays the first `size` bytes of events; `changed`, the file's time, is for the cache."""
     try:
         with (run / EVENTS).open("rb") as file:
             events = _events(file.read(size).splitlines())
@@ -247,12 +247,12 @@ def _replayed(run: Path, size: int, changed: int) -> RunStatus:
 
 
 class _LogReplay:
-    """Gathers what the events tell, one after the other."""
+    """Applies the events of a log, one after the other, to a run's status."""
 
     def __init__(self) -> None:
         self.epoch = self.epochs = self.step = self.steps = 0
-        self.busy = 0.0  # seconds in the present epoch
-        self.durations: list[float] = []  # seconds of each whole epoch
+        self.busy = 0.0  # seconds in the current epoch
+        self.durations: list[float] = []  # seconds of each completed epoch
         self.points: list[Point] = []
         self.right: list[int] = []
         self.guessed: list[int] = []
@@ -275,7 +275,7 @@ class _LogReplay:
             self.log.append(f"{clock}  {sentence}")
 
     def _started(self, event: Event) -> None:
-        """A start forgets what a killed process had done of its last epoch."""
+        """Discards what a killed process had done of its last epoch."""
         self.epoch, self.epochs = int(event["epoch"]), int(event["epochs"])
         self.step, self.steps, self.busy = 0, int(event["steps"]), 0.0
         self.durations = self.durations[: self.epoch]
@@ -302,7 +302,7 @@ class _LogReplay:
         self.guessed = [int(number) for number in event["guessed"]]
 
     def _seconds_left(self) -> float | None:
-        """At the pace of the last epochs, or else of the present one."""
+        """Extrapolates the pace of the last epochs, or else of the current one."""
         share = self.step / self.steps if self.steps else 0.0
         if self.durations:
             each = float(np.mean(self.durations[-3:]))
@@ -314,7 +314,7 @@ class _LogReplay:
 
     def snapshot(self) -> RunStatus:
         return RunStatus(
-            state="interrupted",  # `watch` knows better
+            state="interrupted",  # `watch` sets the actual state
             epoch=self.epoch,
             epochs=self.epochs,
             step=self.step,
@@ -330,7 +330,7 @@ class _LogReplay:
 
 
 def _sentence(event: Event, epoch: int, epochs: int) -> str:
-    """An event as a line of the log; none for the small steps."""
+    """Returns an event as a line of the log; empty for the small steps."""
     match event["event"]:
         case "started" if epoch:
             return f"goes on after epoch {epoch} of {epochs}"

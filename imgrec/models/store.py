@@ -1,13 +1,13 @@
 """A trained model on disk: a directory with its configuration, weights, history and report.
 
     config.json    the network's name, its classes and the recipe
-    weights.npz    one array a weight, by name; read without pickle
-    history.json   one value an epoch of each curve
+    weights.npz    one array per weight, by name; read without pickle
+    history.json   one value per epoch of each curve
     report.json    what was measured, on which data and machine, and the weights' hash
 
-Beside them lies calibration.json, where it was measured (see `imgrec.models.calibration_file`).
-Each file is written under a temporary name and renamed, the report last: a directory without a
-report is a run that has not finished. The directories under `assets/models` are of the same kind.
+A calibrated model also has calibration.json (see `imgrec.models.calibration_file`). Each file is
+written under a temporary name and renamed, the report last: a directory without a report is an
+unfinished run. The directories under `assets/models` have the same layout.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ History = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What `load` gives back; `weights` maps a weight's path to its array."""
+    """The content of a model directory; `weights` maps a weight's path to its array."""
 
     config: dict[str, Any]
     weights: dict[str, np.ndarray]
@@ -42,7 +42,7 @@ def save(
     history: Mapping[str, list[float]],
     report: Mapping[str, Any],
 ) -> None:
-    """Writes a model directory; the report gets the hash of the weights and the environment."""
+    """Writes a model directory; adds the weights' hash and the environment to the report."""
     packed = atomic.pack(weights)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def save(
 
 
 def load(folder: Path) -> SavedModel:
-    """Reads a model directory. Raises ModelError if it is not whole or the hash is wrong."""
+    """Reads a model directory. Raises ModelError if it is incomplete or the hash is wrong."""
     try:
         config, history, report = (
             atomic.read_json(folder / name)

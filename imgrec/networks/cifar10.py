@@ -1,4 +1,4 @@
-"""The networks for CIFAR-10, each a vertical list of layers: `classic`, and `fast` for speed."""
+"""The CIFAR-10 networks, each a vertical list of layers: `classic`, and `fast` for speed."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from keras import layers
 
 
 def classic(dropout: float = 0.5) -> keras.Model:
-    """The project's first network for CIFAR-10: 1,250,858 parameters.
+    """Builds the project's first network for CIFAR-10: 1,250,858 parameters.
 
     Input float32 (n, 32, 32, 3) in [0, 1], output float32 (n, 10) probabilities. The architecture
-    is that of Keras's `cifar10_cnn` example. In training, `dropout` is the share of neurons that
-    are silent before the last layer; half of it after each pair of convolutions.
+    is that of Keras's `cifar10_cnn` example. `dropout` is the dropout rate before the last layer;
+    the rate after each pair of convolutions is half of it.
     """
     return keras.Sequential(
         [
@@ -35,20 +35,20 @@ def classic(dropout: float = 0.5) -> keras.Model:
     )
 
 
-# Of the colours of CIFAR-10's training images in [0, 1], red, green and blue, as K. Jordan's code
-# has them (https://github.com/KellerJordan/cifar10-airbench).
+# Of the channels (red, green, blue) of CIFAR-10's training images in [0, 1], from K. Jordan's code
+# (https://github.com/KellerJordan/cifar10-airbench).
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_DEVIATION = (0.2470, 0.2435, 0.2616)
 
 
 def fast(dropout: float = 0.0) -> keras.Model:
-    """The network for speed on CIFAR-10: 3,152,898 parameters.
+    """Builds the network for speed on CIFAR-10: 3,152,898 parameters.
 
-    Input and output as of `classic`. It is that of airbench94 (Jordan 2024, "94% on CIFAR-10 in
-    3.29 Seconds on a Single GPU", https://arxiv.org/abs/2404.00498, figure 2), but wider (there 64,
-    256 and 256 filters), and with ReLU in place of GELU, which takes a processor much longer. Every
-    filter keeps the length 1: normalisation follows, and so a step of Muon turns all alike. In
-    training, `dropout` is the share of the last features that are silent.
+    Same input and output as `classic`. The architecture is that of airbench94 (Jordan 2024, "94% on
+    CIFAR-10 in 3.29 Seconds on a Single GPU", https://arxiv.org/abs/2404.00498, figure 2), but
+    wider (64, 256 and 256 filters there) and with ReLU instead of GELU, which is much slower on a
+    CPU. Every filter keeps unit length: normalisation follows, so that a step of Muon turns all of
+    them alike. `dropout` is the dropout rate of the last features.
     """
     return keras.Sequential(
         [
@@ -62,7 +62,7 @@ def fast(dropout: float = 0.0) -> keras.Model:
             *_block(320, "block3"),  # (n, 3, 3, 320)
             layers.GlobalMaxPooling2D(name="pool"),  # (n, 320)
             layers.Dropout(dropout, name="dropout"),
-            layers.Rescaling(1 / 9, name="scale"),  # Jordan's: the answer is to learn slowly
+            layers.Rescaling(1 / 9, name="scale"),  # as Jordan's: slows the last layer's learning
             layers.Dense(10, activation="softmax", dtype="float32", name="predictions"),
         ],
         name="fast",
@@ -70,7 +70,7 @@ def fast(dropout: float = 0.0) -> keras.Model:
 
 
 def _block(filters: int, name: str) -> list[layers.Layer]:
-    """Two convolutions, the first one pooled, each normalised and rectified."""
+    """Returns two convolutions, the first one pooled, each normalised and rectified."""
 
     def convolution(number: int) -> layers.Layer:
         return layers.Conv2D(
@@ -94,10 +94,11 @@ def _block(filters: int, name: str) -> list[layers.Layer]:
 
 
 class FusedBatchNormalization(layers.BatchNormalization):
-    """Batch normalisation without scale, in training by TensorFlow's one operation for it.
+    """Batch normalisation without scale; trains with TensorFlow's single fused operation.
 
-    Keras composes it of several, in float32: a training step of `fast` takes half as long again.
-    The moving averages forget fast (momentum 0.6), for there are few steps: Jordan 2024, listing 4.
+    Keras composes it of several operations in float32, which makes a training step of `fast` half
+    as long again. The moving averages forget fast (momentum 0.6) because there are few steps:
+    Jordan 2024, listing 4.
     """
 
     def __init__(self, **options: object) -> None:

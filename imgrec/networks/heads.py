@@ -1,4 +1,4 @@
-"""The heads on VGG16's features, and the pooling before them."""
+"""The heads on VGG16's features, and their pooling layer."""
 
 from collections.abc import Callable
 
@@ -7,24 +7,25 @@ from keras import layers
 
 
 class PowerPooling(layers.Layer):
-    """(n, h, w, channels) to (n, channels): the mean of squares to the power of 3/4, unit length.
+    """Pools (n, h, w, channels) to (n, channels): mean of squares to the power of 3/4, unit length.
 
-    Between average and maximum pooling, as in Radenović, Tolias & Chum 2018 (generalised mean);
-    the power, then the unit length, keep a few strong channels from deciding alone.
+    Between average and maximum pooling, as in Radenović, Tolias & Chum 2018 (generalised mean); the
+    power, then the unit length, keep a few strong channels from deciding alone.
     """
 
     def call(self, features: keras.KerasTensor) -> keras.KerasTensor:
         squares = keras.ops.mean(keras.ops.square(features), axis=(1, 2))
-        # The slope of x ** 0.75 at 0 is infinite, and silent channels are common.
+        # The gradient of x ** 0.75 at 0 is infinite, and silent channels are common.
         powers = keras.ops.maximum(squares, 1e-30) ** 0.75
         return keras.ops.normalize(keras.ops.where(squares > 0, powers, 0.0), axis=-1)
 
 
 def pooled_head(hidden: int = 0, l2: float = 1e-4, classes: int = 1) -> keras.Model:
-    """The better head: 513 parameters. Input float32 (n, 7, 7, 512), output (n, 1) probability.
+    """Builds the better head: 513 parameters.
 
-    `hidden` neurons, if any, stand between the pooled features and the answer; `l2` is the weight
-    decay of every kernel. With more than one of `classes` the output is (n, classes).
+    Input float32 (n, 7, 7, 512), output (n, 1) probability. `hidden` is the number of neurons, if
+    any, between the pooled features and the output; `l2` is the weight decay of every kernel. If
+    `classes` is more than 1, the output is (n, classes).
     """
     return keras.Sequential(
         [
@@ -37,7 +38,7 @@ def pooled_head(hidden: int = 0, l2: float = 1e-4, classes: int = 1) -> keras.Mo
 
 
 def flatten_head(hidden: int = 256, l2: float = 0.0) -> keras.Model:
-    """The project's first head: 6,423,041 parameters. Input (n, 7, 7, 512), output (n, 1).
+    """Builds the project's first head: 6,423,041 parameters. Input (n, 7, 7, 512), output (n, 1).
 
     `hidden` and `l2` as in `pooled_head`.
     """
@@ -52,7 +53,7 @@ def flatten_head(hidden: int = 256, l2: float = 0.0) -> keras.Model:
 
 
 def _dense(hidden: int, l2: float, classes: int = 1) -> list[layers.Layer]:
-    """A hidden layer, if it has neurons, and the answer: yes or no, or one of several classes."""
+    """Returns a hidden layer, if it has neurons, and the output layer: sigmoid, or softmax."""
     decay = keras.regularizers.L2(l2) if l2 else None
     answer = layers.Dense(1, activation="sigmoid", kernel_regularizer=decay, name="dog")
     if classes > 1:

@@ -8,7 +8,7 @@ from keras import layers
 
 @dataclass(frozen=True)
 class Stage:
-    """Inverted residual blocks of one kind; `stride` is the first one's, the others' is 1."""
+    """Inverted residual blocks of one kind; the first has the `stride`, the others have 1."""
 
     blocks: int
     kernel: int
@@ -32,14 +32,14 @@ EFFICIENTNET_LITE0 = (
 
 
 def efficientnet_lite0() -> keras.Model:
-    """EfficientNet-Lite0 for the 1000 classes of ImageNet: 4,694,024 parameters.
+    """Builds EfficientNet-Lite0 for the 1000 classes of ImageNet: 4,694,024 parameters.
 
-    Input float32 (n, 224, 224, 3) in [-1, 1] (see `pretrained.preprocess_stand_in`), output
-    float32 (n, 1000) probabilities. The last feature map is `head_relu`, (n, 7, 7, 1280).
+    Input float32 (n, 224, 224, 3) in [-1, 1] (see `pretrained.preprocess_stand_in`), output float32
+    (n, 1000) probabilities. The last feature map is `head_relu`, (n, 7, 7, 1280).
 
-    It is EfficientNet-B0 without squeeze-and-excitation, with ReLU6 in place of swish; the sources
-    stand at `EFFICIENTNET_LITE0`. Dropout and stochastic depth act in training only and are left
-    out.
+    It is EfficientNet-B0 without squeeze-and-excitation, with ReLU6 instead of swish; for the
+    sources, see `EFFICIENTNET_LITE0`. Dropout and stochastic depth are left out, since they act
+    only in training.
     """
     image = keras.Input((224, 224, 3), name="image")
     stem = layers.Conv2D(32, 3, strides=2, padding="same", use_bias=False, name="stem")
@@ -58,7 +58,7 @@ def efficientnet_lite0() -> keras.Model:
 def _inverted_residual(
     x: keras.KerasTensor, stage: Stage, stride: int, name: str
 ) -> keras.KerasTensor:
-    """Expands, convolves each channel, projects; adds the input where it has the output's shape.
+    """Expands, convolves each channel, projects; adds the input if it has the output's shape.
 
     Sandler et al. 2018, https://arxiv.org/abs/1801.04381, section 3; the projection stays linear.
     """
@@ -85,10 +85,10 @@ def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 
 
 def vgg16_base() -> keras.Model:
-    """VGG16 without its top (Simonyan & Zisserman 2015, table 1, D): 14,714,688 parameters.
+    """Builds VGG16 without its top (Simonyan & Zisserman 2015, table 1, D): 14,714,688 parameters.
 
-    Input float32 (n, 224, 224, 3), BGR less the mean (see `vgg16.preprocess`), output float32
-    (n, 7, 7, 512).
+    Input float32 (n, 224, 224, 3), BGR minus the mean (see `vgg16.preprocess`), output float32 (n,
+    7, 7, 512).
     """
     return keras.applications.VGG16(
         include_top=False, weights=None, input_shape=(224, 224, 3), name="vgg16_base"

@@ -1,4 +1,4 @@
-"""Networks in use: their forward pass, compiled once and run in batches from many threads."""
+"""The forward pass of a network, compiled once and run in batches from many threads."""
 
 import time
 from collections.abc import Callable
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     import keras
 
 
-BATCH = 32  # pictures in one forward pass: bounds the memory that activations need
+BATCH = 32  # pictures per forward pass: bounds the memory for activations
 Forward = Callable[[np.ndarray], list[np.ndarray]]
 Logits = Callable[[np.ndarray], np.ndarray]
 
 
 class Network(NamedTuple):
-    """A trained network, ready to be used."""
+    """A trained network, ready for use."""
 
     model: "keras.Model"
     run: Forward
 
 
 def compile_forward(model: "keras.Model") -> Network:
-    """The model with its forward pass compiled, over any number of inputs, `BATCH` at a time.
+    """Compiles the model's forward pass, over any number of inputs, `BATCH` at a time.
 
     The pass takes float32 (n, ...) and returns a list with an array (n, ...) for each output of the
     model. It may be called from several threads.
@@ -35,7 +35,7 @@ def compile_forward(model: "keras.Model") -> Network:
     def forward(batch: tf.Tensor) -> list[tf.Tensor]:
         return tf.nest.flatten(model(batch, training=False))
 
-    # Compiled once, here: TensorFlow takes several networks for one that is compiled too often.
+    # Traced once, here: TensorFlow mistakes several networks for one that is retraced too often.
     compiled = tf.function(forward, input_signature=signature).get_concrete_function()
 
     def in_batches(inputs: np.ndarray) -> list[np.ndarray]:
@@ -43,16 +43,15 @@ def compile_forward(model: "keras.Model") -> Network:
         outputs = [compiled(tf.constant(inputs[start : start + BATCH])) for start in starts]
         return [np.concatenate(parts) for parts in zip(*outputs, strict=True)]
 
-    in_batches(np.zeros((1, *model.input_shape[1:]), "float32"))  # the first pass is a slow one
+    in_batches(np.zeros((1, *model.input_shape[1:]), "float32"))  # the first pass is slow
     return Network(model, in_batches)
 
 
 def compile_with_logits(model: "keras.Model") -> tuple[Network, Logits]:
-    """The model as by `compile_forward`, and its pass from float32 (n, ...) to logits.
+    """Compiles the model as `compile_forward` does, and its pass from float32 (n, ...) to logits.
 
-    The logits are float32 (n, classes).
-    They are what the last, dense layer gives before its softmax or sigmoid, which loses how large
-    they are.
+    The logits, float32 (n, classes), are the output of the last, dense layer before its softmax or
+    sigmoid, which loses their magnitude.
     """
     import keras
 
@@ -66,5 +65,5 @@ def compile_with_logits(model: "keras.Model") -> tuple[Network, Logits]:
 
 
 def milliseconds_each(started: float, pictures: int) -> float:
-    """Time since `started` (`time.perf_counter()`), shared evenly between the pictures."""
+    """Returns the milliseconds per picture since `started` (`time.perf_counter()`)."""
     return (time.perf_counter() - started) * 1000 / pictures

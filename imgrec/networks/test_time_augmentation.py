@@ -1,18 +1,18 @@
-"""Test-time views: a picture asked about several times, mirrored and shifted, and averaged."""
+"""Test-time augmentation (TTA): the mean over six views of a picture, mirrored and shifted."""
 
 import numpy as np
 
 from imgrec.networks.inference import Logits
 
 SHIFT = 1  # pixels, up and left or down and right
-VIEWS = 6  # each of three places, as it is and mirrored
+VIEWS = 6  # three positions, each as it is and mirrored
 
 
 def predict_with_tta(logits: Logits, images: np.ndarray) -> np.ndarray:
-    """Logits (n, classes) of images float32 (n, h, w, 3) over their views.
+    """Returns the logits (n, classes) of images float32 (n, h, w, 3), averaged over their views.
 
-    Half of the weight is the picture's and its mirror image's; a quarter each is those two shifted
-    by a pixel up and left, and down and right, the border mirrored: Jordan 2024,
+    Half of the weight goes to the picture and its mirror image; a quarter each goes to those two
+    shifted by a pixel up and left, and down and right, with a mirrored border: Jordan 2024,
     https://arxiv.org/abs/2404.00498, section 3.5 ("multi-crop" test-time augmentation).
     """
     height, width = images.shape[1:3]

@@ -1,4 +1,4 @@
-"""A network's weights by name: taken out, and put in only if they fit."""
+"""A network's weights by name: extracted, and loaded only if they fit."""
 
 from collections.abc import Mapping
 
@@ -9,14 +9,15 @@ from imgrec.errors import ModelError
 
 
 def get_weights(model: keras.Model) -> dict[str, np.ndarray]:
-    """The model's weights by path (`classic/conv1/kernel`), trainable or not, in float32."""
+    """Returns all weights by path (`classic/conv1/kernel`), trainable or not, in float32."""
     return {weight.path: np.asarray(weight) for weight in model.weights}
 
 
 def set_weights(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
-    """Puts the arrays of `get_weights` (any float type) into a model of the same architecture.
+    """Loads the arrays of `get_weights` (any float type) into a model of the same architecture.
 
-    Raises ModelError if a name is missing or left over, or a shape differs; the model is untouched.
+    Raises ModelError, with the model unchanged, if a name is missing or left over, or a shape
+    differs.
     """
     wanted = {weight.path: tuple(weight.shape) for weight in model.weights}
     given = {path: array.shape for path, array in weights.items()}
