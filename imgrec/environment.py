@@ -1,4 +1,4 @@
-"""Returns the machine and the library versions that a measured figure belongs to."""
+"""The machine and the library versions that a measured figure belongs to."""
 
 import importlib.metadata
 import os

@@ -32,7 +32,7 @@ IMAGENET_OTHER_MAMMALS = (*range(101, 107), *range(147, 151), 298, 299, *range(3
 
 # The ImageNet classes that clearly belong to a CIFAR-10 class. CIFAR-10's site defines its classes:
 # only big trucks are trucks, and pickup trucks are neither trucks nor automobiles. ImageNet has no
-# deer and one class of horses.
+# deer, and only one class of horses.
 _CIFAR10_IN_IMAGENET = {
     "airplane": (404, 895),
     "automobile": (436, 468, 511, 609, 627, 656, 661, 751, 817),
@@ -47,7 +47,7 @@ _CIFAR10_IN_IMAGENET = {
 CIFAR10_IN_IMAGENET = {  # ImageNet class index to CIFAR-10 class index
     index: CIFAR10.index(name) for name, of_it in _CIFAR10_IN_IMAGENET.items() for index in of_it
 }
-# ImageNet classes that neither clearly belong to a CIFAR-10 class nor clearly to none.
+# ImageNet classes that belong to no CIFAR-10 class but aren't clearly something else either.
 CIFAR10_UNCLEAR = frozenset(
     (
         *range(25, 30),  # salamanders and newts

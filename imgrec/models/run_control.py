@@ -47,7 +47,7 @@ def hold(run: Path) -> Iterator[None]:
     except OSError as error:
         raise unusable(run, error) from error
     try:
-        for left_over in run.glob(".*.tmp"):  # by a process that was killed while writing
+        for left_over in run.glob(".*.tmp"):  # by a process killed while writing
             left_over.unlink(missing_ok=True)
         yield
     finally:

@@ -87,8 +87,8 @@ def _norm(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 def vgg16_base() -> keras.Model:
     """Builds VGG16 without its top (Simonyan & Zisserman 2015, table 1, D): 14,714,688 parameters.
 
-    Input float32 (n, 224, 224, 3), BGR minus the mean (see `vgg16.preprocess`), output float32 (n,
-    7, 7, 512).
+    Input float32 (n, 224, 224, 3), BGR minus the mean (see `vgg16.preprocess`), output float32
+    (n, 7, 7, 512).
     """
     return keras.applications.VGG16(
         include_top=False, weights=None, input_shape=(224, 224, 3), name="vgg16_base"
