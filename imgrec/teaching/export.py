@@ -25,7 +25,7 @@ from imgrec.errors import CancelledError, TeachError
 from imgrec.files.paths import MODELS
 from imgrec.images import decode
 from imgrec.models import store
-from imgrec.teaching import classifier, export_templates
+from imgrec.teaching import classifier, export_texts
 from imgrec.teaching.classifier import TaughtHead
 from imgrec.teaching.project import Project
 
@@ -308,8 +308,8 @@ def _write_zip(kind: Kind, model: Path, head: TaughtHead, compared: int, differe
     zipped = model.with_name("export.zip")
     beside = {
         "labels.txt": "".join(f"{name}\n" for name in head.class_names),
-        "README.txt": export_templates.readme(kind, model.name, head, compared, difference),
-        "example.py": export_templates.example(kind),
+        "README.txt": export_texts.readme(kind, model.name, head, compared, difference),
+        "example.py": export_texts.example(kind),
         "LICENSE-VGG16.txt": (MODELS / "vgg16_base" / "LICENSE").read_text(encoding="utf-8"),
     }
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:

@@ -1,5 +1,6 @@
 """What other programs get: a network that says what the page says, and an example that runs."""
 
+import ast
 import functools
 import json
 import shutil
@@ -23,7 +24,7 @@ from imgrec.approaches import vgg16
 from imgrec.data import cifar10
 from imgrec.errors import CancelledError, TeachError
 from imgrec.images import decode
-from imgrec.teaching import classifier, export, export_templates, pictures
+from imgrec.teaching import classifier, export, export_texts, pictures
 from imgrec.teaching.project import Project
 from imgrec.teaching.train import teach_project
 
@@ -233,7 +234,19 @@ def test_it_is_compared_on_pictures_of_each_class(project):
     assert [[id in each.ids() for id in ids].count(True) for each in project.classes] == [3, 3]
 
 
-# The example
+# The texts
+
+
+def test_each_template_is_used_and_each_example_is_whole():
+    names = {"README.txt", "example.py", *(f"ask_{kind}.py" for kind in export.KINDS)}
+    assert {file.name for file in export_texts.TEMPLATES.glob("[!_]*")} == names
+    for kind in export.KINDS:
+        defined = {
+            node.name
+            for node in ast.parse(export_texts.example(kind)).body
+            if isinstance(node, ast.FunctionDef)
+        }
+        assert defined == {"ask", "view"} and export_texts.ASK not in export_texts.example(kind)
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +255,8 @@ def example(tmp_path_factory):
     folder = tmp_path_factory.mktemp("example")
     (folder / "labels.txt").write_text("a\nb\n")
     names = {"__name__": "example", "__file__": str(folder / "example.py")}
-    exec(export_templates.EXAMPLE.substitute(asking=""), names)
+    source = (export_texts.TEMPLATES / "example.py").read_text(encoding="utf-8")
+    exec(source.replace(export_texts.ASK, ""), names)
     return types.SimpleNamespace(**names)
 
 

@@ -1,0 +1,7 @@
+import keras
+
+model = keras.models.load_model(HERE / "model.keras")
+
+
+def ask(inputs):
+    return np.asarray(model(inputs))
