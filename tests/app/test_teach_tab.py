@@ -301,9 +301,9 @@ def head_of(project: Project, **changes) -> TaughtHead:
         "bias": np.zeros(2, "float32"),
         "class_names": project.class_names,
         "known": np.zeros((4, 512), "float32"),
-        "familiar": 0.5,
-        "turned_away": 0.0,
-        "honest": honest,
+        "similarity_threshold": 0.5,
+        "rejection_rate": 0.0,
+        "cross_validation": honest,
         "seconds": 0.2,
     }
     return TaughtHead(**{**given, **changes})
@@ -359,7 +359,7 @@ def test_none_of_these_is_said_first(token):
     project = projects.get(token)
     classes = (ClassProbability(0, "cat", 0.9), ClassProbability(1, "dog", 0.1))
     said = TaughtVerdict(classes, True, 0.2, 5.0, Image.new("RGB", (224, 224)))
-    html = teach_html.verdict(said, head_of(project, turned_away=0.05))
+    html = teach_html.verdict(said, head_of(project, rejection_rate=0.05))
     assert text(html).startswith("None of these It is unlike every picture")
     assert "turns away 5.0 % of them" in text(html) and "Why?" in html
     assert "Why?" not in teach_html.verdict(said, head_of(project), live=True)

@@ -171,7 +171,7 @@ def test_a_picture_in_two_classes_is_judged_by_heads_that_saw_neither():
 
 
 def test_honest_accuracy_is_that_of_heads_trained_one_by_one():
-    given = examples([14, 9, 10], spread=9, seed=5)
+    given = examples([14, 9, 10], spread=9, seed=11)  # no two classes nearly tie: processors round
     honest = teach(given, NAMES[:3], seed=7).cross_validation
     counts = np.zeros((3, 3))
     for fold in assign_folds(given, 7):
