@@ -358,8 +358,8 @@ def test_the_training_ends_with_the_page(cifar10, tmp_path, monkeypatch, request
     page.wait()
     page.stdout.close()
     try:
-        until(lambda: not run_control.is_held(run), seconds=120)
-        until(lambda: not lives_on(pid), seconds=120)
+        until(lambda: not run_control.is_held(run), seconds=30)
+        until(lambda: not lives_on(pid), seconds=30)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
