@@ -1,4 +1,4 @@
-"""The demo: builds the page, reads the flags, launches."""
+"""The demo: parses the flags, builds the page and launches it."""
 
 import argparse
 import ipaddress
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The flags; a credential or a file may come from the environment instead."""
+    """Parses the flags; a credential or a file may come from the environment instead."""
     parser = argparse.ArgumentParser(description="Three ways to recognise a picture, side by side.")
     parser.add_argument("--share", action="store_true", help="make a public link")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
@@ -74,7 +74,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def permissions(options: argparse.Namespace) -> Permissions:
-    """Who may do what: a public page is hostile ground, so training is off there unless allowed."""
+    """Returns what visitors may do.
+
+    A public page is hostile ground, so training is off there unless it is allowed.
+    """
     public = options.share or not _is_loopback(options.host)
     return Permissions(
         train=not public or options.allow_training,
@@ -122,19 +125,19 @@ def serve(options: argparse.Namespace) -> "gr.Blocks":
 
 
 def warm_up() -> None:
-    """Loads what a visitor asks for first: the verdicts, then what explains them."""
+    """Loads what visitors need first: the approaches, then the networks that explain them."""
     try:
         approaches.warm_up()
         explanation.warm_up()
         for network in feature_maps.TITLES:
             feature_maps.load(network)
-    except ImgrecError as error:  # the page will say it in its place
+    except ImgrecError as error:  # the page shows the error where it matters
         logger.error(error)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the demo; the exit code is 1 if it could not start."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that visitors' temporary files go
+    """Runs the demo; returns exit code 1 if it can't start."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # to delete visitors' temporary files
     logging.basicConfig(format="%(name)s: %(message)s")
     options = parse_arguments(arguments)
     try:

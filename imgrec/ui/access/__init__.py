@@ -1,1 +1,1 @@
-"""What a client of the page may name and do, and what refuses the rest."""
+"""Access control: what a client of the page may name and do."""

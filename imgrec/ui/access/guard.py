@@ -1,4 +1,4 @@
-"""What stands between clients and the page: each request and each call passes here first."""
+"""The guards between clients and the page, which check every request and every call."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ from imgrec.teaching.store import projects
 from imgrec.ui.access.uploaded_files import check_uploads
 from imgrec.ui.access.visitors import new_cookie, visitor_of
 
-FOREIGN = "another visitor's"  # in place of a token: no project has it
+FOREIGN = "another visitor's"  # instead of a token: no project has it
 NO_LINKS = "This page has no links with values in them; open it without one."
 
 
 class GuardedBlocks(gr.Blocks):
-    """Blocks whose listeners, named or not, get nothing of a client's that is not the client's own.
+    """Blocks whose listeners, named or not, reject files and projects that aren't the client's own.
 
-    A file is one that was uploaded here, and a project in the browser's storage one that this
-    browser began. What fails the first is refused; what fails the second is a project that is gone.
+    A file must have been uploaded to this page, and a project in the browser's storage must have
+    been started by this browser. Another file raises an error; another project counts as deleted.
     """
 
     async def process_api(
@@ -37,7 +37,7 @@ class GuardedBlocks(gr.Blocks):
         *arguments: Any,
         **named: Any,
     ) -> dict[str, Any]:
-        """As gradio's own, which every call goes through. Raises gr.Error."""
+        """Same as gradio's own, which handles every call. Raises gr.Error for a foreign file."""
         function = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
         try:
             check_uploads(inputs)
@@ -53,23 +53,23 @@ class GuardedBlocks(gr.Blocks):
 
 
 def _own_project(token: Any, request: Any) -> str:
-    """The token that a browser sends, if this visitor may have it; otherwise one of no project."""
+    """Returns the browser's token if it is this visitor's, else one that matches no project."""
     if not token:
         return ""
     return token if projects.belongs_to(token, visitor_of(request)) else FOREIGN
 
 
 class Doorkeeper:
-    """ASGI middleware: refuses gradio's deep links, and gives each browser a cookie of its own.
+    """ASGI middleware that refuses gradio's deep links and sets a cookie for each browser.
 
-    A deep link opens the page with values that whoever made the link chose.
+    A deep link opens the page with values chosen by whoever made the link.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers a deep link itself; hands any other request on."""
+        """Answers deep links itself; passes every other request on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif _is_deep_link(scope):
@@ -86,6 +86,6 @@ class Doorkeeper:
 
 
 def _is_deep_link(scope: Scope) -> bool:
-    """Whether the request makes a deep link or opens one."""
+    """Returns whether the request creates or opens a deep link."""
     makes = scope["path"].rstrip("/").endswith("/gradio_api/deep_link")
     return makes or "deep_link" in QueryParams(scope["query_string"])

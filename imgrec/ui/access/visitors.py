@@ -1,4 +1,4 @@
-"""Who a visitor is: a browser, known by a cookie that nobody else has and no script can read."""
+"""A visitor's identity: a browser with a secret cookie that no script can read."""
 
 import secrets
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 from starlette.requests import Request
 
 COOKIE = "imgrec_visitor"
-SECONDS = 30 * 24 * 3600  # that a browser keeps it: longer than any project is kept
+SECONDS = 30 * 24 * 3600  # lifetime of the cookie: longer than any project is kept
 
 
 def visitor_of(request: Any) -> str:
-    """The visitor who makes a call; the session where the browser keeps no cookies.
+    """Returns the visitor who makes a call; the session if the browser keeps no cookies.
 
-    `request` is a `gr.Request`, or None for a call that comes from no client.
+    `request` is a `gr.Request`, or None for a call that doesn't come from a client.
     """
     if request is None:
         return ""
@@ -20,9 +20,9 @@ def visitor_of(request: Any) -> str:
 
 
 def new_cookie(request: Request) -> str | None:
-    """The Set-Cookie header for a browser that opens the page without the cookie; else None.
+    """Returns the Set-Cookie header for a browser without the cookie, else None.
 
-    Over HTTPS the page may be shown inside another one, where a browser wants SameSite=None.
+    Over HTTPS the page may be embedded in another one, for which browsers require SameSite=None.
     """
     opens_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
     if not opens_page or COOKIE in request.cookies:

@@ -1,4 +1,4 @@
-"""The first tab: one picture, three verdicts beside each other."""
+"""The first tab: one picture, three verdicts side by side."""
 
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from imgrec.ui.components.model_choosers import scratch_chooser, transfer_choose
 from imgrec.ui.components.picture import Source, example_files, open_source, picture
 from imgrec.ui.components.vgg16_download import Panel, build_panel
 
-CLASSES_SHOWN = 3  # classes on a card
+CLASSES_SHOWN = 3  # per card
 
 EMPTY = html.panel(
     "Is there a dog in it?",
@@ -27,7 +27,7 @@ EMPTY = html.panel(
 
 
 class CompareTab(NamedTuple):
-    """What the other tabs and the page connect to."""
+    """The components that the other tabs and the page connect to."""
 
     picture: gr.Image
     panel: Panel
@@ -42,16 +42,17 @@ def compare(
     head: str = transfer.DEFAULT,
     probabilities: str = CALIBRATED,
 ) -> tuple[dict[str, Any], str, str]:
-    """What the three approaches say about one picture.
+    """Classifies one picture with all three approaches.
 
     `weights` names the trained scratch network, `head` the trained transfer head. Returns
     `{"file", "verdicts": [{"approach", "model", "stand_in", "classes": [{"label", "probability",
     "calibrated"}], "dog", "dog_calibrated", "unfamiliar", "looks", "milliseconds"}]}` with the top
-    5 classes of each. `probability` and `dog` are what the network says, `calibrated` and
-    `dog_calibrated` how far to believe it, or null where that was not measured; `unfamiliar` is
-    true for a picture unlike all that the network was trained on, null where it can't tell; `looks`
-    is at how many views of the picture it looked. Then two pieces of the page: the dog question and
-    the cards, with the `probabilities`: calibrated or raw.
+    5 classes of each approach. `probability` and `dog` are the network's raw probabilities,
+    `calibrated` and `dog_calibrated` the calibrated ones, or null if no calibration was measured;
+    `unfamiliar` is true for a picture that is flagged as out-of-distribution, null if the network
+    can't tell; `looks` is the number of views averaged (test-time augmentation). Two pieces of HTML
+    follow: the answers to the dog question, and the cards with the chosen `probabilities`
+    (calibrated or raw).
     """
     calibrated = wants_calibrated(probabilities)
     if source is None:
@@ -71,7 +72,7 @@ def _names(weights: str, head: str) -> dict[str, str]:
 
 
 def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
-    """Lays the tab out and lets it answer when the page opens or the picture changes."""
+    """Builds the tab, which answers when the page opens or the picture changes."""
     files = example_files()
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):

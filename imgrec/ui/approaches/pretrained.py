@@ -1,4 +1,4 @@
-"""The tab of approach 2: VGG16 as it comes."""
+"""The tab of approach 2: VGG16 with its ImageNet weights."""
 
 from collections.abc import Iterator
 
@@ -33,16 +33,16 @@ its answers are labelled.
 
 @as_gradio_error
 def classify(source: Source, top_k: float = 5) -> Answer:
-    """What VGG16, or the network that stands in for it, says about one picture.
+    """Classifies one picture with VGG16, or with the stand-in while its weights are missing.
 
-    `top_k` classes (1 to 10) of the 1000 are returned. Returns `{"file", "verdicts": [...]}` with
-    one verdict, as `/compare` does, then the card as HTML.
+    `top_k` (1 to 10) of the 1000 classes are returned. Returns `{"file", "verdicts": [...]}` with
+    one verdict, in the format of `/compare`, then the card as HTML.
     """
     return answer_picture(source, pretrained.predict, top_k)
 
 
 def build_pretrained(tab: gr.Tab, shared: gr.Image, arrived: gr.State) -> Panel:
-    """Lays the tab out; returns its offer to download VGG16."""
+    """Builds the tab; returns the panel that offers to download VGG16."""
 
     def controls() -> Iterator[gr.components.Component]:
         yield gr.Slider(1, TOP_K, 5, step=1, label="How many classes")

@@ -27,8 +27,8 @@ from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.model_choosers import scratch_chooser
 from imgrec.ui.components.picture import Source
 
-TTA_VIEWS = "six"  # as many as `tta.VIEWS`
-FLAG_SCORES = {  # by what the card says that a picture is unfamiliar
+TTA_VIEWS = "six"  # spells out `tta.VIEWS`
+FLAG_SCORES = {  # by the score behind the unfamiliar flag
     "energy": "the ten results, before they become probabilities, are weaker (their *energy*)",
     "maximum_logit": "the greatest of the ten results, before they become probabilities, is lower",
     "maximum_probability": "the network is less sure of its answer",
@@ -43,12 +43,12 @@ def classify(
     probabilities: str = CALIBRATED,
     views: bool = False,
 ) -> Answer:
-    """What the scratch network says about one picture.
+    """Classifies one picture with a scratch network.
 
-    `top_k` classes (1 to 10) are returned; `weights` names the trained network; with `views` it
-    looks six times, at the picture mirrored and shifted by a pixel, and answers with the mean.
-    Returns `{"file", "verdicts": [...]}` with one verdict, as `/compare` does, then the card as
-    HTML, with the `probabilities`: calibrated or raw.
+    `top_k` classes (1 to 10) are returned; `weights` names the trained network; `views` turns on
+    test-time augmentation: the mean over six views, mirrored and shifted by a pixel. Returns
+    `{"file", "verdicts": [...]}` with one verdict, in the format of `/compare`, then the card as
+    HTML with the chosen `probabilities` (calibrated or raw).
     """
     if not isinstance(views, bool):
         raise ImgrecError("The network can’t look like that; choose true, for six looks, or false.")
@@ -60,7 +60,7 @@ def classify(
 
 
 def build_scratch(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
-    """Lays the tab out; returns where the trained weights are chosen."""
+    """Builds the tab; returns the dropdown of trained weights."""
 
     def controls() -> Iterator[gr.components.Component]:
         yield gr.Slider(1, TOP_K, 5, step=1, label="How many classes")
@@ -135,7 +135,7 @@ certain one. So it learns less by heart; and it says less than it knows.
 
 
 def _distribution_shift() -> str:
-    """How often both are right on photos that come from elsewhere."""
+    """Describes the accuracy of both networks on photos from other sources."""
     measured = reports.load_report("outside")
     fast, classic = (
         f"{100 * measured['networks'][name]['one']['accuracy']:.0f} %"
@@ -149,7 +149,7 @@ learned from. Of {measured["n"]:,} other photos of the ten kinds, shrunk to 32 �
 
 
 def _tta_gain(trained: ScratchReport) -> str:
-    """How much more it recognises when it looks several times, where that was measured."""
+    """Describes the accuracy with TTA; empty if it was not measured."""
     if trained.test_accuracy_views is None:
         return ""
     return (
@@ -159,7 +159,7 @@ def _tta_gain(trained: ScratchReport) -> str:
 
 
 def _unfamiliar_flag() -> str:
-    """When the card says that the picture is unlike anything the network was trained on."""
+    """Explains when the card flags a picture as unfamiliar."""
     measured = calibration_file.load_calibration(registry.find(scratch.DEFAULT, "scratch"))
     if measured is None or measured.accepted is None:
         return ""
@@ -172,7 +172,7 @@ can’t know looks familiar to it. {found}
 
 
 def _flag_rates(groups: dict[str, Any]) -> str:
-    """How often the sign was right, and how often not."""
+    """Describes how often the flag was raised on unfamiliar and on familiar images."""
     other, known = groups["other"], groups["cifar10"]
     return (
         f"It stood on **{100 * other['flagged']:.0f} %** of {other['n']:,} photos of other things, "

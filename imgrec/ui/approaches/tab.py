@@ -1,4 +1,4 @@
-"""What the tabs of the three approaches have in common: a picture, controls, a card, the layers."""
+"""What the tabs of the three approaches share: a picture, controls, a card, the layer table."""
 
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
@@ -16,9 +16,9 @@ from imgrec.ui.components.explanation_panel import Names, build_why
 from imgrec.ui.components.html_buttons import pressable
 from imgrec.ui.components.picture import Source, bring_along, open_source, picture
 
-TOP_K = 10  # at most so many classes, for scratch knows no more
+TOP_K = 10  # the scratch network has no more classes
 
-CALIBRATED, RAW = "calibrated", "raw"  # which probabilities are shown
+CALIBRATED, RAW = "calibrated", "raw"  # which probabilities are displayed
 CHOICES = [("calibrated", CALIBRATED), ("as the network says them", RAW)]
 
 Answer = tuple[dict[str, Any], str]
@@ -26,21 +26,21 @@ EMPTY = html.panel("No picture yet", "Drop a picture, paste one, or take one wit
 
 
 def probabilities_switch() -> gr.Radio:
-    """Where the probabilities that are shown are chosen."""
+    """Builds the switch between calibrated and raw probabilities."""
     return gr.Radio(CHOICES, value=CALIBRATED, label="Probabilities")
 
 
 def wants_calibrated(choice: str) -> bool:
-    """Whether the choice of the switch is the calibrated ones. Raises ImgrecError if it is none."""
+    """Returns whether the switch is set to calibrated. Raises ImgrecError for an unknown choice."""
     if choice not in (CALIBRATED, RAW):
         raise ImgrecError(f"There are no such probabilities; choose {CALIBRATED} or {RAW}.")
     return choice == CALIBRATED
 
 
 def how_sure(who: str, name: str, kind: Kind) -> str:
-    """How far a trained network is to be believed, in words; empty where that was not measured.
+    """Describes how well a trained network is calibrated; empty if that was not measured.
 
-    `who` is what the sentence calls it.
+    `who` is the subject of the sentence.
     """
     measured = calibration_file.load_calibration(registry.find(name, kind))
     if measured is None:
@@ -64,10 +64,10 @@ def answer_picture(
     top: float,
     probabilities: str = CALIBRATED,
 ) -> Answer:
-    """The JSON answer and the card of one approach; `predict` takes one picture and the top k.
+    """Returns the JSON answer and the card of one approach.
 
-    Raises ImgrecError for a picture that can't be used, a top k that is not from 1 to TOP_K, or
-    probabilities that can't be chosen.
+    `predict` takes a list with one picture, and the top k. Raises ImgrecError for an unusable
+    picture, a top k outside 1 to TOP_K, or an unknown choice of probabilities.
     """
     calibrated = wants_calibrated(probabilities)
     if source is None:
@@ -80,10 +80,10 @@ def answer_picture(
 
 
 def architecture(approach: ModuleType, name: str) -> str:
-    """The layer table of a trained network of an approach; empty where it can't be loaded."""
+    """Returns the layer table of an approach's trained network; empty if it can't be loaded."""
     try:
         return verdict_cards.layers(approach.architecture(name))
-    except ImgrecError:  # the verdict says why
+    except ImgrecError:  # the verdict reports the reason
         return ""
 
 
@@ -101,14 +101,14 @@ def build_tab(
     calibrates: bool = False,
     more: Callable[[], Iterable[gr.components.Component]] = tuple,
 ) -> list[Any]:
-    """Lays out one approach's tab and returns its controls.
+    """Builds one approach's tab and returns its controls.
 
-    `handler(source, *controls)` answers, as the endpoint `/name`, whenever the picture or a control
-    changes, or a state in `again` does; where the approach `calibrates`, it is also told which
-    probabilities to show, and answers when they are chosen. `more` are controls that come behind
-    all these and matter to the answer alone. `layers(*controls)` is the layer table;
-    `names(*controls)` which trained network the card's *Why?* explains (see `build_why`). Choosing
-    the tab brings the picture of the first tab along.
+    `handler(source, *controls)` answers whenever the picture, a control or a state in `again`
+    changes; it is also the endpoint `/name`. If the approach `calibrates`, the handler also
+    receives the choice of probabilities, and answers when that changes. `more` are controls that
+    follow all these and affect only the answer. `layers(*controls)` returns the layer table;
+    `names(*controls)` the trained network that the card's *Why?* explains (see `build_why`).
+    Selecting the tab copies the first tab's picture to it.
     """
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):

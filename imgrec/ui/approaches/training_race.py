@@ -1,4 +1,4 @@
-"""The race: how right two networks were while they trained, minute by minute, and what helped."""
+"""The race: accuracy of two networks over training time, and the effect of each ingredient."""
 
 import math
 from html import escape
@@ -15,16 +15,16 @@ from imgrec.ui.components.formatting import share, unbroken
 Report = dict[str, Any]  # as scripts/benchmark.py and scripts/measure_scratch.py write it
 
 NAMES = ("fast", "classic")
-WIDTH, HEIGHT = 480, 320  # of the picture, and its margins
+WIDTH, HEIGHT = 480, 320  # of the plot; its margins below
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 38, 48
-MAX_MINUTES = 6  # numbers on the axis of time, unless it is very long
-MINUTES = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # from one of them to the next
-TWENTY = 0.2  # from one number to the next on the axis of accuracy
-MIDDLE = 0.4  # a curve that ends beyond this share of the width has its label to the left
+MAX_MINUTES = 6  # labels on the time axis, unless the training is very long
+MINUTES = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # candidate steps between two labels
+TWENTY = 0.2  # step between two labels on the accuracy axis
+MIDDLE = 0.4  # a curve that ends beyond this share of the width has its label on the left
 
 
 def build_race() -> None:
-    """The panel with the race and the table of the ingredients, as far as they were measured."""
+    """Builds the panel with the race and the table of ingredients, as far as they were measured."""
     race, float32, ablation, seeds = (
         _report(name) for name in ("training", "training_float32", "ablation", "seeds")
     )
@@ -41,9 +41,9 @@ def _report(name: str) -> Report | None:
 
 
 def panel(race: Report, float32: Report | None = None) -> str:
-    """The curves, what they come to in words, and their numbers in a table.
+    """Renders the curves, their summary, and a table of their numbers.
 
-    `float32` tells how long both take on a processor that gains nothing by bfloat16.
+    `float32` has the times on a processor that does not benefit from bfloat16.
     """
     sentences = [*findings(race), *_elsewhere(float32)]
     words = "".join(f"<p>{escape(unbroken(sentence))}</p>" for sentence in sentences)
@@ -54,11 +54,11 @@ def panel(race: Report, float32: Report | None = None) -> str:
     )
 
 
-# In words
+# Text
 
 
 def findings(race: Report) -> list[str]:
-    """What the curves show, beginning with how right each was in the end and after how long."""
+    """Describes the curves, beginning with each network's final accuracy and training time."""
     fast, classic = (race[name] for name in NAMES)
     sentences = [
         f"fast was right on {share(fast['val_accuracy'][-1])} of the validation images after "
@@ -80,7 +80,7 @@ def findings(race: Report) -> list[str]:
 
 
 def _ratio(race: Report) -> str:
-    """The time of one beside that of the other, as they train, and if both compute alike."""
+    """Compares the training times of the two, as they are and with the same precision."""
     alike = race["ratio_bfloat16"]
     return (
         f"So fast takes {race['ratio']:.2f} times as long as classic’s {race['classic']['epochs']} "
@@ -91,7 +91,7 @@ def _ratio(race: Report) -> str:
 
 
 def _elsewhere(float32: Report | None) -> list[str]:
-    """How long both take where bfloat16 is no gain, if that was measured."""
+    """Describes the training times without a benefit from bfloat16; empty if not measured."""
     if float32 is None:
         return []
     short = float32["short"]
@@ -113,13 +113,13 @@ def _measured(race: Report) -> str:
 
 
 def _passes(network: Report, accuracy: float) -> float | None:
-    """The seconds after which the network was that good; None if it never was."""
+    """Returns the seconds until the network reached that accuracy; None if it never did."""
     epochs = zip(network["elapsed"], network["val_accuracy"], strict=True)
     return next((seconds for seconds, reached in epochs if reached >= accuracy), None)
 
 
 def _minutes(seconds: float) -> str:
-    """`0.8 minutes`, `4.6 minutes`, `47 minutes`."""
+    """Formats a time as `0.8 minutes`, `4.6 minutes`, `47 minutes`."""
     minutes = seconds / 60
     number = f"{minutes:.1f}" if minutes < 10 else f"{minutes:.0f}"
     return f"{number} minute{'' if number == '1.0' else 's'}"
@@ -142,14 +142,14 @@ def _numbers(race: Report) -> str:
     return f"<details><summary>The numbers</summary>{html.table(headings, rows)}</details>"
 
 
-# As a picture
+# Plot
 
 
 class Scale(NamedTuple):
-    """Where a minute and an accuracy lie in the picture."""
+    """Maps minutes and accuracy to coordinates of the plot."""
 
-    minutes: float  # at its right side
-    lowest: float  # accuracy, at its lower side; at its upper one it is 1
+    minutes: float  # at the right edge
+    lowest: float  # accuracy at the lower edge; the upper edge is 1
 
     def x(self, minutes: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * minutes / self.minutes
@@ -159,7 +159,7 @@ class Scale(NamedTuple):
 
 
 def picture(race: Report, sentence: str) -> str:
-    """Both curves, a point an epoch, with the name, time and accuracy at the end of each."""
+    """Draws both curves, a point per epoch, with name, time and accuracy at the end of each."""
     networks = [race[name] for name in NAMES]
     least = min(min(network["val_accuracy"]) for network in networks)
     scale = Scale(
@@ -174,7 +174,7 @@ def picture(race: Report, sentence: str) -> str:
 
 
 def _frame(scale: Scale) -> str:
-    """Axes with their titles and numbers."""
+    """Draws the axes with their titles and numbers."""
     parts = [_text(0, 14, "right on the validation images", "start")]
     for step in range(round((1 - scale.lowest) / TWENTY) + 1):
         accuracy = scale.lowest + step * TWENTY
@@ -190,13 +190,13 @@ def _frame(scale: Scale) -> str:
 
 
 def _whole_minutes(most: float) -> range:
-    """The numbers on the axis of time."""
+    """Returns the labels of the time axis."""
     step = next((step for step in MINUTES if most / step <= MAX_MINUTES), MINUTES[-1])
     return range(0, math.floor(most) + 1, step)
 
 
 def _curve(name: str, network: Report, scale: Scale) -> str:
-    """A line with its points; the last one is larger and has the label."""
+    """Draws a line with its points; the last one is larger and labelled."""
     places = [
         (scale.x(seconds / 60), scale.y(accuracy))
         for seconds, accuracy in zip(network["elapsed"], network["val_accuracy"], strict=True)
@@ -209,7 +209,10 @@ def _curve(name: str, network: Report, scale: Scale) -> str:
 
 
 def _label(name: str, network: Report, x: float, y: float) -> str:
-    """At the end of a curve: right of it where there is room; or above fast, below classic."""
+    """Draws a curve's label at its end.
+
+    It is right of the end if there is room, else above it for fast and below it for classic.
+    """
     reached = f" {share(network['val_accuracy'][-1])}, {_minutes(network['seconds'])}"
     beside = x < LEFT + MIDDLE * (WIDTH - LEFT - RIGHT)
     away = -14 if name == NAMES[0] else 24
@@ -224,11 +227,11 @@ def _text(x: float, y: float, text: str, anchor: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(unbroken(text))}</text>'
 
 
-# Chance and ingredients
+# Variance and ingredients
 
 
 def chance(seeds: Report | None) -> str:
-    """How much of the accuracy is chance."""
+    """Describes how much the accuracy varies with the random seed."""
     if seeds is None:
         return ""
     one, six = (_spread(seeds[name]) for name in ("test_accuracy", "test_accuracy_views"))
@@ -245,7 +248,7 @@ def _spread(figures: dict[str, float]) -> str:
 
 
 def ingredients(ablation: Report | None) -> str:
-    """What a shorter training comes to without each ingredient, the one that gives most first."""
+    """Renders a shorter training's accuracy without each ingredient, the most useful one first."""
     if ablation is None:
         return ""
     whole, *others = ablation["rows"]
@@ -274,7 +277,7 @@ def ingredients(ablation: Report | None) -> str:
 
 
 def _row(row: Report, whole: Report) -> str:
-    """What is left out and what is there in its place, and what it comes to."""
+    """Renders one row: what is left out, what replaces it, and the resulting accuracy."""
     difference = f"{100 * (row['test_accuracy'] - whole['test_accuracy']):+.1f}"
     cells = (
         share(row["test_accuracy"]),

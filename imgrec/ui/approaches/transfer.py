@@ -25,10 +25,10 @@ from imgrec.ui.components.picture import Source
 def classify(
     source: Source, head: str = transfer.DEFAULT, probabilities: str = CALIBRATED
 ) -> Answer:
-    """How likely the picture contains a dog, from 0 to 1, by transfer learning.
+    """Predicts by transfer learning how likely it is that the picture contains a dog, from 0 to 1.
 
-    `head` names the trained head. Returns `{"file", "verdicts": [...]}` with one verdict, as
-    `/compare` does, then the card as HTML, with the `probabilities`: calibrated or raw.
+    `head` names the trained head. Returns `{"file", "verdicts": [...]}` with one verdict, in the
+    format of `/compare`, then the card as HTML with the chosen `probabilities` (calibrated or raw).
     """
 
     def predict(images: Sequence[Image.Image], top: int) -> list[Verdict]:
@@ -38,7 +38,7 @@ def classify(
 
 
 def build_transfer(tab: gr.Tab, shared: gr.Image) -> gr.Dropdown:
-    """Lays the tab out; returns where the trained head is chosen."""
+    """Builds the tab; returns the dropdown of trained heads."""
 
     def controls() -> Iterator[gr.components.Component]:
         yield transfer_chooser()

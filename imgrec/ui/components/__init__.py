@@ -1,1 +1,1 @@
-"""What several tabs use: pictures, uploads, buttons, panels, formatting."""
+"""Components shared by several tabs: pictures, uploads, buttons, panels, formatting."""

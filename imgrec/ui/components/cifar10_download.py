@@ -1,4 +1,4 @@
-"""The panel that fetches CIFAR-10 and tells how far it is."""
+"""The panel that downloads CIFAR-10 and displays its progress."""
 
 from html import escape
 from typing import Any
@@ -12,13 +12,13 @@ from imgrec.ui.components import html
 
 
 def start_fetching() -> None:
-    """Fetches CIFAR-10, also in place of a damaged file; only where that is allowed."""
+    """Starts the download of CIFAR-10, also to replace a damaged file; only if that is allowed."""
     if trainer.permissions.download:
         cifar10.start_fetching_cifar10()
 
 
 def fetch(status: Status, allowed: bool) -> str:
-    """What stands where CIFAR-10 is missing."""
+    """Renders the panel's text while CIFAR-10 is missing."""
     if status.running:
         total = max(status.done, status.total or 1)
         text = f"{status.done / 1e6:.0f} of {total / 1e6:.0f} MB"
@@ -34,7 +34,7 @@ def fetch(status: Status, allowed: bool) -> str:
 
 
 def fetch_panel(here: bool) -> list[Any]:
-    """Whether CIFAR-10 is missing, how far it is, and the buttons to fetch it or stop that."""
+    """Returns the panel's updates: its visibility, the progress, start and stop button."""
     fetching, allowed = cifar10.cifar10_download.status, trainer.permissions.download
     return [
         gr.Column(visible=not here),
@@ -45,7 +45,7 @@ def fetch_panel(here: bool) -> list[Any]:
 
 
 def fetch_layout() -> list[Any]:
-    """What `fetch_panel` fills."""
+    """Builds the components that `fetch_panel` updates."""
     with gr.Column(visible=False, elem_classes="vgg16-offer") as box:
         text = gr.HTML()
         with gr.Row():

@@ -1,4 +1,4 @@
-"""How an error of the package reaches the visitor: a sentence in its place, never a traceback."""
+"""How the package's errors reach a visitor: a sentence where the answer would be, no traceback."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 def as_gradio_error(handler: Callable[P, T]) -> Callable[P, T]:
-    """The handler, with the package's errors raised as gradio's.
+    """Wraps the handler so that the package's errors are raised as gradio's.
 
     A program that calls the endpoint gets the sentence as the error's message. On the page gradio
-    would show it as HTML in a corner; `listen` and `error_html` show it where the answer would be.
+    would display it as HTML in a corner; `listen` and `error_html` put it where the answer goes.
     """
 
     @wraps(handler)
@@ -38,11 +38,11 @@ def listen(
     failed: Callable[[str], tuple[Any, ...]],
     name: str,
 ) -> None:
-    """Lets an `as_gradio_error` handler answer on the page when a trigger fires, and as `/name`.
+    """Connects an `as_gradio_error` handler to triggers on the page, and offers it as `/name`.
 
     The first input is a picture, so nothing is preprocessed (see `imgrec.ui.components.picture`).
-    Where the handler fails, a program gets the error; on the page the outputs get `failed(panel)`,
-    with the reason as HTML.
+    If the handler fails, a program gets the error; on the page the outputs get `failed(panel)`,
+    where `panel` is the reason as HTML.
     """
 
     def answer(*arguments: Any) -> tuple[Any, ...]:
@@ -66,7 +66,7 @@ def listen(
 
 
 def errors_as_html(handler: Callable[..., str]) -> Callable[..., str]:
-    """The handler of one piece of HTML, with the package's errors as a panel in its place."""
+    """Wraps a handler that returns HTML so that the package's errors become a panel."""
 
     @wraps(handler)
     def saying(*arguments: Any) -> str:
@@ -79,7 +79,7 @@ def errors_as_html(handler: Callable[..., str]) -> Callable[..., str]:
 
 
 def error_html(handler: Callable[..., Any], *arguments: Any) -> str:
-    """The error that the handler meets with these arguments, as a panel; empty if it meets none."""
+    """Returns the error that the handler raises for these arguments as a panel; empty if none."""
     try:
         handler(*arguments)
     except gr.Error as error:

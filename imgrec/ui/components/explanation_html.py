@@ -1,4 +1,4 @@
-"""An explanation as HTML: the map over the picture, its legend, and what it says in words."""
+"""An explanation as HTML: the map over the picture, its legend, and its description."""
 
 from html import escape
 
@@ -13,9 +13,9 @@ from imgrec.ui.components import verdict_cards
 from imgrec.ui.components.formatting import percent
 from imgrec.ui.components.html import to_png_data_uri
 
-OPACITY = 0.7  # of the heat, at first
+OPACITY = 0.7  # initial opacity of the heatmap
 SHOWN_SIDE = 400  # pixels, the longer side of the picture in the panel
-HATCH = 6  # pixels, the width of a stripe over what the network didn't see
+HATCH = 6  # pixels, the width of a stripe over what the network did not see
 
 METHOD_NAMES = {"grad-cam": "Grad-CAM", "occlusion": "Occlusion"}
 
@@ -25,7 +25,7 @@ def heading(explanation: Explanation, target: str) -> str:
     asked = "What speaks for a dog?" if dog else f"Why “{explanation.target}”?"
     who = f"{verdict_cards.TITLES.get(explanation.approach, 'Your own')} · {explanation.model}"
     sure = percent(explanation.probability)
-    # The map of a network that ships is of what it says before it is calibrated, unlike its card.
+    # A shipped network's map explains its raw probability, whereas its card has the calibrated one.
     says = (
         f"the network itself says {sure}" if explanation.approach in verdict_cards.TITLES else sure
     )
@@ -36,7 +36,7 @@ def heading(explanation: Explanation, target: str) -> str:
 
 
 def opinion(explanation: Explanation, image: Image.Image, name: str, more: str) -> str:
-    """The map over the picture and, beneath, what it says in words."""
+    """Renders the map over the picture with its description below."""
     notes = [*explanation.notes, more]
     words = "".join(f"<li>{escape(note)}</li>" for note in notes if note)
     return f'{figure(explanation, image, name)}<ul class="why-words">{words}</ul>'
@@ -60,7 +60,7 @@ def unseen(explanation: Explanation) -> str:
 
 
 def agreement(one: Explanation, other: Explanation) -> str:
-    """How far two maps of one picture agree, in words."""
+    """Describes how well two maps of one picture agree."""
     correlation = heatmaps.agreement(one.map, other.map)
     if correlation is None:
         return "One of the two maps is empty, so they can’t be compared."
@@ -76,9 +76,9 @@ def agreement(one: Explanation, other: Explanation) -> str:
 
 
 def figure(explanation: Explanation, image: Image.Image, name: str) -> str:
-    """The picture with the heat over it, in two layers, and the legend.
+    """Renders the picture with the heatmap over it, in two layers, and the legend.
 
-    The heat's opacity is the CSS variable `--heat-` and the name.
+    The CSS variable `--heat-<name>` sets the heatmap's opacity.
     """
     size, box = _displayed(image.size, explanation.box)
     picture = to_png_data_uri(hatched(image.resize(size, _filter(image, size)), box))
@@ -99,7 +99,7 @@ def figure(explanation: Explanation, image: Image.Image, name: str) -> str:
 
 
 def _displayed(size: tuple[int, int], box: Box) -> tuple[tuple[int, int], Box]:
-    """Width and height with a longer side of SHOWN_SIDE, and the box in that picture."""
+    """Scales width, height and box to a longer side of SHOWN_SIDE."""
     scale = SHOWN_SIDE / max(size)
     width, height = (max(1, round(side * scale)) for side in size)
     across, down = width / size[0], height / size[1]
@@ -108,12 +108,12 @@ def _displayed(size: tuple[int, int], box: Box) -> tuple[tuple[int, int], Box]:
 
 
 def _filter(image: Image.Image, size: tuple[int, int]) -> Image.Resampling:
-    """Small pictures stay what they are, squares of one colour."""
+    """Returns the resampling filter; small pictures keep their pixels as squares of one colour."""
     return Image.Resampling.NEAREST if size[0] > image.width else Image.Resampling.LANCZOS
 
 
 def hatched(image: Image.Image, box: Box) -> Image.Image:
-    """The picture, dimmed and striped outside the box."""
+    """Returns the picture, dimmed and striped outside the box."""
     pixels = np.asarray(image)
     height, width = pixels.shape[:2]
     outside = np.isnan(heatmaps.placed(np.zeros((1, 1)), box, image.size))
@@ -124,7 +124,7 @@ def hatched(image: Image.Image, box: Box) -> Image.Image:
 
 
 def heat(over_box: np.ndarray, box: Box, size: tuple[int, int]) -> Image.Image:
-    """RGBA of that width and height: the map over the box, clear where there is no evidence."""
+    """Returns the map over the box as RGBA of that width and height, clear without evidence."""
     values = np.nan_to_num(heatmaps.placed(over_box, box, size))
     picture = coloured(values)
     picture.putalpha(Image.fromarray(np.rint(255 * np.sqrt(values)).astype(np.uint8)))

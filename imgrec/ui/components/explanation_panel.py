@@ -1,4 +1,4 @@
-"""*Why?* on a card: where in the picture a network found the evidence for a class."""
+"""*Why?* on a card: the regions of the picture that are a network's evidence for a class."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +37,7 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 Names = Callable[..., dict[str, str]]  # from a tab's controls: the weights and head to explain
 BuildQuestion = Callable[
     ..., Question
-]  # from a picture, an approach, a target and what Names gives
+]  # from a picture, an approach, a target and the result of Names
 
 
 @as_gradio_error
@@ -49,16 +49,16 @@ def explain_picture(
     weights: str = scratch.DEFAULT,
     head: str = transfer.DEFAULT,
 ) -> tuple[dict[str, Any], str]:
-    """Why an approach says what it says: which part of the picture speaks for a class.
+    """Explains an approach's answer: which regions of the picture are evidence for a class.
 
     `approach` is scratch, pretrained or transfer; `target` one of its classes, `dog?` for the dog
-    question, or empty for the most probable class; `method` grad-cam or occlusion (some seconds);
+    question, or empty for the most probable class; `method` grad-cam or occlusion (takes seconds);
     `weights` and `head` name the trained scratch network and head. Returns `{"file", "approach",
     "model", "stand_in", "target", "probability", "method", "rows", "columns", "map", "box", "seen",
     "deletion", "notes"}`: `map` is a list of rows of values from 0 to 1 over the `box` (left, top,
     right, bottom, in pixels) that the network saw, `seen` that box's share of the picture,
     `deletion` the target's probability `now`, with the `hottest_covered` and the `coldest_covered`
-    fifth, or null. Then the map over the picture, as HTML.
+    fifth, or null. The map over the picture follows, as HTML.
     """
     if source is None:
         return {}, ""
@@ -71,7 +71,7 @@ def explain_picture(
 
 
 def _text(value: Any) -> str:
-    """What should be a name; anything else is shown to `ask` as text, which refuses it."""
+    """Returns a name as it is; anything else as text, which `ask` rejects."""
     return "" if value is None else str(value)
 
 
@@ -96,23 +96,23 @@ def offer_endpoint(shown: gr.Image, weights: gr.Dropdown, head: gr.Dropdown) -> 
 
 
 class Panel(NamedTuple):
-    """The parts of one panel."""
+    """The components of one panel."""
 
     box: gr.Column
     close: gr.Button
     opacity: gr.Slider
-    approach: gr.State  # whose verdict is explained
+    approach: gr.State  # the approach to explain
     heading: gr.HTML
     target: gr.Dropdown
     view: gr.HTML
     opinion: gr.HTML
-    status: gr.HTML  # of the second opinion, where it was stopped
+    status: gr.HTML  # of the second opinion, if it was stopped
     second: gr.Button
     stop: gr.Button
 
     @property
     def answer(self) -> list[Any]:
-        """The parts that a new explanation fills."""
+        """The components that a new explanation updates."""
         second = [self.opinion, self.status, self.second, self.stop]
         return [self.heading, self.target, self.view, *second]
 
@@ -126,11 +126,11 @@ def build_why(
     again: Sequence[gr.State] = (),
     ask: BuildQuestion = targets.build_question,
 ) -> None:
-    """Lays out the panel that the *Why?* buttons in `card`, a `pressable`, open.
+    """Builds the panel opened by the *Why?* buttons in `card`, which is a `pressable`.
 
-    `names(*controls)` gives the keywords of `ask`, as `weights` and `head` of
-    `targets.build_question`. The panel closes when the picture or a control changes, or a state in
-    `again` does. `name` is unique on the page.
+    `names(*controls)` returns the keyword arguments of `ask`, such as `weights` and `head` of
+    `targets.build_question`. The panel closes when the picture, a control or a state in `again`
+    changes. `name` is unique on the page.
     """
     panel = _layout()
 
@@ -152,12 +152,12 @@ def build_why(
         yield html, "", gr.Button(visible=True), gr.Button(visible=False)
 
     asked = [shown, panel.approach, panel.target, *controls]
-    # Occlusion takes seconds: it has a queue of its own, so that no verdict waits for it.
+    # Occlusion takes seconds: it has its own queue, so that no verdict waits for it.
     running = panel.second.click(doubt, asked, panel.answer[3:], **_heavy("occlusion"))
     outputs = [panel.box, panel.approach, *panel.answer]
     opening = card.select(start, [shown, *controls], outputs, cancels=[running], **_heavy())
     opening.then(None, js=SHOW_AND_FOCUS)
-    # Not `input`, which gradio fires twice for one choice: the second would cancel what follows.
+    # Not `input`, which gradio fires twice per choice: the second would cancel what follows.
     choosing = panel.target.select(
         show, asked, panel.answer, cancels=[running], trigger_mode="always_last", **_heavy()
     )
@@ -201,12 +201,15 @@ def _layout() -> Panel:
 
 
 def _heavy(queue: str = "predict") -> dict[str, Any]:
-    """How listeners that ask a network listen."""
+    """Returns the options of listeners that run a network."""
     return {**QUIET, "preprocess": False, "concurrency_id": queue}
 
 
 def _connect_ends(panel: Panel, changes: Sequence[Any], running: Any, asking: list[Any]) -> None:
-    """Lets the second opinion be stopped, and the panel close, by itself too at a change."""
+    """Connects the buttons that stop the second opinion and close the panel.
+
+    Any of the `changes` closes the panel too.
+    """
     panel.stop.click(
         lambda: (STOPPED, gr.Button(visible=True), gr.Button(visible=False)),
         None,
@@ -231,7 +234,7 @@ def _connect_ends(panel: Panel, changes: Sequence[Any], running: Any, asking: li
 def _shown(
     name: str, source: Source, approach: str, target: str, asking: BuildQuestion
 ) -> tuple[Any, ...]:
-    """The panel's parts with Grad-CAM's answer: heading, classes, view, and no second opinion."""
+    """Returns the panel with Grad-CAM's answer: heading, classes, view, no second opinion yet."""
     try:
         question, image = _asked(source, approach, target, asking)
         explanation = explain(question)
@@ -241,7 +244,7 @@ def _shown(
     if question.network.dogs != targets.NO_CLASSES:
         choices.append(DOG_CHOICE)
     value = target or explanation.target
-    # A component that is updated keeps only what the update says, so all of it is said again.
+    # An updated component keeps only what the update contains, so everything is repeated.
     chooser = gr.Dropdown(choices, value=value, label="Evidence for", filterable=False)
     return (
         explanation_html.heading(explanation, target),
@@ -278,7 +281,7 @@ def _asked(
 def _occluding(
     name: str, source: Source, approach: str, target: str, asking: BuildQuestion
 ) -> Iterator[str]:
-    """The second opinion as HTML while it grows, and at its end how far it agrees with Grad-CAM."""
+    """Yields the second opinion as HTML while it grows; at the end, its agreement with Grad-CAM."""
     try:
         question, image = _asked(source, approach, target, asking)
         for drops in occlusion(question):

@@ -1,10 +1,10 @@
-"""Numbers as a person reads them: percentages, counts, times, sizes."""
+"""Numbers formatted for people: percentages, counts, times, sizes."""
 
 from collections.abc import Sequence
 
 
 def percent(probability: float) -> str:
-    """A probability as it is shown: `97 %`, `0.4 %`, never a false `0 %` or `100 %`."""
+    """Formats a probability as a percentage; never a false 0% or 100%."""
     if probability < 0.001:
         return "< 0.1 %"
     if probability > 0.999:
@@ -14,17 +14,17 @@ def percent(probability: float) -> str:
 
 
 def count(number: int) -> str:
-    """A number of parameters: `1.25 M`."""
+    """Formats a number of parameters, such as `1.25 M`."""
     return f"{number / 1e6:.3g} M" if number >= 1e6 else f"{number:,}"
 
 
 def shape(sides: Sequence[int]) -> str:
-    """An output shape: `32 × 32 × 64`."""
+    """Formats an output shape, such as `32 × 32 × 64`."""
     return " × ".join(map(str, sides))
 
 
 def signed(value: float, digits: int = 0) -> str:
-    """A number with so many decimals and a real minus, never `−0`."""
+    """Formats a number with so many decimals and a typographic minus; never `−0`."""
     text = f"{value:,.{digits}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.replace("-", "")
 
@@ -33,27 +33,27 @@ NO_VALUE = "–"
 
 
 def share(value: float | None) -> str:
-    """A measured share as `95.9 %`; unlike a probability it may be 0 or 100 %."""
+    """Formats a measured share as a percentage; unlike a probability, it may be 0% or 100%."""
     return NO_VALUE if value is None else f"{100 * value:.1f} %"
 
 
 def unbroken(text: str) -> str:
-    """The text, in which no line ends between a number and its percent sign."""
+    """Returns the text with no line break between a number and its percent sign."""
     return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def megabytes(size: int) -> str:
-    """A size on disk as `5.0 MB`."""
+    """Formats a size on disk, such as `5.0 MB`."""
     return f"{size / 1e6:.1f} MB" if size < 1e8 else f"{size / 1e6:.0f} MB"
 
 
 def counted(number: int, what: str) -> str:
-    """`1 picture`, `1,200 pictures`."""
+    """Formats a count with its noun: `1 picture`, `1,200 pictures`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
-    """A time as a person says it: `8 s`, `12 min`, `1 h 5 min`."""
+    """Formats a duration: `8 s`, `12 min`, `1 h 5 min`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 90:

@@ -1,4 +1,4 @@
-"""Pieces of HTML that several tabs use: panels, tables, bars, pictures."""
+"""Pieces of HTML shared by several tabs: panels, tables, bars, pictures."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from imgrec.ui.components.formatting import percent
 
 
 def to_png_data_uri(image: Image.Image, max_side: int | None = None) -> str:
-    """The picture as `data:image/png;base64,…`, reduced so that no side is over `max_side`."""
+    """Returns the picture as `data:image/png;base64,…`, reduced to sides of at most `max_side`."""
     buffer = io.BytesIO()
     (within(image, max_side) if max_side else image).save(buffer, "PNG")
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
@@ -23,7 +23,7 @@ LONG_CELL = 24  # characters; a longer text may be broken
 
 
 def bars(classes: Iterable[ClassProbability]) -> str:
-    """Each class with its probability, as text and as a bar."""
+    """Renders each class with its probability, as text and as a bar."""
     return "".join(
         f'<div class="bar"><span>{escape(entry.label)}</span>'
         f"<span>{percent(entry.probability)}</span>{track(entry.probability)}</div>"
@@ -36,19 +36,19 @@ def track(probability: float) -> str:
 
 
 def panel(title: str, text: str, kind: str = "") -> str:
-    """A heading and a sentence in a panel."""
+    """Renders a panel with a heading and a sentence."""
     return f'<section class="panel {kind}"><h3>{escape(title)}</h3><p>{escape(text)}</p></section>'
 
 
 def failed(reason: object) -> str:
-    """An error, or its sentence, in a panel."""
+    """Renders an error, or its message, as a panel."""
     return panel("That did not work", str(reason), "error")
 
 
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[object]], total: Sequence[object] = ()
 ) -> str:
-    """A table; numbers are set to the right, and it scrolls by itself on a narrow screen."""
+    """Renders a table; numbers are right-aligned, and it scrolls by itself on a narrow screen."""
     head = "".join(f"<th scope=col>{escape(heading)}</th>" for heading in headings)
     body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
     foot = f"<tfoot><tr>{_cells(total)}</tr></tfoot>" if total else ""
@@ -65,7 +65,7 @@ def _cells(row: Sequence[object]) -> str:
 def _cell(cell: object) -> str:
     if isinstance(cell, int):
         return f'<td class="number">{cell:,}</td>'
-    if isinstance(cell, tuple):  # a number, and below it how it comes about
+    if isinstance(cell, tuple):  # a number, with its formula below
         number, formula = cell
         return f'<td class="number">{number:,}<small>{escape(formula)}</small></td>'
     text = escape(str(cell))

@@ -1,4 +1,4 @@
-"""HTML with buttons of our own: pressed by mouse, finger or keyboard, told to a listener."""
+"""HTML with custom buttons, for mouse, touch and keyboard, that notify a listener."""
 
 from typing import Any
 
@@ -11,12 +11,15 @@ TELL = script(__file__, "html_buttons.js")
 
 
 def pressable(value: str = "", **options: Any) -> gr.HTML:
-    """A gr.HTML whose `.select` fires when a `<button data-press="…">` in it is pressed."""
+    """Returns a gr.HTML whose `.select` fires when a `<button data-press="…">` in it is pressed."""
     return gr.HTML(value, js_on_load=TELL, **options)
 
 
 def pressed(event: gr.EventData) -> str:
-    """The `data-press` of the button. A visitor can send anything: raises ImgrecError if none."""
+    """Returns the button's `data-press`.
+
+    A visitor can send anything: raises ImgrecError if there is none.
+    """
     data = event._data
     value = data.get("value") if isinstance(data, dict) else None
     if not isinstance(value, str):

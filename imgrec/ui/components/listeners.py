@@ -1,10 +1,10 @@
-"""How listeners listen: the options they share, and the scripts beside them."""
+"""Options and scripts that listeners share."""
 
 from typing import Any
 
 from imgrec.ui.scripts import script
 
-# A lesson's listeners: the first input is a picture (see `imgrec.ui.components.picture`).
+# For a lesson's listeners, whose first input is a picture (see `imgrec.ui.components.picture`).
 LIVE: dict[str, Any] = {
     "preprocess": False,
     "api_visibility": "private",
@@ -13,9 +13,9 @@ LIVE: dict[str, Any] = {
     "concurrency_id": "predict",
 }
 
-COMPARE = "compare"  # the tab's id: a picture may be sent here from another tab
+COMPARE = "compare"  # the tab's id: other tabs may send a picture there
 
-# In the queue, for gradio tells of a changed state only from there; but never waiting in it.
+# In the queue, since gradio reports changed states only from there, but without a limit.
 QUIET: dict[str, Any] = {
     "concurrency_limit": None,
     "show_progress": "hidden",
@@ -29,8 +29,8 @@ IF_SEEN = script(__file__, "if_seen.js")
 
 
 def if_seen(name: str) -> str:
-    """A script for a listener: while the element of that id is hidden, it sends no picture.
+    """Returns a listener's script that sends no picture while the element of that id is hidden.
 
-    So nothing is computed for nobody; choosing the lesson's tab answers for what is there then.
+    This avoids computing what nobody sees; selecting the lesson's tab updates it.
     """
     return f"({IF_SEEN})('{name}')"

@@ -1,4 +1,4 @@
-"""The dropdowns where a trained network is chosen, in several tabs."""
+"""The dropdowns of trained networks, used by several tabs."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -18,12 +18,12 @@ class Choosers(NamedTuple):
 
 
 def scratch_chooser() -> gr.Dropdown:
-    """The trained scratch networks; those that ship by a title, the default first."""
+    """Builds the dropdown of scratch networks; shipped ones have a title, the default is first."""
     return gr.Dropdown(_networks(), value=scratch.DEFAULT, label="Trained weights")
 
 
 def refresh_scratch_chooser(chosen: str) -> gr.Dropdown:
-    """The trained scratch networks there are now; what was deleted gives way to the default."""
+    """Updates the choice of scratch networks; the default replaces a deleted one."""
     networks = _networks()
     known = {name for _, name in networks}
     return gr.Dropdown(networks, value=chosen if chosen in known else scratch.DEFAULT)
@@ -39,7 +39,7 @@ def _networks() -> list[tuple[str, str]]:
 
 
 def transfer_chooser() -> gr.Dropdown:
-    """The trained heads; those that ship by a title."""
+    """Builds the dropdown of trained heads; shipped ones have a title."""
     return gr.Dropdown(_heads(), value=transfer.DEFAULT, label="Trained head")
 
 
@@ -51,7 +51,7 @@ def _heads() -> list[tuple[str, str]]:
 
 
 def keep_fresh(triggers: Sequence[Any], choosers: Choosers) -> None:
-    """Offers what is there when a trigger fires; what was deleted gives way to the default."""
+    """Updates the choices when a trigger fires; the default replaces a deleted model."""
     dropdowns = [*choosers.scratch, *choosers.transfer]
 
     def refresh(*chosen: str) -> list[Any]:
@@ -76,7 +76,7 @@ def keep_fresh(triggers: Sequence[Any], choosers: Choosers) -> None:
 
 
 def use(run: str, choosers: Choosers) -> list[Any]:
-    """Updates of all dropdowns: the run is chosen in its own ones. Raises ModelError."""
+    """Updates all dropdowns and selects the run in those of its approach. Raises ModelError."""
     entry = registry.find(run)
     own = _networks() if entry.kind == "scratch" else _heads()
     return [

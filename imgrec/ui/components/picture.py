@@ -1,4 +1,4 @@
-"""The picture that a visitor hands over."""
+"""The picture component and how its listeners open what a visitor provides."""
 
 import base64
 import functools
@@ -15,23 +15,23 @@ from imgrec.images.decode import open_image
 from imgrec.ui.access.uploaded_files import uploaded_file
 
 # An uploaded picture as gradio describes it (`gradio.data_classes.ImageData`), or none. Listeners
-# take it with `preprocess=False`, for gr.Image would decode the file itself, without our limits and
-# sentences: `open_image` is the only door.
+# use `preprocess=False`, because gr.Image would decode the file itself, without our limits and
+# messages: `open_image` is the only door.
 Source = dict[str, Any] | None
 
 NOT_IN_BROWSERS = {".heic", ".heif", ".tif", ".tiff"}
 
-MAX_DECODED = 8  # pictures kept, of 12 MB at most
+MAX_DECODED = 8  # cached pictures, of 12 MB at most
 
 PHOTOGRAPHS = ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")
 CIFAR10_TEST = ("cifar10_dog.png", "cifar10_ship.png", "cifar10_horse.png")
 
 
 def picture(value: str | None = None) -> gr.Image:
-    """The picture component of every tab; its listeners get a `Source`."""
+    """Builds the picture component of every tab; its listeners get a `Source`."""
     component = gr.Image(
         value,
-        format="png",  # what we show must be what the networks get: no lossy copy
+        format="png",  # lossless: what is displayed must be what the networks get
         label="Picture",
         alt_text="The picture that the networks look at",
         show_label=False,
@@ -53,7 +53,7 @@ def picture(value: str | None = None) -> gr.Image:
 
 
 def bring_along(tab: gr.Tab, shared: gr.Image, shown: gr.Image) -> None:
-    """Lets choosing the tab bring the picture of the first tab, `shared`, into `shown`."""
+    """Copies the picture of the first tab, `shared`, to `shown` when the tab is selected."""
     brought = gr.State("")
     tab.select(
         _bring, [shared, brought], [shown, brought], preprocess=False, api_visibility="private"
@@ -61,9 +61,9 @@ def bring_along(tab: gr.Tab, shared: gr.Image, shown: gr.Image) -> None:
 
 
 def _bring(source: Source, brought: str) -> tuple[Any, str]:
-    """The first tab's picture, if it is another one than was brought along before.
+    """Returns the first tab's picture, unless it has been copied before.
 
-    gradio makes a link to whatever path comes out of it, so only what was uploaded may.
+    gradio serves whatever path is returned, so only uploaded files may be.
     """
     try:
         path = str(uploaded_file(source))
@@ -73,7 +73,7 @@ def _bring(source: Source, brought: str) -> tuple[Any, str]:
 
 
 def open_source(source: dict[str, Any]) -> tuple[Image.Image, str]:
-    """The picture through the door, and its file's name. Raises ImageError or UploadError."""
+    """Returns the checked picture and its file's name. Raises ImageError or UploadError."""
     if source.get("path") is None:
         return open_image(_decoded(source.get("url") or "")), "picture"
     path = uploaded_file(source)
@@ -84,16 +84,16 @@ def open_source(source: dict[str, Any]) -> tuple[Image.Image, str]:
 
 @functools.lru_cache(MAX_DECODED)
 def _decoded_file(path: Path, changed: int, size: int) -> Image.Image:
-    """The picture of a file, kept, for the tabs and their parts ask for it again and again.
+    """Returns a file's decoded picture, cached because the tabs and their parts open it repeatedly.
 
-    It is shared, so nobody may change it. gradio names an upload's folder by its content; `changed`
-    and `size` tell a file that was written anew apart all the same.
+    It is shared, so callers must not change it. gradio names an upload's folder by its content;
+    `changed` and `size` still distinguish a file that was rewritten.
     """
     return open_image(path)
 
 
 def _decoded(address: str) -> bytes:
-    """The content of a `data:` address; of anything else, nothing, which the door refuses."""
+    """Returns the content of a `data:` address, or nothing, which `open_image` rejects."""
     try:
         return base64.b64decode(address.partition(",")[2], validate=True)
     except ValueError:
@@ -101,16 +101,16 @@ def _decoded(address: str) -> bytes:
 
 
 def _displayable(source: Source) -> Any:
-    """The picture itself in place of a file that browsers can't show."""
+    """Returns the picture itself in place of a file that browsers can't display."""
     if not source or Path(source.get("path") or "").suffix.lower() not in NOT_IN_BROWSERS:
         return gr.skip()
     try:
         return open_source(source)[0]
     except ImgrecError:
-        return gr.skip()  # the tab's own listener will say why
+        return gr.skip()  # the tab's own listener reports the reason
 
 
 def example_files() -> list[str]:
-    """The files, photographs first."""
+    """Returns the example files, photographs first."""
     photographs = [get_image(name) for name in PHOTOGRAPHS]
     return photographs + [str(IMAGES / "examples" / name) for name in CIFAR10_TEST]

@@ -1,7 +1,7 @@
-"""A place for files, whole folders, zips, pasted pictures and a webcam's.
+"""An upload zone for files, whole folders, zips, pasted pictures and webcam shots.
 
-gradio's own file component forgets where in a folder a file lay. Here the browser uploads the files
-one by one and then tells their places in the folder.
+gradio's own file component loses a file's path within its folder. Here the browser uploads the
+files one by one and then sends their paths in the folder.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from imgrec.ui.access.uploaded_files import NOT_UPLOADED, uploaded_file
 from imgrec.ui.components.webcam import CAMERA
 from imgrec.ui.scripts import script
 
-Upload = tuple[str, str]  # a file's path as the visitor has it, and where it was uploaded to
-AT_ONCE = 6  # uploads: what a browser sends to one server at a time
-MAX_NAME_LENGTH = 400  # characters of a path that is shown
-MAX_SHOTS = 50  # of one burst
+Upload = tuple[str, str]  # a file's path on the visitor's side, and the path it was uploaded to
+AT_ONCE = 6  # parallel uploads: as many as a browser sends to one server
+MAX_NAME_LENGTH = 400  # characters of a displayed path
+MAX_SHOTS = 50  # per burst
 MILLISECONDS = 200  # between two shots
 SHOT_SIDE = 512  # pixels, the shorter side of a shot
 
@@ -58,9 +58,9 @@ def drop_zone(
     ways: Sequence[str] = ("zip", "folder"),
     more: bool = False,
 ) -> gr.HTML:
-    """The place; its `.upload` listener gets at most so many files with `uploaded(event)`.
+    """Builds the zone; its `.upload` listener reads up to `max_files` files with `uploaded(event)`.
 
-    `ways` are keys of WAYS. With `more`, pictures can also be pasted, and taken with the webcam.
+    `ways` are keys of WAYS. With `more`, pictures can also be pasted, or taken with the webcam.
     """
     buttons = "".join(
         f'<button type="button" data-choose="{way}">{WAYS[way].label}</button>' for way in ways
@@ -84,8 +84,9 @@ def drop_zone(
 
 
 def uploaded(event: gr.EventData, max_files: int) -> list[Upload]:
-    """The files that the browser tells of. A visitor can send anything: raises DataError or
-    UploadError.
+    """Returns the files that the browser reports.
+
+    A visitor can send anything: raises DataError or UploadError.
     """
     data = event._data
     files = data.get("files") if isinstance(data, dict) else None
@@ -97,14 +98,14 @@ def uploaded(event: gr.EventData, max_files: int) -> list[Upload]:
 
 
 def into(event: gr.EventData) -> str:
-    """The `data-into` of the element that files were dropped onto; empty if there is none."""
+    """Returns `data-into` of the element that files were dropped onto; empty if it has none."""
     data = event._data
     named = data.get("into") if isinstance(data, dict) else None
     return named if isinstance(named, str) else ""
 
 
 def _checked(file: object) -> Upload:
-    """A file that was uploaded to this server, whatever a visitor says. Raises UploadError."""
+    """Returns a file once it is known to be uploaded to this server. Raises UploadError."""
     name = file.get("name") if isinstance(file, dict) else None
     if not (isinstance(name, str) and 0 < len(name) <= MAX_NAME_LENGTH):
         raise UploadError(NOT_UPLOADED)

@@ -1,4 +1,4 @@
-"""Verdicts as HTML: the cards, the dog question, tables and the states around them.
+"""Verdicts as HTML: cards, the dog question, tables, and the states around them.
 
 Everything that comes from outside this file is escaped here.
 """
@@ -19,15 +19,15 @@ THUMBNAIL_SIDE = 112  # pixels; a 32×32 view stays 32×32 and is enlarged by th
 
 
 def cards(verdicts: Iterable[Verdict], top: int, calibrated: bool = True) -> str:
-    """The verdicts beside each other, each with its `top` classes."""
+    """Renders the verdicts side by side, each with its `top` classes."""
     each = "".join(card(verdict, top, calibrated) for verdict in verdicts)
     return f'<div class="cards">{each}</div>'
 
 
 def card(verdict: Verdict, top: int, calibrated: bool = True) -> str:
-    """One verdict: who speaks, a notice, what it saw, what it says, how long it took, *Why?*
+    """Renders one verdict: network, notice, the view it saw, classes, time, *Why?*
 
-    The probabilities are the calibrated ones, where there are any, or what the network says.
+    The probabilities are the calibrated ones if requested and available, else the raw ones.
     """
     shown = verdict.calibrated() if calibrated else verdict
     title = TITLES[verdict.approach]
@@ -54,7 +54,7 @@ def card(verdict: Verdict, top: int, calibrated: bool = True) -> str:
 
 
 def notice(verdict: Verdict) -> str:
-    """The label of a stand-in, or the sign of a picture that the network can't know."""
+    """Renders the label of a stand-in, or the flag of an unfamiliar picture."""
     if verdict.stand_in:
         text = f"{verdict.model} stands in: VGG16’s own weights are not here yet"
     elif verdict.unfamiliar:
@@ -65,9 +65,9 @@ def notice(verdict: Verdict) -> str:
 
 
 def sureness(verdict: Verdict, calibrated: bool) -> str:
-    """In small: whether the probabilities are calibrated, and what else the winner could get.
+    """Renders, in small print, whether probabilities are calibrated, and the winner's other one.
 
-    Nothing on a pre-trained network, which is never calibrated here.
+    Empty for a pre-trained network, which is never calibrated here.
     """
     if verdict.approach == "pretrained":
         return ""
@@ -82,7 +82,7 @@ def sureness(verdict: Verdict, calibrated: bool) -> str:
 
 
 def question(verdicts: Sequence[Verdict], report: DogReport) -> str:
-    """*Is there a dog in it?*, answered by all three, and how far to trust whom."""
+    """Renders all three answers to *Is there a dog in it?*, and how reliable each network is."""
     rows = "".join(
         f'<div class="answer {v.approach}"><span>{TITLES[v.approach]}</span>{html.track(v.dog)}'
         f"<span>{percent(v.dog)}</span></div>"
@@ -95,7 +95,7 @@ def question(verdicts: Sequence[Verdict], report: DogReport) -> str:
 
 
 def agreement(verdicts: Sequence[Verdict]) -> str:
-    """Whether the verdicts agree, in words; yes is a probability of one half or more."""
+    """Describes whether the verdicts agree; a probability of one half or more means yes."""
     yes = [TITLES[v.approach] for v in verdicts if v.dog >= 0.5]
     no = [TITLES[v.approach] for v in verdicts if v.dog < 0.5]
     if not no:
@@ -114,7 +114,7 @@ def _say(names: Sequence[str]) -> str:
 
 
 def trust(verdicts: Sequence[Verdict], report: DogReport) -> str:
-    """How far to trust whom: what each network did on the photos of the report."""
+    """Describes how reliable each network is: its results on the report's photos."""
     figures = [
         f"<b>{TITLES[v.approach]}</b> finds {100 * report.recall[v.model]:.0f} % of the dogs and "
         f"takes {100 * report.false_positive_rate[v.model]:.0f} % of the rest for one"
@@ -127,7 +127,7 @@ def trust(verdicts: Sequence[Verdict], report: DogReport) -> str:
 
 
 def skeleton() -> str:
-    """Three empty cards while the networks load."""
+    """Renders three empty cards while the networks load."""
     lines = "".join(
         f'<i class="line" style="width:{width}%"></i>' for width in (40, 70, 100, 90, 95)
     )
@@ -138,7 +138,7 @@ def skeleton() -> str:
 
 
 def layers(rows: Sequence[Layer]) -> str:
-    """A network's layers: output shapes, parameters and how they come about, work, and totals."""
+    """Renders a network's layers: output shapes, parameters with formula, work, and totals."""
     cells = [
         (
             row.name,

@@ -13,7 +13,7 @@ POLL_SECONDS = 0.5
 
 
 class Panel(NamedTuple):
-    """One place where the offer stands."""
+    """One place where the offer appears."""
 
     box: gr.Column
     status: gr.HTML
@@ -22,7 +22,7 @@ class Panel(NamedTuple):
 
 
 def build_panel() -> Panel:
-    """Lays out the offer; `connect` gives it its behaviour."""
+    """Builds the offer; `connect` adds its behaviour."""
     with gr.Column(visible=False, elem_classes="vgg16-offer") as box:
         status = gr.HTML()
         with gr.Row():
@@ -32,10 +32,10 @@ def build_panel() -> Panel:
 
 
 def connect(page: gr.Blocks, panels: Sequence[Panel], arrived: gr.State) -> None:
-    """Lets the panels start, show and stop the one download; counts up `arrived` at its end."""
+    """Lets the panels start, follow and stop the one download; increments `arrived` at its end."""
     timer = gr.Timer(POLL_SECONDS, active=False)
     parts = [part for panel in panels for part in panel]
-    # In the queue, for gradio tells of a changed state only from there; but never waiting in it.
+    # In the queue, since gradio reports changed states only from there, but without a limit.
     hidden: dict[str, Any] = {
         "concurrency_limit": None,
         "show_progress": "hidden",
@@ -61,12 +61,12 @@ def connect(page: gr.Blocks, panels: Sequence[Panel], arrived: gr.State) -> None
 
 
 def vgg16_status() -> dict[str, Any]:
-    """Whether VGG16's own weights are here: `{"state", "done", "total", "message"}`, in bytes."""
+    """Returns VGG16's download status: `{"state", "done", "total", "message"}`, in bytes."""
     return vars(weights.status())
 
 
 def _updates(status: Status) -> list[Any]:
-    """What a panel shows: box, text, start and stop button."""
+    """Returns a panel's updates: box, text, start and stop button."""
     running = status.state == "downloading"
     return [
         gr.Column(visible=status.state != "ready"),
@@ -77,9 +77,9 @@ def _updates(status: Status) -> list[Any]:
 
 
 def download(status: Status, allowed: bool) -> str:
-    """What stands beside the offer to download VGG16's own weights."""
+    """Renders the text beside the offer to download VGG16's own weights."""
     if status.state == "downloading":
-        total = max(status.done, status.total) / 1e6  # a server may not tell the exact size
+        total = max(status.done, status.total) / 1e6  # a server may not report the exact size
         done = status.done / 1e6
         return (
             f'<div class="pretrained" role="status"><p class="offer">VGG16 is being downloaded: '

@@ -1,4 +1,4 @@
-"""The webcam in the browser: what it sees, now and then sent to the server."""
+"""The webcam in the browser, whose frames are sent to the server at intervals."""
 
 import base64
 
@@ -9,8 +9,8 @@ from imgrec.errors import ImageError
 from imgrec.images.decode import open_image
 from imgrec.ui.scripts import script
 
-MAX_LENGTH = 400_000  # characters of a frame: some ten times what a browser makes of it
-LIVE_SIDE = 256  # pixels, the shorter side of a frame: what VGG16's view is cut from
+MAX_LENGTH = 400_000  # characters of a frame: about ten times what a browser produces
+LIVE_SIDE = 256  # pixels, the shorter side of a frame, from which VGG16's view is cropped
 EVERY = 400  # milliseconds between two frames
 MINUTES = 10  # after which the live webcam closes by itself
 
@@ -29,12 +29,12 @@ LIVE = f"""
 
 
 def live_camera() -> gr.HTML:
-    """A webcam whose `.frame` listener gets what it sees, with `frame(event)`, until it is shut."""
+    """Builds a webcam whose `.frame` listener reads frames with `frame(event)` until it closes."""
     return gr.HTML(LIVE, js_on_load=CAMERA + WATCH)
 
 
 def frame(event: gr.EventData) -> Image.Image:
-    """The picture that the webcam sees. A visitor can send anything: raises ImageError."""
+    """Returns the webcam's frame. Raises ImageError, because a visitor can send anything."""
     data = event._data
     address = data.get("image") if isinstance(data, dict) else None
     if not isinstance(address, str) or len(address) > MAX_LENGTH:
