@@ -1,4 +1,4 @@
-"""The whole page: header, tabs, and what connects them."""
+"""The whole page: the header, the tabs and the connections between them."""
 
 import gradio as gr
 
@@ -25,19 +25,19 @@ HEADER = """
 """
 OPEN_NAMED_TAB = script(__file__, "open_named_tab.js")
 NAME_OPEN_TAB = script(__file__, "name_open_tab.js")
-QUEUE = 40  # visitors waiting; more are told to come back
-SESSIONS = 50  # whose values are kept; full of visitors they take 100 MB (benchmark.py sessions)
+QUEUE = 40  # waiting visitors; more are asked to come back
+SESSIONS = 50  # whose values are kept; 50 full sessions take 100 MB (benchmark.py sessions)
 HOUR = 3600  # seconds
 
 
 def build_page() -> gr.Blocks:
-    """Builds the page; it loads no network."""
+    """Builds the page without loading any network."""
     with GuardedBlocks(
         title="imgrec: three ways to recognise a picture",
         analytics_enabled=False,
         delete_cache=(HOUR, 24 * HOUR),
     ) as page:
-        page.queue(max_size=QUEUE)  # while it is empty: it is gone through once more for that
+        page.queue(max_size=QUEUE)  # while the page is empty, because it traverses all of it
         gr.HTML(HEADER)
         arrived = gr.State(0)  # how often VGG16's weights have arrived while the page was open
         taught = project_token()

@@ -1,11 +1,11 @@
-"""The page's JavaScript: a script is a `.js` file beside the module that gives it to gradio.
+"""The page's JavaScript: each script is a `.js` file beside the module that passes it to gradio.
 
-A component's `js_on_load` is the body of a function; an event's `js` is one arrow function.
+A component's `js_on_load` is a function's body; an event's `js` is one arrow function.
 """
 
 from pathlib import Path
 
 
 def script(module: str, name: str) -> str:
-    """The text of a script beside a module, whose `__file__` is given."""
+    """Returns the text of a script beside a module, given the module's `__file__`."""
     return Path(module).with_name(name).read_text(encoding="utf-8")

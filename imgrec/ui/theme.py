@@ -1,10 +1,10 @@
-"""How the page looks: a plain gradio theme with the reader's own fonts, and our style sheets."""
+"""The page's appearance: a plain gradio theme with system fonts, and our style sheets."""
 
 from pathlib import Path
 
 import gradio as gr
 
-# In the order of the cascade; each stands beside what it serves.
+# In the order of the cascade; each sheet is beside what it styles.
 SHEETS = (
     "lessons/convolution.css",
     "data/data.css",
@@ -23,7 +23,7 @@ THEME = gr.themes.Base(
     primary_hue="blue",
     neutral_hue="slate",
     radius_size="lg",
-    # Fonts that the reader's system has: none is fetched.
+    # The reader's system fonts: none is downloaded.
     font=["system-ui", "-apple-system", "Segoe UI", "DejaVu Sans", "sans-serif"],
     font_mono=["ui-monospace", "Consolas", "DejaVu Sans Mono", "monospace"],
 ).set(

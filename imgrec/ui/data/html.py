@@ -1,4 +1,4 @@
-"""The data tab's own pieces of HTML: tiles, the enlarged image, pixel statistics, confusion."""
+"""HTML of the data tab: tiles, the enlarged image, pixel statistics, the confusion matrix."""
 
 from collections.abc import Sequence
 from html import escape
@@ -17,7 +17,7 @@ from imgrec.ui.components.formatting import percent
 from imgrec.ui.components.html import to_png_data_uri
 
 CHANNELS = ("Red", "Green", "Blue")
-BINS = 64  # of a histogram as it is drawn
+BINS = 64  # of a drawn histogram
 HEIGHT = 24  # of a histogram, in the units of its drawing
 TITLES = {
     "stored": "as stored, 0 to 255",
@@ -35,7 +35,7 @@ EXPLAINED = {
 
 
 class Place(NamedTuple):
-    """Where an image is found: the data set's source, the split, and which it is there."""
+    """Address of an image: the data set's source, the split and the index in it."""
 
     source: str
     split: str
@@ -43,7 +43,7 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> "Place":
-        """The place from what `str` gives; raises DataError if there is no such image."""
+        """Parses the output of `str`; raises DataError if there is no such image."""
         source, _, rest = text.partition("/")
         split, _, index = rest.partition("/")
         if not (index.isascii() and index.isdigit() and len(index) < 7):
@@ -69,15 +69,15 @@ class Place(NamedTuple):
 
     @property
     def label(self) -> int:
-        """The class that people gave it, 0 to 9."""
+        """The image's label, 0 to 9."""
         return int(cifar10_statistics.load_set(self.source).split(self.split).labels[self.number])
 
 
-# Which data, and how they came to be
+# The data set
 
 
 def heading(data: DataSet) -> str:
-    """Which images are shown."""
+    """Renders which images are displayed."""
     sizes = {SPLITS[name]: len(split.labels) for name, split in data.splits.items()}
     listed = " and ".join(f"{size:,} {name} images" for name, size in sizes.items())
     if data.source == "full":
@@ -91,7 +91,7 @@ def heading(data: DataSet) -> str:
 
 
 def made(data: DataSet) -> str:
-    """How the images were made and split; what can be counted is counted."""
+    """Describes how the images were made and split; numbers are counted, not quoted."""
     parts = [
         "Alex Krizhevsky, Vinod Nair and Geoffrey Hinton collected and labelled the images: small "
         f"colour photos of 32 × 32 pixels, each of one of {CLASSES} classes.",
@@ -125,13 +125,13 @@ def _counts(data: DataSet, split: str) -> np.ndarray:
 
 
 def _range(numbers: np.ndarray) -> str:
-    """`exactly 1,000`, or `981 to 1,025`."""
+    """Formats the smallest and the largest number: `exactly 1,000`, or `981 to 1,025`."""
     low, high = int(numbers.min()), int(numbers.max())
     return f"exactly {low:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def counts(data: DataSet) -> str:
-    """A bar for each class and split, with its number."""
+    """Renders the number of images of each class and split, with a bar."""
     numbers = {name: _counts(data, name) for name in SPLITS if name in data.splits}
     most = max(int(each.max()) for each in numbers.values())
     rows = "".join(
@@ -154,7 +154,7 @@ def _count(split: str, number: int, most: int) -> str:
 
 
 def tiles(data: DataSet, split: str, seed: int) -> str:
-    """Ten random images of each class, each a button."""
+    """Renders ten random images of each class as buttons."""
     rows = []
     for label, title in enumerate(labels.CIFAR10):
         drawn = cifar10_statistics.draw(data.split(split), label, 10, seed)
@@ -164,7 +164,7 @@ def tiles(data: DataSet, split: str, seed: int) -> str:
 
 
 def _tile(place: Place, said: str = "", sure: str = "") -> str:
-    """An image as a button; below it what a network said and how sure it is, if anything."""
+    """Renders an image as a button, with a network's prediction and its probability, if given."""
     alt = f"{labels.CIFAR10[place.label]}, {place.title}"
     caption = f"<small>{escape(said)}<br>{escape(sure)}</small>" if said else ""
     return (
@@ -178,7 +178,7 @@ NOTHING_ENLARGED = html.panel("One image", "Press an image to see it large, with
 
 
 def enlarged(place: Place, verdict: Verdict) -> str:
-    """One image with its label, and what a scratch network says about it."""
+    """Renders one image with its label and a scratch network's prediction."""
     title = labels.CIFAR10[place.label]
     learnt = " The network may have learnt from it." if place.split == "train" else ""
     said = verdict.classes[0].label
@@ -208,7 +208,7 @@ def _one_hot(label: int) -> str:
 
 
 def pixels(data: DataSet, scale: str) -> str:
-    """The table and the histograms of the three channels on one of the scales."""
+    """Renders the table and the histograms of the three channels on one of the scales."""
     found, split = cifar10_statistics.statistics(data), data.statistics_split()
     ends = cifar10_statistics.rescaled(np.stack([found.minimum, found.maximum]), scale, found)
     mean = cifar10_statistics.rescaled(found.mean * 255, scale, found)
@@ -226,13 +226,13 @@ def pixels(data: DataSet, scale: str) -> str:
 
 
 def _short(value: float, scale: str) -> str:
-    """A pixel value with enough digits to tell; of whole values as they are stored, none."""
+    """Formats a pixel value with enough digits; as stored, pixels are integers and need none."""
     digits = 4 if scale != "stored" else 0 if float(value).is_integer() else 1
     return f"{value:z.{digits}f}".replace("-", "−")
 
 
 def _histograms(found: Statistics, scale: str) -> str:
-    """A row for each channel, over one common axis; a dashed line marks the mean."""
+    """Draws the histogram of each channel over a common axis; a dashed line marks the mean."""
     edges = np.repeat(np.linspace(0, 255, BINS + 1)[:, None], 3, axis=1)
     edges = cifar10_statistics.rescaled(edges, scale, found)  # (BINS + 1, 3)
     heights = found.histogram.reshape(BINS, -1, 3).sum(axis=1)
@@ -260,7 +260,7 @@ def _mark(value: float) -> str:
 def _histogram(
     name: str, places: np.ndarray, heights: np.ndarray, mean: float, mean_text: str
 ) -> str:
-    """One channel as steps: `places` (BINS + 1,) and `mean` are 0 to 100, `heights` 0 to 1."""
+    """Draws a channel as steps: `places` (BINS + 1,) and `mean` are 0 to 100, `heights` 0 to 1."""
     steps = " ".join(
         f"V{HEIGHT * (1 - height):.2f}H{end:.2f}"
         for height, end in zip(heights, places[1:], strict=True)
@@ -276,7 +276,7 @@ def _histogram(
 
 
 def means(data: DataSet) -> str:
-    """The mean image of each class."""
+    """Renders the mean image of each class."""
     split = data.statistics_split()
     number = cifar10_statistics.counts(data.splits[split])
     figures = "".join(
@@ -294,11 +294,11 @@ def means(data: DataSet) -> str:
     )
 
 
-# What the network gets wrong
+# Mistakes
 
 
 def matrix(name: str, data: DataSet, probabilities: np.ndarray) -> str:
-    """How often each class was taken for each, every number a button."""
+    """Renders the confusion matrix, with every number a button."""
     right = data.splits["test"].labels
     table = classification.confusion(right, probabilities.argmax(axis=1), CLASSES)
     hits, total = int(table.trace()), int(table.sum())
@@ -321,7 +321,7 @@ def matrix(name: str, data: DataSet, probabilities: np.ndarray) -> str:
 
 
 def _cell(label: int, guess: int, row: np.ndarray, worst: int) -> str:
-    """One number; its shade is the square root of its share, so that rare mistakes show too."""
+    """Renders one number, shaded by the square root of its share so that rare mistakes show."""
     number = int(row[guess])
     if not number:
         return "<td>0</td>"
@@ -339,7 +339,7 @@ def _cell(label: int, guess: int, row: np.ndarray, worst: int) -> str:
 def predicted_images(
     title: str, note: str, data: DataSet, indices: Sequence[int] | np.ndarray, found: np.ndarray
 ) -> str:
-    """Test images as buttons with what they were taken for; `found` is (n, 10) probabilities."""
+    """Renders test images as buttons with their predictions; `found` is (n, 10) probabilities."""
     buttons = "".join(
         _tile(
             Place(data.source, "test", int(index)),

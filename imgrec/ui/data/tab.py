@@ -1,4 +1,4 @@
-"""The data tab: what CIFAR-10 is, and what the scratch network makes of it."""
+"""The data tab: CIFAR-10 and the scratch network's predictions on it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,10 +20,10 @@ from imgrec.ui.data import html as data_html
 from imgrec.ui.data.html import Place
 
 POLL_SECONDS = 0.5
-MAX_DRAWN = 100  # images of one answer of the endpoint
+MAX_DRAWN = 100  # images per answer of the endpoint
 SEED_COUNT = 2**32
-MAX_SHOWN = 40  # images of one cell of the confusion matrix
-MAX_MISTAKES = 20  # of the wrong guesses that are shown
+MAX_SHOWN = 40  # images per cell of the confusion matrix
+MAX_MISTAKES = 20  # most confident mistakes on display
 PROGRESS = gr.Progress()
 WAITING = shared_html.panel(
     "What it takes for what", "The network looks at the test images.", "looking"
@@ -32,7 +32,7 @@ NO_CELL = shared_html.panel("A cell’s images", "Press a number above to see it
 
 
 class Enlarged(NamedTuple):
-    """One image that was pressed."""
+    """The parts that display the pressed image."""
 
     shown: gr.HTML
     send: gr.Button
@@ -43,12 +43,12 @@ class Enlarged(NamedTuple):
 def dataset_sample(
     split: str = "test", label: str = "", n: float = 10, seed: float = 0
 ) -> dict[str, Any]:
-    """Random images of CIFAR-10, all different, with their labels.
+    """Draws random images of CIFAR-10, without repetition, with their labels.
 
-    `split` is "test" or "train" (once CIFAR-10 has been fetched), `label` a class such as "frog",
+    `split` is "test" or "train" (once CIFAR-10 is downloaded), `label` a class such as "frog",
     or "" for any, `n` at most 100; the same `seed` draws the same images. Returns `{"source":
     "sample" or "full", "split", "seed", "images": [{"index", "label", "class", "one_hot", "png"}]}`
-    with `png` as a data address; fewer images where there are fewer.
+    with `png` as a data URI; fewer images if the split has fewer.
     """
     if label and label not in labels.CIFAR10:
         raise DataError(f"There is no class {label!r}; choose one of {', '.join(labels.CIFAR10)}.")
@@ -78,7 +78,7 @@ def dataset_sample(
 
 
 def _checked_integer(name: str, value: Any, low: int, high: int) -> int:
-    """The value as a whole number in the range. Raises DataError if it is none."""
+    """Returns the value as an integer in the range. Raises DataError if it is not one."""
     usable = isinstance(value, int | float) and not isinstance(value, bool)
     if not usable or not low <= value <= high or value != int(value):
         raise DataError(f"{name}: choose a whole number from {low} to {high}.")
@@ -86,9 +86,9 @@ def _checked_integer(name: str, value: Any, low: int, high: int) -> int:
 
 
 def build_data(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
-    """Lays the tab out; an image can be sent to `shared`, the picture of the first tab."""
+    """Builds the tab; an image can be sent to `shared`, the picture of the first tab."""
     heading, fetching = gr.HTML(), fetch_layout()
-    source = gr.State("")  # of the images that are shown
+    source = gr.State("")  # of the displayed images
     with gr.Tabs() as parts:
         with gr.Tab("Images", id="images", render_children=True):
             _build_images(source, tabs, shared)
@@ -104,7 +104,7 @@ def build_data(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
 def _connect_fetching(
     tab: gr.Tab, source: gr.State, parts: gr.Tabs, shown: Sequence[gr.components.Component]
 ) -> None:
-    """Lets the tab tell which images it shows, fetch the full set, and go over to it."""
+    """Lets the tab report which images it displays, download the full set, and switch to it."""
     timer = gr.Timer(POLL_SECONDS, active=False)
     outputs = [source, parts, timer, *shown]
     gr.on([tab.select, timer.tick], refresh_source, source, outputs, **LATEST)
@@ -114,9 +114,9 @@ def _connect_fetching(
 
 
 def refresh_source(before: str) -> list[Any]:
-    """Which images there are now: the source, then heading and offer; `before` was shown before.
+    """Updates the source, heading and download offer; `before` is the previous source.
 
-    Where the full set has come, what was made of the sample is left behind for the new images.
+    When the full set has arrived, the tab leaves results on the sample and displays the new images.
     """
     data = cifar10_statistics.current_set()
     return [
@@ -161,14 +161,14 @@ def _build_images(source: gr.State, tabs: gr.Tabs, shared: gr.Image) -> None:
 
 
 def about() -> tuple[gr.Radio, str, str]:
-    """The choice of a split, counts, and how the images were made."""
+    """Updates the choice of a split, the counts, and how the images were made."""
     data = cifar10_statistics.current_set()
     full = data.source == "full"
     return gr.Radio(value="test", visible=full), data_html.counts(data), data_html.made(data)
 
 
 def draw(split: str, seed: int) -> tuple[str, str]:
-    """A note, and ten images of each class."""
+    """Renders a note, and ten images of each class."""
     try:
         tiles = data_html.tiles(cifar10_statistics.current_set(), split, seed)
     except ImgrecError as error:
@@ -194,7 +194,7 @@ def _connect_enlarged(
     tabs: gr.Tabs,
     shared: gr.Image,
 ) -> None:
-    """Lets a pressed image be enlarged, with what the chosen network says, and sent on."""
+    """Connects pressed images to the enlarged view, and its button to the first tab."""
     gr.on(
         [html.select for html in buttons],
         enlarge,
@@ -206,7 +206,7 @@ def _connect_enlarged(
 
 
 def enlarge(name: str, event: gr.EventData) -> tuple[str, gr.Button, str]:
-    """The pressed image, large, with what the scratch network of that name says about it."""
+    """Renders the pressed image enlarged, with the named scratch network's prediction."""
     try:
         place = Place.of(pressed(event))
         (verdict,) = scratch.predict([place.image], cifar10_statistics.CLASSES, str(name))
@@ -217,7 +217,7 @@ def enlarge(name: str, event: gr.EventData) -> tuple[str, gr.Button, str]:
 
 
 def send(place: str) -> tuple[Any, Any, Any]:
-    """The 32×32 image as the picture of the first tab, and that tab; or why there is none."""
+    """Sends the 32×32 image to the first tab and selects it; or renders the reason why it can't."""
     try:
         return Place.of(place).image, gr.Tabs(selected=COMPARE), gr.skip()
     except ImgrecError as error:
@@ -242,7 +242,7 @@ def _build_pixels(tab: gr.Tab) -> None:
 
 @errors_as_html
 def pixels(scale: str) -> str:
-    """The pixel statistics on one of the scales."""
+    """Renders the pixel statistics on one of the scales."""
     return data_html.pixels(cifar10_statistics.current_set(), scale)
 
 
@@ -250,7 +250,7 @@ def pixels(scale: str) -> str:
 
 
 def _build_mistakes(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> gr.Dropdown:
-    """Lays the part out and gives its chooser of networks."""
+    """Builds the part and returns its dropdown of networks."""
     weights = scratch_chooser()
     measured = gr.State(("", ""))  # source of the images and name of the network
     with gr.Row(equal_height=False, elem_classes="beside"):
@@ -275,7 +275,7 @@ def _build_mistakes(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> gr.Dropdown
 def measure(
     name: str, measured: tuple[str, str], progress: gr.Progress = PROGRESS
 ) -> tuple[Any, ...]:
-    """What is measured now, the confusion matrix, no cell, and the surest of the wrong guesses."""
+    """Returns what was measured, the confusion matrix, an empty cell, and the surest mistakes."""
     data = cifar10_statistics.current_set()
     if tuple(measured) == (data.source, name):
         return (gr.skip(),) * 4
@@ -296,7 +296,7 @@ def measure(
 
 
 def show_cell(measured: tuple[str, str], event: gr.EventData) -> str:
-    """The images that the pressed number counts."""
+    """Renders the images that the pressed number counts."""
     source, name = measured
     try:
         label, guess = _cell(pressed(event))
@@ -312,7 +312,7 @@ def show_cell(measured: tuple[str, str], event: gr.EventData) -> str:
 
 
 def _cell(text: str) -> tuple[int, int]:
-    """Row and column of the confusion matrix from `3/5`. Raises DataError if it is no cell."""
+    """Parses row and column of the confusion matrix, as in `3/5`. Raises DataError if invalid."""
     label, _, guess = text.partition("/")
     digits = [str(digit) for digit in range(cifar10_statistics.CLASSES)]
     if label not in digits or guess not in digits:

@@ -23,9 +23,9 @@ from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.lessons import feature_map_html
 from imgrec.ui.lessons.shift_invariance import build_shift
 
-FIRST = "upright"  # the kernel that is chosen at the start
+FIRST = "upright"  # the kernel selected at the start
 FRAMES, SECONDS_A_FRAME = 20, 0.18
-STEPS = 6  # frames at the start that go place by place, before the great leaps
+STEPS = 6  # frames at the start that advance by one position, before the long jumps
 INITIAL_CUSTOM = "-1 -1 -1\n-1  8 -1\n-1 -1 -1"
 COLOURS = ("Red", "Green", "Blue")
 IF_SEEN = if_seen("convolution")
@@ -39,7 +39,7 @@ training.
 
 
 class Setting(NamedTuple):
-    """What was chosen, as it comes from the page: nothing of it is checked."""
+    """The settings as the page sends them, unchecked."""
 
     kernel: str
     custom: str
@@ -50,7 +50,7 @@ class Setting(NamedTuple):
 
 
 class Slide(NamedTuple):
-    """A kernel on a picture: all that is shown of it."""
+    """A kernel on a picture, with everything that is displayed of it."""
 
     image: Image.Image
     values: np.ndarray  # the pixels, (side, side, channels) float32 in [0, 1]
@@ -60,12 +60,12 @@ class Slide(NamedTuple):
 
     @property
     def map(self) -> np.ndarray:
-        """The feature map that is shown, (side, side)."""
+        """The displayed feature map, (side, side)."""
         return convolution.relu(self.raw) if self.relu else self.raw
 
 
 def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
-    """Lays the lesson out; it answers for the picture `shown`, whenever that changes."""
+    """Builds the lesson, which updates whenever the picture `shown` changes."""
     chosen = gr.State(FIRST)
     with gr.Column(elem_id="convolution"):
         gr.Markdown(INTRO)
@@ -101,7 +101,7 @@ def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
         api_visibility="private",
         show_progress="hidden",
         concurrency_limit=None,  # it mostly waits
-    ).then(_draw, inputs, answer, **LIVE)  # whatever was changed meanwhile is shown now
+    ).then(_draw, inputs, answer, **LIVE)  # applies what was changed meanwhile
     side.input(_resize, side, [row, column], **LIVE).then(_draw, inputs, answer, **LIVE)
     tab.select(_draw, inputs, answer, **LIVE)
     triggers = [shown.change, chosen.change, own.change, relu.input, row.input, column.input]
@@ -110,20 +110,20 @@ def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
 
 @as_gradio_error
 def _choose(event: gr.EventData) -> tuple[str, gr.Column]:
-    """The kernel whose button was pressed, and whether there is one's own to fill in."""
+    """Returns the pressed kernel, and the custom kernel's input, visible if that was pressed."""
     key = pressed(event)
     return key, gr.Column(visible=key == CUSTOM)
 
 
 def _resize(side: object) -> tuple[gr.Slider, ...]:
-    """Sliders over as many rows and columns, at the middle."""
+    """Updates the sliders to the number of rows and columns, at the middle."""
     pixels = side if side in SIDES else SIDES[0]
     return tuple(gr.Slider(maximum=pixels, value=pixels // 2) for _ in range(2))
 
 
 @errors_as_html
 def _draw(source: Source, *chosen: Any) -> str:
-    """The picture, the kernel at one place, the sum there, and the whole feature map."""
+    """Renders the picture, the kernel at one position, the sum there, and the whole feature map."""
     if source is None:
         return feature_map_html.EMPTY
     setting = Setting(*chosen)
@@ -132,7 +132,7 @@ def _draw(source: Source, *chosen: Any) -> str:
 
 
 def _slide(source: Source, *chosen: Any) -> Iterator[tuple[Any, Any, str]]:
-    """The same, again and again, with the kernel farther and the map filled up to it."""
+    """Yields row, column and view as the kernel advances, with the map filled up to there."""
     if source is None:
         yield gr.skip(), gr.skip(), feature_map_html.EMPTY
         return
@@ -150,7 +150,7 @@ def _slide(source: Source, *chosen: Any) -> Iterator[tuple[Any, Any, str]]:
 
 
 def _prepared(source: dict[str, Any], setting: Setting) -> Slide:
-    """The kernel on the picture. Raises ImgrecError if there is no such thing."""
+    """Returns the kernel on the picture. Raises ImgrecError for an invalid setting."""
     if not isinstance(setting.side, int) or setting.side not in SIDES:
         raise ImgrecError(f"Pixels: choose one of {SIDES[0]} and {SIDES[1]}.")
     kernel = convolution.kernel(setting.kernel, setting.custom)
@@ -161,17 +161,17 @@ def _prepared(source: dict[str, Any], setting: Setting) -> Slide:
 
 
 def _place(setting: Setting) -> tuple[int, int]:
-    """Row and column, from 0. Raises ImgrecError."""
+    """Returns row and column, from 0. Raises ImgrecError if they are invalid."""
     row = feature_map_html.checked_integer(setting.row, 1, setting.side, "Row")
     return row - 1, feature_map_html.checked_integer(setting.column, 1, setting.side, "Column") - 1
 
 
-# What is shown
+# HTML
 
 
 @errors_as_html
 def _choice(chosen: object) -> str:
-    """The kernels as buttons; `chosen` is pressed."""
+    """Renders the kernels as buttons, with `chosen` pressed."""
     hand_made = "".join(
         _kernel_button(key, kernel, chosen == key, kernel.title)
         for key, kernel in HAND_MADE.items()
@@ -203,14 +203,17 @@ def _button(key: str, chosen: bool, inner: str, title: str) -> str:
 
 
 def kernel_tile(kernel: Kernel) -> Image.Image:
-    """3×3 pixels: signed colours of one channel, or three as red, green and blue from the least."""
+    """Draws 3×3 pixels: one channel in signed colours; three as RGB, with the least at 0."""
     if kernel.channels == 1:
         return coloured_signed(kernel.weights[..., 0])
     return Image.fromarray(np.rint(stretched(kernel.weights) * 255).astype("uint8"))
 
 
 def _shown(slide: Slide, row: int, column: int, known: int | None = None) -> str:
-    """Picture and map with the kernel at a place; of the map the first `known` places, or all."""
+    """Renders picture and map with the kernel at a position.
+
+    Only the first `known` values of the map are displayed, or all.
+    """
     side = len(slide.raw)
     grey = slide.kernel.channels == 1
     seen = slide.image.convert("L").convert("RGB") if grey else slide.image
@@ -230,13 +233,13 @@ def _shown(slide: Slide, row: int, column: int, known: int | None = None) -> str
 
 
 def _frame(side: int, row: int, column: int, size: int) -> str:
-    """A frame around size×size of side×side pixels, from a row and column on."""
+    """Renders a frame around size×size of side×side pixels, starting at a row and column."""
     left, top, width = (f"{100 * part / side:.3f}%" for part in (column, row, size))
     return f'<i class="frame" style="left:{left};top:{top};width:{width};height:{width}"></i>'
 
 
 def _sums(slide: Slide, row: int, column: int) -> str:
-    """Pixels times weights, table by table, and the sum, which is the map’s value there."""
+    """Renders pixels times weights, table by table, and their sum, the map’s value there."""
     window = convolution.patch(slide.values, row, column)
     products = window * slide.kernel.weights
     names = COLOURS if slide.kernel.channels == 3 else ("Grey",)
@@ -256,7 +259,7 @@ def _sums(slide: Slide, row: int, column: int) -> str:
 
 
 def _sentence(names: Sequence[str], products: np.ndarray, slide: Slide, total: float) -> str:
-    """How the products become the value of the map."""
+    """Describes how the products become the map's value."""
     value = f"<b>{signed(total, 3)}</b>"
     if len(names) == 1:
         text = f"The nine products add up to {value}: the value of the feature map at this place."
@@ -277,7 +280,7 @@ def _sentence(names: Sequence[str], products: np.ndarray, slide: Slide, total: f
 
 
 def _nine(values: np.ndarray, what: str) -> str:
-    """A 3×3 table of numbers."""
+    """Renders a 3×3 table of numbers."""
     rows = "".join(
         "<tr>" + "".join(f"<td>{signed(value, 2)}</td>" for value in row) + "</tr>"
         for row in values

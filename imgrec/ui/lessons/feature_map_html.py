@@ -1,4 +1,4 @@
-"""Pictures and feature maps side by side, as HTML, with what they show in words."""
+"""Pictures and feature maps side by side, as HTML with a description."""
 
 from html import escape
 
@@ -15,14 +15,14 @@ EMPTY = html.panel("No picture yet", "Drop a picture, paste one, or choose one o
 
 
 def checked_integer(value: object, low: int, high: int, what: str) -> int:
-    """The value as a whole number from low to high. Raises ImgrecError."""
+    """Returns the value as an integer from low to high. Raises ImgrecError if it is not one."""
     if isinstance(value, int | float) and value in range(low, high + 1):
         return int(value)
     raise ImgrecError(f"{what}: choose a whole number from {signed(low)} to {high}.")
 
 
 def figure(image: Image.Image, title: str, alt: str, marks: str = "") -> str:
-    """A picture with its title and alternative text; `marks` is HTML laid over it."""
+    """Renders a picture with its title and alternative text; `marks` is HTML laid over it."""
     return (
         f'<figure class="map"><figcaption>{escape(title)}</figcaption><div class="ground">'
         f'<img src="{to_png_data_uri(image)}" alt="{escape(alt)}">{marks}</div></figure>'
@@ -30,7 +30,7 @@ def figure(image: Image.Image, title: str, alt: str, marks: str = "") -> str:
 
 
 def map_figure(values: np.ndarray, title: str, marks: str = "", known: int | None = None) -> str:
-    """A feature map (h, w) as `figure`; only the first `known` places are shown, if given."""
+    """Renders a feature map (h, w) as `figure`; if `known` is given, only its first values."""
     height, width = values.shape
     row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
     alt = (
@@ -45,7 +45,7 @@ def map_figure(values: np.ndarray, title: str, marks: str = "", known: int | Non
 
 
 def map_picture(values: np.ndarray) -> Image.Image:
-    """RGB of a map: signed colours if it has values below zero, else greys from 0 (black) up."""
+    """Draws a map as RGB: signed colours if some values are negative, else greys from 0 (black)."""
     if values.min() < 0:
         return coloured_signed(values)
     most = values.max() or 1
@@ -53,7 +53,7 @@ def map_picture(values: np.ndarray) -> Image.Image:
 
 
 def legend(values: np.ndarray) -> str:
-    """What the colours of `map_picture` mean, in words."""
+    """Describes the colours of `map_picture`."""
     if values.min() < 0:
         most = signed(np.abs(values).max(), 2)
         text = f"Red is above zero, blue below zero, white zero; full colour is {most} away."

@@ -1,4 +1,4 @@
-"""The lesson that walks a picture through a network, layer by layer."""
+"""The lesson that follows a picture through a network, layer by layer."""
 
 from typing import Any, NamedTuple
 
@@ -27,15 +27,15 @@ WITHOUT_TOP = (
     "yet. The tab “Pre-trained” tells how to get it."
 )
 BY_STRENGTH, BY_NUMBER = "Strongest first", "By number"
-NO_CHANNEL = -1  # asks the endpoint for no single map
+NO_CHANNEL = -1  # the endpoint returns no single map
 
 
 class View(NamedTuple):
-    """What the parts of the lesson below the street show."""
+    """The contents of the lesson's parts below the layer buttons."""
 
     facts: str
     large: str
-    maps: gr.Column  # the box of the gallery and its controls: shown where there are maps
+    maps: gr.Column  # the gallery with its controls: visible if the layer has maps
     channel: int | None
     gallery: str
 
@@ -52,15 +52,15 @@ def feature_maps(
     channel: float = NO_CHANNEL,
     weights: str = scratch.DEFAULT,
 ) -> tuple[dict[str, Any], str]:
-    """What a layer of a network makes of one picture.
+    """Returns a layer's activations for one picture.
 
     `network` is "scratch" or "vgg16", `weights` names the trained scratch network, `layer` the
-    layer, empty for the first convolution; `channel` asks for one feature map, -1 for none. Returns
+    layer, empty for the first convolution; `channel` selects one feature map, -1 none. Returns
     `{"file", "network", "layer", "kind", "shape", "parameters", "formula", "multiply_accumulates",
     "zeros", "channels": [{"channel", "mean", "max"}], "map", "vector", "classes": [{"label",
-    "probability"}]}`, then a piece of the page. `zeros` is the share of values that are 0; `map`
-    holds the rows of the chosen feature map, or is null; `vector` holds the values of a layer
-    without maps, or is null; `classes` is filled where the layer says classes.
+    "probability"}]}`, then the layer as HTML. `zeros` is the share of values that are 0; `map`
+    holds the rows of the selected feature map, or is null; `vector` holds the values of a layer
+    without maps, or is null; `classes` is filled if the layer outputs class probabilities.
     """
     if source is None:
         return {}, feature_map_html.EMPTY
@@ -94,7 +94,7 @@ def _as_json(found: Activation, channel: int | None) -> dict[str, Any]:
 
 
 def _large(found: Activation, channel: int | None) -> str:
-    """One feature map, or the whole vector, beside the picture; nothing without a channel."""
+    """Renders one feature map, or the whole vector, beside the picture; empty if no channel."""
     if not found.is_map:
         return layers_html.vector(found)
     return "" if channel is None else layers_html.enlarged(found, channel)
@@ -112,7 +112,7 @@ def _found(
 def _show_layer(
     source: Source, network: str, weights: str, layer: str, channel: object, order: str
 ) -> View:
-    """The chosen layer and its maps; without a channel, the strongest one is enlarged."""
+    """Returns the selected layer and its maps; without a channel, the strongest map is enlarged."""
     if source is None:
         return _only(feature_map_html.EMPTY)
     try:
@@ -132,7 +132,7 @@ def _show_layer(
 def _show_network(
     source: Source, network: str, weights: str, layer: str, channel: object, order: str
 ) -> tuple[Any, ...]:
-    """The street of a network, with the house kept open that was open, if it has it."""
+    """Returns a network's layer buttons and the layer, which stays selected if it exists there."""
     own_weights = gr.Column(visible=network == "scratch")
     try:
         layered = activations.load(network, weights)
@@ -154,7 +154,7 @@ def _show_network(
 def _enlarge(
     source: Source, network: str, weights: str, layer: str, channel: object, order: str
 ) -> tuple[str, Any]:
-    """One feature map, and the gallery with it as the chosen one."""
+    """Returns one feature map, enlarged, and the gallery with that map selected."""
     try:
         _, found = _found(source, network, weights, layer)
         chosen = activations.channel_of(found, channel)
@@ -166,7 +166,7 @@ def _enlarge(
 def _select_layer(
     source: Source, network: str, weights: str, order: str, event: gr.EventData
 ) -> tuple[Any, ...]:
-    """The layer whose house was pressed, and what is in it."""
+    """Returns the layer whose button was pressed, and its view."""
     try:
         layer = pressed(event)
     except ImgrecError as error:
@@ -177,7 +177,7 @@ def _select_layer(
 def _pick(
     source: Source, network: str, weights: str, layer: str, event: gr.EventData
 ) -> tuple[Any, str]:
-    """The number of the map that was pressed, and that map; the gallery keeps the focus."""
+    """Returns the number of the pressed map, and that map; the gallery keeps the focus."""
     try:
         _, found = _found(source, network, weights, layer)
         number = pressed(event)
@@ -190,7 +190,7 @@ def _pick(
 
 
 def build_layers(tab: gr.Tab, shown: gr.Image) -> None:
-    """Lays the lesson out; it answers for the picture `shown`, whenever that changes."""
+    """Builds the lesson, which updates whenever the picture `shown` changes."""
     with gr.Column(elem_id="street"):
         gr.Markdown(INTRODUCTION)
         with gr.Row():
@@ -222,7 +222,7 @@ def build_layers(tab: gr.Tab, shown: gr.Image) -> None:
 
 
 def _offer(shown: gr.Image, network: gr.Radio, weights: gr.Dropdown) -> None:
-    """Offers the endpoint; the page itself asks its own listeners, which have less to send."""
+    """Offers the endpoint; the page uses its own listeners, which send less."""
     layer = gr.Textbox("", label="Layer", visible=False)
     channel = gr.Number(NO_CHANNEL, label="Channel", visible=False)
     gr.on(

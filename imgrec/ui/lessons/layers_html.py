@@ -1,4 +1,4 @@
-"""The network as a street, a layer, and its feature maps, as HTML."""
+"""A network's layer buttons, the facts about a layer, and its feature maps, as HTML."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from imgrec.ui.components import formatting, html
 from imgrec.ui.components.html import to_png_data_uri
 
 TILES = 24  # feature maps in the gallery
-THUMBNAIL_SIDE = 96  # pixels; twice as large as it is shown, for fine screens
+THUMBNAIL_SIDE = 96  # pixels; twice the displayed size, for high-resolution screens
 SHOWN = 10  # classes, or strongest neurons
 PLACES = (
     ("top left", "top", "top right"),
@@ -51,7 +51,7 @@ PROBABLE = (
 
 
 def layer_buttons(layered: LayeredNetwork, chosen: str) -> str:
-    """A house for each layer: the higher, the larger its maps; the wider, the more of them."""
+    """Renders a button per layer; it is higher for larger maps and wider for more maps."""
     places = max(math.prod(row.output_shape[:-1]) for row in layered.rows)
     depth = max(row.output_shape[-1] for row in layered.rows)
     buttons = "".join(_layer_button(row, places, depth, row.name == chosen) for row in layered.rows)
@@ -72,7 +72,7 @@ def _layer_button(row: Layer, places: int, depth: int, chosen: bool) -> str:
 
 
 def facts(layered: LayeredNetwork, activation: Activation) -> str:
-    """What the layer does, its output shape, its parameters, its work, and its zeros."""
+    """Describes what the layer does, its output shape, its parameters, its work, and its zeros."""
     row = activation.row
     does = PROBABLE if activation.classes else DOES.get(row.kind, "")
     zeros = share(activation.zeros)
@@ -111,25 +111,25 @@ def _work(row: Layer, rows: Iterable[Layer]) -> str:
 
 
 def share(part: float) -> str:
-    """A share from 0 to 1: `none`, `53 %`, `all`."""
+    """Formats a share from 0 to 1: `none`, `53%`, `all`."""
     return {0.0: "none", 1.0: "all"}.get(part) or formatting.percent(part)
 
 
 def number(value: float) -> str:
-    """A value of a map, short: `1,234`, `−2.41`, `almost 0`."""
+    """Formats a value of a map, in short: `1,234`, `−2.41`, `almost 0`."""
     if 0 < abs(value) < 0.001:
         return "almost 0"
     return (f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}").replace("-", "−")
 
 
 def described(activation: Activation, channel: int) -> str:
-    """A feature map in words: `channel 17: mean −0.31, maximum 2.4`."""
+    """Describes a feature map: `channel 17: mean −0.31, maximum 2.4`."""
     values = activation.values[..., channel]
     return f"channel {channel}: mean {number(values.mean())}, maximum {number(values.max())}"
 
 
 def gallery(activation: Activation, chosen: int, by_number: bool) -> str:
-    """Up to TILES feature maps as buttons: the strongest, or those around the chosen one."""
+    """Renders up to TILES feature maps as buttons: the strongest, or those around the chosen."""
     channels = activation.values.shape[-1]
     if by_number:
         first = chosen // TILES * TILES
@@ -165,7 +165,7 @@ def _map(activation: Activation, channel: int) -> Image.Image:
 
 
 def enlarged(activation: Activation, channel: int) -> str:
-    """The feature map beside the picture as the network saw it."""
+    """Renders the feature map beside the picture as the network saw it."""
     values = activation.values[..., channel]
     least, greatest = number(values.min()), number(values.max())
     told = f"Channel {channel}, from {least} (dark) to {greatest} (bright)"
@@ -178,14 +178,14 @@ def enlarged(activation: Activation, channel: int) -> str:
 
 
 def place(values: np.ndarray) -> str:
-    """Where a map (h, w) is greatest, in words: `top left`, `centre`."""
+    """Describes where a map (h, w) has its maximum: `top left`, `centre`."""
     row, column = np.unravel_index(values.argmax(), values.shape)
     height, width = values.shape
     return PLACES[3 * int(row) // height][3 * int(column) // width]
 
 
 def vector(activation: Activation) -> str:
-    """A vector as classes with their probabilities, or as a strip with its strongest values."""
+    """Renders a vector as classes with probabilities, or as a strip with its strongest values."""
     if activation.classes:
         return (
             f'<div class="pair">{_seen(activation)}<div class="bars">'
@@ -201,7 +201,7 @@ def vector(activation: Activation) -> str:
 
 
 def _strip(values: np.ndarray) -> Image.Image:
-    """The vector in rows of equal length, about four times as wide as high where that divides."""
+    """Draws the vector in rows of equal length, about four times as wide as high if possible."""
     length = len(values)
     width = max(n for n in range(1, 2 * math.isqrt(length) + 1) if length % n == 0)
     return coloured(stretched(values.reshape(-1, width)))

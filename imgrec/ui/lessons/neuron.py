@@ -1,4 +1,4 @@
-"""The lesson on one neuron, which learns to add."""
+"""The lesson on a single neuron that learns to add."""
 
 import math
 import time
@@ -14,12 +14,12 @@ from imgrec.ui.components.errors import as_gradio_error, errors_as_html
 from imgrec.ui.components.formatting import signed
 
 RATES = (0.001, 0.01, 0.1, 0.3, 0.6, 0.7, 1.0, 3.0)  # from crawling to exploding
-RATE = 0.3  # at the start
+RATE = 0.3  # initial
 FIRST_SEED = 1
-STEPS = 300  # of one press on Learn
+STEPS = 300  # per press on Learn
 FRAMES, SECONDS_A_FRAME = 40, 0.1
-MAX_POINTS = 150  # of the curve: more would show no more
-FLOOR = 1e-12  # of the curve: below it, a loss is as good as none
+MAX_POINTS = 150  # of the curve: more would add no detail
+FLOOR = 1e-12  # of the curve: a loss below it is as good as none
 INTRO = f"""
 A **neuron** multiplies each of its inputs by a number, its *weight*, and adds them up, with one
 more number, its *bias*. That is all. This one has two inputs and starts with three random numbers.
@@ -37,7 +37,7 @@ LIVE: dict[str, Any] = {
 
 
 def build_neuron() -> None:
-    """Lays the lesson out."""
+    """Builds the lesson."""
     first = neuron.begin(FIRST_SEED)
     learning = gr.State(first)
     with gr.Column(elem_id="neuron"):
@@ -62,7 +62,7 @@ def build_neuron() -> None:
 
     inputs = [learning, rate]
     running = learn.click(_learn, inputs, [learning, drawing], concurrency_limit=None, **LIVE)
-    # The last step may have been taken and not shown: what is shown is drawn once more.
+    # The last step may not have been displayed when it stops, so the drawing is updated once more.
     stopped = stop.click(None, cancels=running, api_visibility="private")
     stopped.then(_drawn, inputs, drawing, **LIVE)
     for button, action in ((one_step, _step), (again, _again), (other, _other)):
@@ -73,7 +73,7 @@ def build_neuron() -> None:
 
 
 def _learn(learning: Learning, rate: object) -> Iterator[tuple[Learning, str]]:
-    """The neuron step by step, frame by frame: first single steps, then faster."""
+    """Trains the neuron frame by frame: single steps first, then faster."""
     speed = _checked_rate(rate)
     for frame in range(FRAMES):
         due = round(STEPS * ((frame + 1) / FRAMES) ** 2) - round(STEPS * (frame / FRAMES) ** 2)
@@ -101,7 +101,7 @@ def _other(learning: Learning, rate: object) -> tuple[Learning, str]:
 
 
 def _rate(rate: object) -> float:
-    """The learning rate that was chosen. Raises ImgrecError for another one."""
+    """Returns the selected learning rate. Raises ImgrecError for any other one."""
     rates = {f"{choice:g}": choice for choice in RATES}
     if not isinstance(rate, str) or rate not in rates:
         raise ImgrecError(f"There is no such learning rate; choose one of {', '.join(rates)}.")
@@ -113,7 +113,7 @@ _checked_rate = as_gradio_error(_rate)
 
 @errors_as_html
 def _drawn(learning: Learning, rate: object) -> str:
-    """The neuron, its curve, and how it stands in words."""
+    """Renders the neuron, its loss curve, and a description of its state."""
     return (
         f'<div class="neuron">{_network(learning)}{_curve(learning.losses)}</div>'
         f'<p class="said">{_words(learning, _rate(rate))}</p>'
@@ -121,7 +121,7 @@ def _drawn(learning: Learning, rate: object) -> str:
 
 
 def _network(learning: Learning) -> str:
-    """The neuron as a drawing: the wires are as thick as their weights are great."""
+    """Draws the neuron; a line's width is the magnitude of its weight."""
     w1, w2, bias = learning.weights
     wires = "".join(
         f'<line x1="72" y1="{y}" x2="232" y2="110" class="{"below" if weight < 0 else "above"}" '
@@ -148,7 +148,7 @@ def _network(learning: Learning) -> str:
 
 
 def _curve(losses: Sequence[float]) -> str:
-    """The loss by step, on a scale where each line is so many times the one below."""
+    """Draws the loss by step on a logarithmic scale."""
     every = max(1, math.ceil(len(losses) / MAX_POINTS))
     steps = [*range(0, len(losses) - 1, every), len(losses) - 1]
     powers = [math.log10(min(max(losses[step], FLOOR), 1 / FLOOR)) for step in steps]
@@ -181,7 +181,7 @@ def _curve(losses: Sequence[float]) -> str:
 
 
 def _words(learning: Learning, rate: float) -> str:
-    """Where the neuron stands, and what the learning rate does."""
+    """Describes the neuron's state and the effect of the learning rate."""
     known = neuron.examples(learning.seed)
     limit = neuron.stability_limit(known)
     shown = " and ".join(
@@ -214,7 +214,7 @@ def _words(learning: Learning, rate: float) -> str:
 
 @errors_as_html
 def _answered(learning: Learning, x1: object, x2: object) -> str:
-    """What the neuron takes for a sum, beside the true one."""
+    """Renders the neuron's sum beside the true one."""
     first, second = neuron.number(x1), neuron.number(x2)
     said = neuron.answer(learning.weights, first, second)
     if all(LOW <= asked <= HIGH for asked in (first, second)):
@@ -237,7 +237,7 @@ def _steps(number: int) -> str:
 
 
 def _number(value: float) -> str:
-    """A number of any size, short: `0.998`, `−3.2 × 10⁻⁷`."""
+    """Formats a number of any size, in short: `0.998`, `−3.2 × 10⁻⁷`."""
     if not math.isfinite(value):
         return "no longer a number"
     if value == 0 or 0.0005 <= abs(value) < 1e7:
@@ -247,7 +247,7 @@ def _number(value: float) -> str:
 
 
 def _power(power: int) -> str:
-    """A power of ten: `1`, `0.01`, `10⁻⁶`."""
+    """Formats a power of ten: `1`, `0.01`, `10⁻⁶`."""
     if -3 <= power <= 3:
         return f"{10.0**power:,g}"
     return "10" + str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))

@@ -18,12 +18,12 @@ from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.lessons import feature_map_html
 
 MAX_WINDOW, MAX_RATE = 8, 0.9
-CORNER = 4  # values a side of the example in numbers
-DROPOUT_RUNS = 20  # times with dropout
-NEURONS = 512  # at most so many contributions can be kept; a test holds it to the network
+CORNER = 4  # values per side of the numeric example
+DROPOUT_RUNS = 20  # predictions with dropout
+NEURONS = 512  # maximum number of contributions to keep; a test compares it with the network
 ANSWER = "The class it answers"
-SHOWN = 4  # contributions for a class, and as many against it
-CELL = 10  # pixels a side of one value in the drawing of dropout
+SHOWN = 4  # strongest contributions for a class, and as many against it
+CELL = 10  # pixels per side of a value in the drawing of dropout
 IF_SEEN = if_seen("parts")
 POOLING = """
 ### Max pooling
@@ -49,8 +49,8 @@ the class’s *logit*; *softmax* turns the ten logits into probabilities.
 
 
 def build_pooling_dropout_dense(tab: gr.Tab, shown: gr.Image) -> None:
-    """Lays the lesson out; it answers for the picture `shown`, whenever that changes."""
-    drawn = gr.State(0)  # which random draw dropout makes
+    """Builds the lesson, which updates whenever the picture `shown` changes."""
+    drawn = gr.State(0)  # seed of dropout's random draw
     with gr.Column(elem_id="parts"):
         gr.Markdown(POOLING)
         window = gr.Slider(1, MAX_WINDOW, 2, step=1, label="Side of the window")
@@ -91,7 +91,7 @@ def build_pooling_dropout_dense(tab: gr.Tab, shown: gr.Image) -> None:
 
 @errors_as_html
 def _pool(source: Source, window: object) -> str:
-    """A feature map of the picture before and after pooling, and what that costs."""
+    """Renders a feature map of the picture before and after pooling, and what pooling loses."""
     if source is None:
         return feature_map_html.EMPTY
     side = feature_map_html.checked_integer(window, 1, MAX_WINDOW, "Side of the window")
@@ -121,7 +121,7 @@ def _pool(source: Source, window: object) -> str:
 
 
 def _map_figure(values: np.ndarray, most: float, title: str, what: str) -> str:
-    """A map (h, w) of values from 0 to `most` in greys, so that maps can be compared."""
+    """Renders a map (h, w) of values from 0 to `most` in greys, for comparison with other maps."""
     height, width = values.shape
     greys = np.rint(values / (most or 1) * 255).astype("uint8")
     alt = (
@@ -132,7 +132,7 @@ def _map_figure(values: np.ndarray, most: float, title: str, what: str) -> str:
 
 
 def _corner(values: np.ndarray) -> str:
-    """A small part of the map in numbers: its maxima of 2×2."""
+    """Renders a small part of the map in numbers: the maxima of its 2×2 windows."""
     row, column = parts.strong_corner(values, CORNER)
     corner = values[row : row + CORNER, column : column + CORNER]
     largest = parts.pooled(corner, 2).largest
@@ -146,7 +146,7 @@ def _corner(values: np.ndarray) -> str:
 
 
 def _numbers(values: np.ndarray, marked: np.ndarray, caption: str) -> str:
-    """A small table of values; the marked ones are bold."""
+    """Renders a small table of values, with the marked ones in bold."""
     rows = "".join(
         "<tr>"
         + "".join(
@@ -161,7 +161,7 @@ def _numbers(values: np.ndarray, marked: np.ndarray, caption: str) -> str:
 
 @errors_as_html
 def _drop(source: Source, rate: object, draw: int) -> str:
-    """The feature map with values dropped, and what dropout does to the network’s answer."""
+    """Renders the feature map with dropped values, and dropout's effect on the network’s answer."""
     if source is None:
         return ""
     share = _rate(rate)
@@ -189,14 +189,14 @@ def _drop(source: Source, rate: object, draw: int) -> str:
 
 
 def _rate(rate: object) -> float:
-    """The rate that was chosen. Raises ImgrecError if it is not from 0 to MAX_RATE."""
+    """Returns the selected rate. Raises ImgrecError if it is not from 0 to MAX_RATE."""
     if isinstance(rate, int | float) and not isinstance(rate, bool) and 0 <= rate <= MAX_RATE:
         return float(rate)
     raise ImgrecError(f"The rate of dropout can’t be that; choose one from 0 to {MAX_RATE}.")
 
 
 def _crossed(dropped: Dropped, most: float) -> Image.Image:
-    """RGB of a map (h, w), CELL pixels a value, in greys up to `most`; dropped ones crossed out."""
+    """Draws a map (h, w) as RGB, CELL pixels per value, in greys up to `most`; × marks dropped."""
     greys = np.rint(dropped.values / (most or 1) * 255).astype("uint8")
     image = Image.fromarray(np.kron(greys, np.ones((CELL, CELL), "uint8"))).convert("RGB")
     pen = ImageDraw.Draw(image)
@@ -209,7 +209,7 @@ def _crossed(dropped: Dropped, most: float) -> Image.Image:
 
 
 def _dropout_answers(dense: Dense, rate: float, draw: int) -> str:
-    """The network's answer with dropout before its last layer, many times, and without."""
+    """Renders the answers with dropout before the last layer, DROPOUT_RUNS times, and without."""
     usual = dense.probabilities
     winner = int(usual.argmax())
     name = labels.CIFAR10[winner]
@@ -238,7 +238,7 @@ def _dropout_answers(dense: Dense, rate: float, draw: int) -> str:
 
 @errors_as_html
 def _weigh(source: Source, chosen: object, number: object) -> str:
-    """What the last layer adds up for a class, and how few of the summands carry the answer."""
+    """Renders the last layer's sum for a class, and how few of the summands carry the answer."""
     if source is None:
         return ""
     kept = feature_map_html.checked_integer(number, 1, NEURONS, "Contributions")
@@ -271,7 +271,7 @@ def _weigh(source: Source, chosen: object, number: object) -> str:
 
 
 def _class(chosen: object, dense: Dense) -> int:
-    """The number of the class that was chosen. Raises ImgrecError if there is none."""
+    """Returns the selected class's index. Raises ImgrecError if there is no such class."""
     if chosen == ANSWER:
         return int(dense.probabilities.argmax())
     if isinstance(chosen, str) and chosen in labels.CIFAR10:
@@ -280,7 +280,7 @@ def _class(chosen: object, dense: Dense) -> int:
 
 
 def _pulls(dense: Dense, index: int) -> str:
-    """The contributions that speak most for a class, then those most against it, as bars."""
+    """Renders the strongest contributions for a class, then those against it, as bars."""
     values = parts.contributions(dense, index)
     order = np.argsort(-values, kind="stable")
     strongest = [*(i for i in order[:SHOWN] if values[i] > 0)]
@@ -300,7 +300,7 @@ def _pulls(dense: Dense, index: int) -> str:
 
 
 def _cost(activations: Activations) -> str:
-    """How many weights the dense layers have, and their share of the network's."""
+    """Describes how many weights the dense layers have, and their share of the network's."""
     total = sum(row.parameters for row in activations.rows.values())
     hidden, last = activations.rows[parts.HIDDEN], activations.rows[parts.LAST]
     inputs, classes = activations.last.kernel.shape
@@ -312,6 +312,6 @@ def _cost(activations: Activations) -> str:
 
 
 def _signed(value: float) -> str:
-    """A number with its sign: `+0.31`, `−1.20`."""
+    """Formats a number with its sign: `+0.31`, `−1.20`."""
     text = signed(value, 2)
     return text if math.isclose(value, 0, abs_tol=0.005) or value < 0 else f"+{text}"

@@ -1,4 +1,4 @@
-"""The second half of the lesson on convolution: the picture is shifted, and what that changes."""
+"""The second half of the lesson on convolution: how shifting the picture changes the answer."""
 
 from collections.abc import Sequence
 from html import escape
@@ -25,8 +25,8 @@ A cat that sits a little further left is still a cat. See how far the network {s
 agrees. Shift the picture by up to {MAX_SHIFT} of its {scratch.SIZE} pixels; behind it the edge’s
 pixels are repeated.
 """
-# Dark around light, so that the marked cell is seen on any ground. It is a style of its own, for
-# the grid must stay as it is: rendered anew it would lose the focus.
+# Dark around light, to make the marked cell visible on any ground. It is a separate style because
+# the grid must stay unchanged: rendering it again would lose the focus.
 MARKED = "position: relative; outline: 2px solid #ffffff; box-shadow: 0 0 0 4px #10131a; z-index: 1"
 
 
@@ -37,9 +37,10 @@ def build_shift(
     live: dict[str, Any],
     if_seen: str,
 ) -> None:
-    """Lays it out; `kernel` is what names the kernel, `live` how listeners of the lesson listen.
+    """Builds this half of the lesson.
 
-    `if_seen` is the script that sends no picture while nobody looks.
+    `kernel` are the components that select the kernel, `live` the options of its listeners,
+    `if_seen` the script that sends no picture while the lesson is hidden.
     """
     gr.Markdown(INTRO)
     with gr.Row():
@@ -60,7 +61,7 @@ def build_shift(
 
 
 def _shift(right: object, down: object) -> tuple[int, int]:
-    """A shift as it comes from the page. Raises ImgrecError."""
+    """Returns the shift set on the page. Raises ImgrecError if it is out of range."""
     return (
         feature_map_html.checked_integer(right, -MAX_SHIFT, MAX_SHIFT, "Right"),
         feature_map_html.checked_integer(down, -MAX_SHIFT, MAX_SHIFT, "Down"),
@@ -69,7 +70,7 @@ def _shift(right: object, down: object) -> tuple[int, int]:
 
 @as_gradio_error
 def _go(event: gr.EventData) -> tuple[int, int]:
-    """The shift whose cell was pressed."""
+    """Returns the shift whose cell was pressed."""
     right, _, down = pressed(event).partition(",")
     whole = {str(number): number for number in range(-MAX_SHIFT, MAX_SHIFT + 1)}
     return _shift(whole.get(right), whole.get(down))
@@ -77,7 +78,7 @@ def _go(event: gr.EventData) -> tuple[int, int]:
 
 @errors_as_html
 def _views(source: Source, key: str, own: str, right: object, down: object) -> str:
-    """Picture and map before and after the shift, and what is measured."""
+    """Renders picture and map before and after the shift, and the measured differences."""
     if source is None:
         return feature_map_html.EMPTY
     shift = _shift(right, down)
@@ -88,7 +89,7 @@ def _views(source: Source, key: str, own: str, right: object, down: object) -> s
 
 @errors_as_html
 def _grid(source: Source) -> str:
-    """The answers at all shifts, as a grid of buttons, and in words."""
+    """Renders the answers at all shifts as a grid of buttons, and a description."""
     if source is None:
         return ""
     return shift_grid(
@@ -96,11 +97,11 @@ def _grid(source: Source) -> str:
     )
 
 
-# What is shown
+# HTML
 
 
 def words(right: int, down: int) -> str:
-    """A shift in words: `2 left, 1 down`."""
+    """Describes a shift: `2 left, 1 down`."""
     parts = []
     if right:
         parts.append(f"{abs(right)} {'right' if right > 0 else 'left'}")
@@ -134,7 +135,7 @@ def _before_and_after(image: Image.Image, kernel: Kernel, right: int, down: int)
 
 
 def _measured(values: np.ndarray, kernel: Kernel, right: int, down: int) -> str:
-    """How the map moves along, and how pooling forgives, in numbers."""
+    """Describes, in numbers, how the map shifts along and how much of it pooling absorbs."""
     apart = shift_invariance.difference(values, kernel, right, down)
     least = "no difference at all" if apart.inside == 0 else f"at most {apart.inside:.2g}"
     before = float(convolution.feature_map(values, kernel).max())
@@ -159,7 +160,7 @@ def _measured(values: np.ndarray, kernel: Kernel, right: int, down: int) -> str:
 
 
 def _greatest(before: float, after: float) -> str:
-    """What became of the greatest value; inside nothing changes, so a change is the border’s."""
+    """Describes the change of the maximum, which only the border can cause."""
     was = f"The greatest value of the whole map was {signed(before, 2)}"
     if before == after:
         return f"{was}, and after your shift it is exactly the same."
@@ -174,7 +175,7 @@ def _window(window: int) -> str:
 
 
 def shift_grid(answers: ShiftPredictions) -> str:
-    """A button for each shift, coloured by the probability, with × where the answer is another."""
+    """Renders a button per shift, coloured by the probability, with × if the class differs."""
     colours = np.asarray(coloured(answers.original_probability))  # (17, 17, 3)
     cells = "".join(
         _cell(answers, right, down, colours[down + MAX_SHIFT, right + MAX_SHIFT])
@@ -193,7 +194,7 @@ def _cell(answers: ShiftPredictions, right: int, down: int, colour: np.ndarray) 
     label, probability = answers.prediction_at(right, down)
     text = f"{words(right, down)}: {label}, {percent(probability)}"
     bright = np.dot(colour, (0.2126, 0.7152, 0.0722)) > 110  # luma, Rec. 709
-    # Out of the way of the Tab key, for 289 stops would be a trap; the sliders do the same.
+    # Out of the Tab order, where 289 stops would be a trap; the sliders do the same.
     return (
         f'<button type="button" tabindex="-1" data-press="{right},{down}" title="{escape(text)}" '
         f'aria-label="{escape(text)}" style="background:rgb({colour[0]},{colour[1]},{colour[2]});'
@@ -202,7 +203,7 @@ def _cell(answers: ShiftPredictions, right: int, down: int, colour: np.ndarray) 
 
 
 def _summary(answers: ShiftPredictions) -> str:
-    """For how many shifts the answer stays, what else is said, and where it fails first."""
+    """Describes how many shifts keep the class, which others occur, and the nearest failure."""
     counts = dict(answers.counts())
     kept = counts.pop(answers.original)
     start = (
@@ -222,7 +223,7 @@ def _summary(answers: ShiftPredictions) -> str:
 
 
 def _why() -> str:
-    """Why a shift can change the answer, with the numbers of the network."""
+    """Explains why a shift can change the answer, with the network's numbers."""
     model = scratch.load(scratch.CLASSIC).model
     height, width, channels = model.get_layer("pool2").output.shape[1:]
     neurons = model.get_layer("dense1").units

@@ -1,4 +1,4 @@
-"""The tab that explains how a network works, lesson by lesson, on the visitor's own picture."""
+"""The tab that explains how a network works, in lessons on the visitor's own picture."""
 
 import gradio as gr
 
@@ -16,7 +16,7 @@ LESSONS = {
 
 
 def build_how(tab: gr.Tab, shared: gr.Image) -> None:
-    """Lays out the lessons beside one picture, which is brought along from the first tab."""
+    """Builds the lessons beside one picture, which is copied from the first tab."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260, visible=False) as beside:
             shown = picture()
@@ -36,7 +36,7 @@ def build_how(tab: gr.Tab, shared: gr.Image) -> None:
 
 
 def _show(lesson: gr.Tab, beside: gr.Column, visible: bool) -> None:
-    """Lets choosing a lesson show or hide the picture beside it."""
+    """Makes selecting a lesson show or hide the picture beside it."""
     lesson.select(
         lambda: gr.Column(visible=visible), None, beside, queue=False, api_visibility="private"
     )

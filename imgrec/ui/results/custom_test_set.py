@@ -1,4 +1,4 @@
-"""A visitor's own test: a zip or folder of labelled pictures, measured as our own ones are."""
+"""A visitor's own test: a zip or folder of labelled pictures, evaluated like the shipped sets."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ from imgrec.ui.components.upload_zone import Upload, drop_zone, uploaded
 from imgrec.ui.results import disagreements_html, html, reliability_diagram
 from imgrec.ui.results.disagreements import build_disagreements, tiles
 
-MAX_PICTURES = 1000  # of one test: some minutes on two cores
+MAX_PICTURES = 1000  # per test: some minutes on two cores
 POLL_SECONDS = 0.25
 STOPPED = panel("Stopped", "The test was stopped; drop the pictures again to start anew.")
 
@@ -57,11 +57,11 @@ NOTE = (
     "Nothing is shared with others."
 )
 
-_jobs: dict[str, BackgroundJob] = {}  # by session: the test that goes on or waits for its turn
+_jobs: dict[str, BackgroundJob] = {}  # by session: the test that is running or waiting
 
 
 def build_custom_test_set(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
-    """Lays the part out; a picture can be sent to `shared`, the picture of the first tab."""
+    """Builds the part; a picture can be sent to `shared`, the picture of the first tab."""
     files = gr.State([])  # what was uploaded
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
@@ -80,7 +80,7 @@ def build_custom_test_set(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: g
         run,
         [files, weights, head],
         outputs,
-        # A stopped test may still be ending when the next one begins.
+        # A stopped test may still be ending when the next one starts.
         **{**QUIET, "concurrency_limit": 1, "trigger_mode": "multiple"},
         concurrency_id="evaluate",
     )
@@ -103,7 +103,7 @@ def _offer_endpoint(weights: gr.Dropdown, head: gr.Dropdown) -> None:
 
 
 def open_test_set(files: Sequence[Upload]) -> LabelledSet:
-    """The set that was uploaded: a zip, or a folder's files. Raises DataError."""
+    """Opens the uploaded set: a zip, or a folder's files. Raises DataError."""
     if len(files) == 1 and files[0][0].lower().endswith(".zip"):
         return check_size(labelled_images.open_zip(Path(files[0][1])))
     around = {name.partition("/")[0] for name, _ in files}
@@ -112,7 +112,7 @@ def open_test_set(files: Sequence[Upload]) -> LabelledSet:
 
 
 def check_size(chosen: LabelledSet) -> LabelledSet:
-    """The set itself. Raises DataError if it is larger than one test may be."""
+    """Returns the set itself. Raises DataError if it is too large for one test."""
     if chosen.count > MAX_PICTURES:
         raise DataError(
             f"{chosen.name} has {chosen.count:,} pictures and a test here at most "
@@ -122,7 +122,7 @@ def check_size(chosen: LabelledSet) -> LabelledSet:
 
 
 def take(event: gr.EventData, request: gr.Request) -> list[Any]:
-    """Takes what was uploaded in place of any test of this visitor; it then waits for its turn."""
+    """Accepts an upload, which replaces this visitor's test and waits for its turn."""
     leave(request)
     try:
         files = uploaded(event, MAX_PICTURES)
@@ -134,7 +134,7 @@ def take(event: gr.EventData, request: gr.Request) -> list[Any]:
 
 
 def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> Iterator[list[Any]]:
-    """Measures what was taken, with progress, until it is done, stopped or replaced."""
+    """Evaluates the uploaded set, with progress, until it is done, stopped or replaced."""
     session = _session(request)
     work = _jobs.get(session)
     if work is None:  # it was stopped while it waited
@@ -167,9 +167,9 @@ def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> It
 def _steps(
     chosen: LabelledSet, weights: str, head: str, work: BackgroundJob, found: list[dict[str, Any]]
 ) -> Iterator[Status]:
-    """How far the work is, now and then until it is done; its result is appended to `found`.
+    """Runs the evaluation and yields its progress; appends its result to `found`.
 
-    Raises ImgrecError, also when it was stopped.
+    Raises ImgrecError if it fails or is stopped.
     """
 
     def measure(report: Report, cancelled: Any) -> None:
@@ -191,7 +191,7 @@ def _steps(
 
 
 def _view(status: str, *, stop: bool = False) -> list[Any]:
-    """What is shown where there is no result: status, stop, figures, disagreements."""
+    """Returns the view without a result: status, stop, figures, disagreements."""
     return [status, gr.Button(visible=stop), "", gr.Column(visible=False), "", ""]
 
 
@@ -207,7 +207,7 @@ def _result(chosen: LabelledSet, measured: dict[str, Any]) -> list[Any]:
 
 
 def figures(measured: dict[str, Any]) -> str:
-    """The sheet and the diagrams of what was measured."""
+    """Renders the sheet and the diagrams of an evaluation."""
     own = measured["approaches"]["scratch"]["own"]
     drawn = reliability_diagram.diagrams(own, reports.dog_answers(measured))
     return f"{html.custom_sheet(measured)}{drawn}"
@@ -220,13 +220,13 @@ def evaluate(
     head: str = transfer.DEFAULT,
     request: gr.Request = None,  # type: ignore[assignment]
 ) -> dict[str, Any]:
-    """How well the three approaches do on a zip of labelled pictures.
+    """Evaluates the three approaches on a zip of labelled pictures.
 
-    Folders or names tell what is in them: `dog/` and another folder, CIFAR-10's classes, or
+    Labels come from folder or file names: `dog/` and another folder, CIFAR-10's classes, or
     WordNet ids. `weights` names the trained scratch network, `head` the trained transfer head.
     Returns `{"n", "dogs", "data_sha256", "approaches": {"scratch" | "pretrained" | "transfer":
     {"model", "stand_in", "dog": {"accuracy", "low", "high", "recall", "specificity", "auc", "ece",
-    ...}, "own": {...}}}, "disagreements", "unusable", ...}`; null where the labels don't tell.
+    ...}, "own": {...}}}, "disagreements", "unusable", ...}`; null if the labels don't answer it.
     """
     if source is None:
         raise DataError("There is no file; send a zip of labelled pictures.")
@@ -249,14 +249,14 @@ def stop_test(request: gr.Request) -> tuple[str, gr.Button]:
 
 
 def leave(request: gr.Request) -> None:
-    """Stops this visitor's test, if there is one; also when the visitor leaves the page."""
+    """Stops this visitor's test, if there is one; also called when the visitor leaves the page."""
     work = _jobs.pop(_session(request), None)
     if work:
         work.cancel()
 
 
 def _end(session: str, work: BackgroundJob) -> None:
-    work.cancel()  # where nobody waits for it any more
+    work.cancel()  # in case nobody waits for it any more
     if _jobs.get(session) is work:
         del _jobs[session]
 

@@ -1,4 +1,4 @@
-"""Pictures on which the approaches disagree, as buttons: press one to see it with its verdicts."""
+"""Pictures on which the approaches disagree, as buttons that display one with its verdicts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import COMPARE, INTO_VIEW, PREDICTING, QUIET
 from imgrec.ui.results import disagreements_html
 
-MAX_TILES = 30  # a test's widest disagreements: more would make the page slow
+MAX_TILES = 30  # widest disagreements of a test: more would slow the page down
 
 
 def build_disagreements(
@@ -24,10 +24,11 @@ def build_disagreements(
     source: gr.State,
     networks: Sequence[gr.components.Component],
 ) -> tuple[gr.HTML, gr.HTML]:
-    """Lays out where `tiles` go and what is enlarged beside them; returns both.
+    """Builds the parts for the `tiles` and for the enlarged picture; returns both.
 
-    `opened(source)` is the set of which there are tiles (it may raise ImgrecError); `networks` are
-    the chosen scratch network and head. A picture can be sent to `shared`, that of the first tab.
+    `opened(source)` returns the set that the tiles come from (it may raise ImgrecError); `networks`
+    are the chosen scratch network and head. A picture can be sent to `shared`, that of the first
+    tab.
     """
     with gr.Row(equal_height=False, elem_classes="beside"):
         with gr.Column(scale=3, min_width=320):
@@ -60,7 +61,7 @@ def build_disagreements(
 
 
 def tiles(labelled: LabelledSet, measured: dict[str, Any]) -> str:
-    """The pictures on which the approaches disagree, grouped by who stands alone, and rightly."""
+    """Renders the disagreements, grouped by the approach that stands alone and if it is right."""
     found = disagreements.widest_disagreements(labelled, measured, MAX_TILES)
     parts = []
     told = 0
@@ -73,7 +74,7 @@ def tiles(labelled: LabelledSet, measured: dict[str, Any]) -> str:
 
 
 def _tile(labelled: LabelledSet, dispute: disagreements.Disagreement) -> str:
-    """A picture's button; none if its file has gone."""
+    """Renders a picture's button; empty if its file is gone."""
     try:
         image = disagreements.open_item(disagreements.item_at(labelled, dispute.number))
     except ImageError:
@@ -82,7 +83,7 @@ def _tile(labelled: LabelledSet, dispute: disagreements.Disagreement) -> str:
 
 
 def enlarged(labelled: LabelledSet, place: str, weights: str, head: str) -> str:
-    """The pressed picture, large, with the three verdicts. Raises ImgrecError."""
+    """Renders the pressed picture, enlarged, with the three verdicts. Raises ImgrecError."""
     item = disagreements.item_at(labelled, _number(place))
     image = disagreements.open_item(item)
     (verdicts,) = approaches.compare([image], weights=weights, head=head)
@@ -90,7 +91,7 @@ def enlarged(labelled: LabelledSet, place: str, weights: str, head: str) -> str:
 
 
 def _number(place: str) -> int:
-    """A place in a set, from a button's value. Raises DataError if it is none."""
+    """Parses an index in a set from a button's value. Raises DataError if it is not one."""
     if not (isinstance(place, str) and place.isascii() and place.isdigit() and len(place) < 7):
         raise DataError("There is no such picture; press one.")
     return int(place)

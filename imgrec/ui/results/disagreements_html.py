@@ -1,4 +1,4 @@
-"""The pictures that the approaches disagree on, as HTML: tiles to press, and one enlarged."""
+"""The pictures on which the approaches disagree, as HTML: buttons, and one picture enlarged."""
 
 from collections.abc import Sequence
 from html import escape
@@ -14,12 +14,12 @@ from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.formatting import counted, percent
 from imgrec.ui.components.html import to_png_data_uri
 
-TILE = 96  # pixels, the longer side of a picture on a button; a small one is enlarged by CSS
+TILE = 96  # pixels, the longer side of a picture on a button; CSS enlarges a small one
 LARGE = 448  # pixels, of the enlarged picture
 
 
 def tile(dispute: Disagreement, image: Image.Image) -> str:
-    """A picture as a button."""
+    """Renders a picture as a button."""
     alt = ", ".join(filter(None, (label_in_words(dispute.label), dispute.name)))
     return (
         f'<button type="button" class="sample" data-press="{dispute.number}">'
@@ -28,7 +28,7 @@ def tile(dispute: Disagreement, image: Image.Image) -> str:
 
 
 def label_in_words(label: Label) -> str:
-    """What is known to be in a picture: `ship`, `Chihuahua`, `not a dog`; empty if nothing is."""
+    """Describes a picture's label: `ship`, `Chihuahua`, `not a dog`; empty if there is none."""
     if label.imagenet is not None:
         return labels.imagenet()[label.imagenet].title
     if label.cifar10 is not None:
@@ -37,7 +37,7 @@ def label_in_words(label: Label) -> str:
 
 
 def group(name: str, right: bool | None, tiles: Sequence[str]) -> str:
-    """The pictures on which an approach stands alone."""
+    """Renders the pictures on which an approach stands alone."""
     how = {True: "alone is right", False: "alone is wrong", None: "says what no other says"}
     return (
         f'<h4 class="{name}"><i aria-hidden="true"></i>{verdict_cards.TITLES[name]} {how[right]}: '
@@ -46,7 +46,7 @@ def group(name: str, right: bool | None, tiles: Sequence[str]) -> str:
 
 
 def disagreements(groups: str, count: int, shown: int, n: int) -> str:
-    """All groups, with how many disagreements there are."""
+    """Renders all groups, with the number of disagreements."""
     if not count:
         return html.panel("They agree", f"On all of the {counted(n, 'picture')} they agree.")
     more = f" The {shown} with the widest gap are shown." if shown < count else ""
@@ -64,7 +64,7 @@ NOTHING_ENLARGED = html.panel("One picture", "Press a picture to see what each n
 
 
 def enlarged(item: Item, image: Image.Image, verdicts: Sequence[Verdict]) -> str:
-    """A picture, large, with what each network says: a dog or not, and its most probable class."""
+    """Renders a picture enlarged, with each network's dog answer and most probable class."""
     title = label_in_words(item.label) or "No label tells"
     small = " pixelated" if max(image.size) < TILE else ""
     address = to_png_data_uri(image, LARGE)

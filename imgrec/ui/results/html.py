@@ -1,4 +1,4 @@
-"""The results tab's own pieces of HTML: the sheet of figures, what it comes to, tiles, progress.
+"""HTML of the results tab: the sheet of figures, its summary, progress, unusable files.
 
 Everything that comes from outside this file is escaped here.
 """
@@ -37,7 +37,7 @@ TASKS = {
 
 
 class Row(NamedTuple):
-    """One line of the sheet: what it tells, and HTML for each approach."""
+    """One row of the sheet: title, note, and HTML for each approach."""
 
     title: str
     note: str
@@ -45,10 +45,10 @@ class Row(NamedTuple):
 
 
 def sheet(label: str, columns: Mapping[str, str], parts: Mapping[str, Sequence[Row]]) -> str:
-    """A table with a column for each approach, in parts with a heading.
+    """Renders a table with a column for each approach, in parts with a heading.
 
-    `columns` tells below each approach's name, as HTML, who answers for it. On a narrow screen the
-    rows are laid out as no table's are, so the roles are spelt out and each cell is named.
+    `columns` maps each approach to HTML below its name: the network that answers. On a narrow
+    screen, CSS lays the rows out unlike a table, so the roles are explicit and each cell is named.
     """
     head = "".join(
         f'<th scope="col" role="columnheader" class="{name}">{verdict_cards.TITLES[name]}{who}</th>'
@@ -83,13 +83,13 @@ def _cell(value: str, *notes: str) -> str:
 
 
 def network_name(model: str, stand_in: bool) -> str:
-    """Which network answers, and whether for another one."""
+    """Renders the name of the network that answers, and whether it is a stand-in."""
     notice = "<small class=notice>stands in for VGG16</small>" if stand_in else ""
     return f"<small>{escape(model)}</small>{notice}"
 
 
 def cost_rows(facts: Sequence[Facts], timings: Mapping[str, Timing]) -> list[Row]:
-    """What the networks took to make, how big and how fast they are."""
+    """Returns the rows on training cost, size and speed."""
     return [
         Row("Learnt from", "", [_cell(f"{f.images:,} images", f.learnt_from) for f in facts]),
         Row("Training took", "", [_training(f) for f in facts]),
@@ -115,7 +115,7 @@ def cost_rows(facts: Sequence[Facts], timings: Mapping[str, Timing]) -> list[Row
 
 
 def _training(facts: Facts) -> str:
-    """The time that was measured, else what the paper says."""
+    """Renders the measured training time, else the paper's."""
     paper = f"{VGG16_TRAINING}, says its paper"
     if facts.seconds is not None:
         before = f"after VGG16’s {paper}" if facts.learnt < facts.parameters else ""
@@ -139,7 +139,7 @@ def _speed(timing: Timing | None) -> str:
 
 
 def accuracy_rows(answers: Mapping[str, Figures], measured_with: Mapping[str, str]) -> list[Row]:
-    """How the approaches answered the dog question; `measured_with` notes another network."""
+    """Returns the rows on the dog question; `measured_with` notes another network's name."""
     each = list(answers.items())
     return [
         Row(
@@ -163,7 +163,7 @@ def _false_positive_rate(figures: Figures) -> float | None:
 
 
 def _accuracy(figures: Figures, note: str) -> str:
-    """The share of right answers, and where the true one lies, as text and drawn."""
+    """Renders the accuracy with its confidence interval, as text and as a drawing."""
     low, high = 100 * figures["low"], 100 * figures["high"]
     return (
         _cell(share(figures["accuracy"]), _interval(figures))
@@ -173,7 +173,7 @@ def _accuracy(figures: Figures, note: str) -> str:
 
 
 def task_row(own: Mapping[str, Figures | None]) -> Row:
-    """How each did what it was made for; None where nothing was measured."""
+    """Returns the row on each approach's own task; None means not measured."""
     cells = [_task_cell(name, figures) for name, figures in own.items()]
     return Row("Right answers", "below: the 95 % interval", cells)
 
@@ -191,11 +191,11 @@ def _interval(figures: Figures) -> str:
     return f"{100 * figures['low']:.1f} to {100 * figures['high']:.1f} %"
 
 
-# What it comes to
+# Summary
 
 
 def summary(answers: Mapping[str, Figures], dogs: int) -> str:
-    """Who answers how well, how far that can be told, and what it is worth, in plain words."""
+    """Summarises each approach's accuracy, the certainty of the ranking, and its caveats."""
     total = labelled_count(next(iter(answers.values())))
     ranked = sorted(answers.items(), key=lambda entry: entry[1]["accuracy"])
     asked = f"<i>Is there a dog?</i> Asked of {counted(total, 'picture')}, {dogs:,} with a dog."
@@ -204,7 +204,7 @@ def summary(answers: Mapping[str, Figures], dogs: int) -> str:
 
 
 def _ranks(ranked: Sequence[tuple[str, Figures]]) -> str:
-    """From the least accurate to the most; called so only where no two are equal."""
+    """Renders the approaches from least to most accurate, with ranks only if no two are equal."""
     distinct = len({figures["accuracy"] for _, figures in ranked}) == len(RANKS)
     called = RANKS if distinct else ("",) * len(ranked)
     steps = "".join(
@@ -216,7 +216,7 @@ def _ranks(ranked: Sequence[tuple[str, Figures]]) -> str:
 
 
 def _overlaps(ranked: Sequence[tuple[str, Figures]]) -> str:
-    """Which neighbours' intervals overlap."""
+    """Describes which neighbours' intervals overlap."""
     close = [
         f"{verdict_cards.TITLES[one]} and {verdict_cards.TITLES[other]}"
         for (one, worse), (other, better) in pairwise(ranked)
@@ -231,7 +231,7 @@ def _overlaps(ranked: Sequence[tuple[str, Figures]]) -> str:
 
 
 def _accuracy_caveat(answers: Mapping[str, Figures], total: int, dogs: int) -> str:
-    """What accuracy hides, where most pictures are of one kind; which figures can't be had."""
+    """Describes what accuracy hides if most pictures are of one kind, or the undefined figures."""
     if dogs == 0:
         return "There is no dog among them, so <i>dogs found</i> and the ROC AUC can’t be had."
     if dogs == total:
@@ -251,7 +251,7 @@ def _accuracy_caveat(answers: Mapping[str, Figures], total: int, dogs: int) -> s
 
 
 def summary_panel(title: str, measured: dict[str, Any]) -> str:
-    """A panel that says what was measured, in plain words, and what could not be used."""
+    """Renders a panel with an evaluation's summary, and the pictures that could not be used."""
     answers = dog_answers(measured)
     if answers:
         text = summary(answers, measured["dogs"])
@@ -273,7 +273,7 @@ EXPOSURE_NOTE = (
 
 
 def source(measured: dict[str, Any]) -> str:
-    """How and where a report's figures were measured, and what may flatter some of them."""
+    """Describes how and where a report's figures were measured, and what may bias some of them."""
     return (
         f'<p class="offer">Measured on {escape(machine(measured["environment"]))} with '
         f"<code>{escape(measured['command'])}</code>. {EXPOSURE_NOTE}</p>"
@@ -281,7 +281,7 @@ def source(measured: dict[str, Any]) -> str:
 
 
 def custom_sheet(measured: dict[str, Any]) -> str:
-    """The sheet of a visitor's own pictures."""
+    """Renders the sheet of a visitor's own pictures."""
     columns = {
         name: network_name(entry["model"], entry["stand_in"])
         for name, entry in measured["approaches"].items()
@@ -292,16 +292,16 @@ def custom_sheet(measured: dict[str, Any]) -> str:
     return sheet("Your pictures", columns, {**parts, "What it was made for": [task_row(own)]})
 
 
-# A test of one's own
+# A visitor's own test
 
 
 def waiting(name: str, count: int) -> str:
-    """What stands while another test goes on."""
+    """Renders the status of a test that waits for another one."""
     return html.panel(name, f"{counted(count, 'picture')}: it begins as soon as its turn comes.")
 
 
 def progress(name: str, status: Status, seconds: float) -> str:
-    """How far the test is, and how long it may take; `seconds` have passed."""
+    """Renders a test's progress and the estimated time left; `seconds` have passed."""
     done, total = status.done, status.total or 0
     if done:
         left = duration(seconds / done * (total - done))
@@ -318,7 +318,7 @@ def progress(name: str, status: Status, seconds: float) -> str:
 
 
 def unusable(measured: dict[str, Any]) -> str:
-    """The files that could not be used, and why."""
+    """Renders the files that could not be used, with reasons."""
     count, listed = measured["unusable_count"], measured["unusable"]
     if not count:
         return ""
@@ -330,7 +330,7 @@ def unusable(measured: dict[str, Any]) -> str:
     )
 
 
-# What it doesn't know
+# Unfamiliar pictures
 
 GROUPS = {
     "cifar10": "CIFAR-10 test images, such as it learnt from",
@@ -346,7 +346,7 @@ SCORES = {
 
 
 def unfamiliar(report: dict[str, Any]) -> str:
-    """How well the scratch network tells that a picture is unlike all it was trained on."""
+    """Describes how well the scratch network's unfamiliar flag separates unfamiliar pictures."""
     groups, areas = report["groups"], report["auroc"]
     bars = "".join(
         _flagged(groups[name], text) for name, text in GROUPS.items() if groups[name]["n"]

@@ -1,4 +1,4 @@
-"""Reliability diagrams: whether answers of a given probability are right as often as they say."""
+"""Reliability diagrams: how often answers are right, by their predicted probability."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,14 +11,14 @@ from imgrec.ui.components.formatting import percent, share, unbroken
 
 Bins = Sequence[dict[str, Any]]  # the `reliability` of `imgrec.metrics.classification.Reliability`
 
-SIDE, LEFT, TOP, BOTTOM = 240, 60, 12, 44  # of the square that is drawn in, and beside it
+SIDE, LEFT, TOP, BOTTOM = 240, 60, 12, 44  # of the square plot; its margins
 WIDTH, HEIGHT = LEFT + SIDE + 24, TOP + SIDE + BOTTOM
-MIN_RADIUS, MAX_RADIUS = 2.5, 9.0  # of the point of few answers, and of all of them
-MIN_ANSWERS = 10  # answers that together are worth a line, or a sentence
+MIN_RADIUS, MAX_RADIUS = 2.5, 9.0  # of a point for few answers, and for all of them
+MIN_ANSWERS = 10  # answers that are enough for a line, or a sentence
 
 
 def diagrams(scratch: dict[str, Any] | None, dogs: Mapping[str, dict[str, Any]]) -> str:
-    """Of the scratch network's own task, where it was measured, and of the dog question."""
+    """Renders the diagrams of the scratch network's own task, if measured, and the dog question."""
     drawn = []
     if scratch:
         title = "From scratch: which of ten kinds?"
@@ -36,10 +36,10 @@ def diagram(
     calibrated: dict[str, Any] | None,
     right: str,
 ) -> str:
-    """One approach's diagram, the sentence it comes to, and its numbers in a table.
+    """Renders one approach's diagram, its summary, and its numbers in a table.
 
-    `raw` and `calibrated` have `ece` and `reliability`; `right` is what happens as often as is
-    said: "right", or "dogs".
+    `raw` and `calibrated` have `ece` and `reliability`; `right` names the outcome that the
+    probability predicts: "right", or "dogs".
     """
     bins = raw["reliability"]
     calibrated_bins = calibrated["reliability"] if calibrated else ()
@@ -70,7 +70,7 @@ LEGEND = (
 
 
 def _sentence(bins: Bins, ece: float | None, calibrated: float | None, right: str) -> str:
-    """How far off it is, before and after, and what its surest answers are worth."""
+    """Describes the calibration error, raw and calibrated, and the surest answers' accuracy."""
     if ece is None:
         return "There is nothing to draw."
     off = f"What it says is off by {100 * ece:.1f} percentage points on average"
@@ -84,7 +84,7 @@ def _sentence(bins: Bins, ece: float | None, calibrated: float | None, right: st
 
 
 def _most_confident(bins: Bins) -> tuple[int, float, float]:
-    """Of the surest answers, a whole bin or more: count, mean probability, share of right ones."""
+    """Returns the surest answers' count, mean probability and accuracy; a whole bin or more."""
     count, said, true = 0, 0.0, 0.0
     for each in reversed(_filled(bins)):
         count += each["count"]
@@ -104,7 +104,7 @@ def _y(part: float) -> float:
 
 
 def _frame(right: str) -> str:
-    """Axes with their numbers, and the diagonal on which a network means what it says."""
+    """Draws the axes with their numbers, and the diagonal of perfect calibration."""
     lines, numbers = [], []
     for part in (0, 0.25, 0.5, 0.75, 1):
         path = f"M{_x(part)} {_y(0)}V{_y(1)}M{_x(0)} {_y(part)}H{_x(1)}"
@@ -128,7 +128,7 @@ def _filled(bins: Bins) -> list[dict[str, Any]]:
 
 
 def _line(bins: Bins, kind: str) -> str:
-    """Joins neighbouring bins with enough answers each: between the others it would only jump."""
+    """Joins neighbouring bins with enough answers each; between others the line would be noise."""
     path = [
         f"M{_at(one)}L{_at(next_one)}"
         for one, next_one in pairwise(bins)
@@ -142,7 +142,7 @@ def _at(each: dict[str, Any]) -> str:
 
 
 def _points(bins: Bins, kind: str) -> str:
-    """The area of a point grows with its share of the answers."""
+    """Draws the points, each with an area that grows with its share of the answers."""
     total = sum(each["count"] for each in bins)
     return "".join(
         f'<circle class="{kind}" cx="{_x(b["probability"]):.1f}" cy="{_y(b["share"]):.1f}" '

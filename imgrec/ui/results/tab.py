@@ -1,4 +1,4 @@
-"""The last tab: the three approaches side by side, in figures that anyone can measure again."""
+"""The last tab: the three approaches side by side, in reproducible figures."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -36,12 +36,12 @@ what it takes for most probable does not.
 
 
 def all_results() -> dict[str, Any]:
-    """The measured comparison of the three approaches, as the page shows it.
+    """Returns the measured comparison of the three approaches, as on the page.
 
     Returns `{"approaches": [{"approach", "model", "stand_in", "images", "seconds", "parameters",
-    "bytes", ...}], "cifar10", "imagenet", "dogs", "sample", "unfamiliar"}`: what each took to make
-    and how big it is, then the reports of `scripts/evaluate.py`, each with the hash of the data,
-    the command and the machine.
+    "bytes", ...}], "cifar10", "imagenet", "dogs", "sample", "unfamiliar"}`: each approach's
+    training cost and size, then the reports of `scripts/evaluate.py`, each with the hash of the
+    data, the command and the machine.
     """
     return {
         "approaches": [asdict(each) for each in comparison.facts()],
@@ -50,7 +50,7 @@ def all_results() -> dict[str, Any]:
 
 
 def build_results(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
-    """Lays the tab out; a picture can be sent to `shared`, the picture of the first tab."""
+    """Builds the tab; a picture can be sent to `shared`, the picture of the first tab."""
     timings: gr.State = gr.State({})
     with gr.Tabs():
         with gr.Tab("Table", render_children=True):
@@ -76,7 +76,7 @@ def build_results(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image)
 
 
 def show(timings: Timings) -> list[str]:
-    """What it comes to, the sheet, how it was measured, the diagrams, the unfamiliar."""
+    """Renders the summary, the sheet, the method, the diagrams, and the unfamiliar flag."""
     dogs, cifar10 = reports.load_report("dogs"), reports.load_report("cifar10")
     return [
         html.summary_panel("Somewhat, more, most accurate", dogs),
@@ -88,7 +88,7 @@ def show(timings: Timings) -> list[str]:
 
 
 def sheet(dogs: dict[str, Any], timings: Timings) -> str:
-    """What the approaches took to make, how fast they are, and how well they answer."""
+    """Renders the sheet: training cost, speed and accuracy of the approaches."""
     facts = comparison.facts()
     other = {
         each.approach: f"measured with {dogs['approaches'][each.approach]['model']}"
@@ -106,7 +106,7 @@ def sheet(dogs: dict[str, Any], timings: Timings) -> str:
 
 
 def time_here() -> Iterator[tuple[Any, ...]]:
-    """The timings, the sheet with them, and how they were measured."""
+    """Measures and yields the timings, the sheet with them, and the method."""
     yield gr.skip(), gr.skip(), f'<p class="offer">Measuring: {comparison.ROUNDS} rounds …</p>'
     try:
         found = comparison.measure_timings(open_image(example_files()[0]))
@@ -121,6 +121,6 @@ def time_here() -> Iterator[tuple[Any, ...]]:
 
 
 def show_disagreements() -> tuple[str, str]:
-    """The sample's pictures on which the approaches disagree, and what stands beside them."""
+    """Renders the sample's pictures on which the approaches disagree, and what is beside them."""
     measured = reports.load_report("sample")
     return tiles(labelled_images.sample_set(), measured), disagreements_html.NOTHING_ENLARGED

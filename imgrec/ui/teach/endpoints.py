@@ -1,4 +1,4 @@
-"""Teaching by program: what the tab does, as endpoints."""
+"""Teaching by program: the functions of the tab as endpoints."""
 
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.teach import sessions, uploads
 from imgrec.ui.teach.predict import head_of
 
-File = dict[str, Any] | None  # as gradio describes what was uploaded
+File = dict[str, Any] | None  # an upload, as gradio describes it
 LISTENING: dict[str, Any] = {"preprocess": False, "concurrency_limit": None}
 
 
 @as_gradio_error
 def teach_new() -> dict[str, Any]:
-    """Begins a project of one's own pictures: `{"token"}`, which the other endpoints want.
+    """Starts a project for a visitor's own pictures: `{"token"}`, which the other endpoints need.
 
     Whoever has the token has the project. It is deleted some hours after it was last used.
     """
@@ -34,12 +34,12 @@ def teach_new() -> dict[str, Any]:
 
 @as_gradio_error
 def teach_add(token: str, class_name: str, file: File) -> dict[str, Any]:
-    """Adds a picture, or a zip of pictures, to a class, which is made if there is none.
+    """Adds a picture, or a zip of pictures, to a class, which is created if it does not exist.
 
-    With an empty `class_name` a zip's folders name the classes. Returns `{"classes": {name:
-    {"pictures", "added", "duplicates", "elsewhere", "refused"}}}`: how many pictures each class has
-    now, and the names of those that were added, were there already, are in another class too
-    (`[name, class]`), or could not be used (`[name, reason]`).
+    With an empty `class_name`, a zip's folders name the classes. Returns `{"classes": {name:
+    {"pictures", "added", "duplicates", "elsewhere", "refused"}}}`: the number of pictures that each
+    class has now, and the names of those that were added, were already there, are in another class
+    too (`[name, class]`), or could not be used (`[name, reason]`).
     """
     project = projects.get(token)
     upload = _uploaded(file)
@@ -68,7 +68,7 @@ def teach_add(token: str, class_name: str, file: File) -> dict[str, Any]:
 
 
 def _uploaded(file: File) -> tuple[str, str]:
-    """The file's name and place. Raises TeachError or UploadError."""
+    """Returns the file's name and path. Raises TeachError or UploadError."""
     if not file:
         raise TeachError("There is no file; send a picture, or a zip of pictures.")
     path = uploaded_file(file)
@@ -77,13 +77,13 @@ def _uploaded(file: File) -> tuple[str, str]:
 
 @as_gradio_error
 def teach_train(token: str, augment: bool = False) -> dict[str, Any]:
-    """Teaches the project's classes; `augment`: from mirrored and cropped copies too.
+    """Trains the project's classifier; with `augment`, on mirrored and cropped copies too.
 
     Returns `{"classes", "pictures", "accuracy", "low", "high", "in_words", "caution", "recall",
     "confusion", "wrong", "unsure", "folds", "repeats", "turned_away", "seconds", "problems"}`. All
-    of it was measured on pictures that the judging heads had not seen; `caution` says in a sentence
-    what may flatter it, if anything does; `low` to `high` is the accuracy's 95 %
-    interval, `turned_away` the share of its own pictures that it calls none of these.
+    figures are cross-validated, on held-out pictures; `caution` is a sentence on what may bias them
+    upwards, if anything does; `low` to `high` is the accuracy's 95% interval, `turned_away` the
+    share of its own pictures that the classifier rejects as none of these classes.
     """
     project = projects.get(token)
     project.configure(Settings(augment, project.settings.seed))
@@ -97,7 +97,7 @@ def teach_train(token: str, augment: bool = False) -> dict[str, Any]:
 
 
 def figures(project: Project, head: TaughtHead) -> dict[str, Any]:
-    """What was measured of a head, as the endpoint returns it."""
+    """Returns a head's measured figures as JSON, in the format of the endpoint."""
     measured = head.cross_validation
     names = {picture.id: picture.name for each in project.classes for picture in each.pictures}
 
@@ -127,11 +127,11 @@ def figures(project: Project, head: TaughtHead) -> dict[str, Any]:
 
 @as_gradio_error
 def teach_ask(token: str, source: Source) -> dict[str, Any]:
-    """What the taught classes say of a picture.
+    """Classifies a picture with the taught classes.
 
     Returns `{"file", "classes": [{"label", "probability"}], "none_of_these", "similarity",
-    "milliseconds"}`: all classes, most probable first, calibrated; `none_of_these` where the
-    picture is unlike all that was taught.
+    "milliseconds"}`: all classes, most probable first, calibrated; `none_of_these` is true if the
+    picture is unlike everything that was taught.
     """
     head = head_of(token)
     if source is None:
@@ -146,7 +146,7 @@ def teach_save(
     form: str = "project",
     request: gr.Request = None,  # type: ignore[assignment]
 ) -> tuple[dict[str, Any], str]:
-    """The project as a zip, or the taught network for other programs.
+    """Saves the project as a zip, or exports the taught network for other programs.
 
     `form` is project, keras, tflite or saved_model. Returns `{"file", "bytes"}`, then the file.
     `/teach_open` opens a project's zip again.
@@ -181,7 +181,7 @@ def teach_open(file: File) -> dict[str, Any]:
 
 
 def offer_endpoints() -> None:
-    """Offers them to programs; nothing of it is seen on the page."""
+    """Offers the endpoints to programs; they are invisible on the page."""
     gr.api(teach_new)
     gr.api(teach_train, concurrency_limit=None)
     token = gr.Textbox(label="Token", visible=False)

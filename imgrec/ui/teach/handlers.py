@@ -1,4 +1,4 @@
-"""What visitors do to their project on the page, and what the page shows of it afterwards."""
+"""Handlers for what visitors do to their project on the page, and the view that follows."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ EXAMPLES = {"easy": ("dog", "ship", "truck"), "hard": ("cat", "dog")}  # built-i
 
 
 class View(NamedTuple):
-    """The parts that show the project; `view` fills them."""
+    """The components that display the project; `view` updates them."""
 
     token: gr.BrowserState
     chosen: gr.State  # the chosen class's key
@@ -44,7 +44,7 @@ class View(NamedTuple):
 
 
 class JobStatus(NamedTuple):
-    """The parts that show what goes on."""
+    """The components that display a running job."""
 
     progress: gr.HTML
     stop: gr.Button
@@ -56,9 +56,9 @@ NO_JOB = ["", gr.Button(visible=False)]
 def view(
     token: str, chosen: int, message: str = "", *, removing: bool = False, new: bool = False
 ) -> list[Any]:
-    """All parts of a View as the project is now; `chosen` is a class's key, or the first is shown.
+    """Returns updates of all parts of a View; `chosen` is a class's key, by default the first's.
 
-    `removing` asks whether the chosen class should go, `new` lets its name be written.
+    `removing` asks whether to remove the chosen class, `new` makes its name editable.
     """
     try:
         project = projects.get(token) if token else None
@@ -85,7 +85,7 @@ def view(
 
 
 def teach_button(project: Project | None) -> gr.Button:
-    """The button; it can be pressed where nothing keeps the project from being taught."""
+    """Updates the button, which is enabled if nothing prevents the project from being taught."""
     able = project is not None and not any(each.blocks for each in problems(project))
     label = "Teach it again" if project and (project.head or project.stale) else "Teach it"
     return gr.Button(label, variant="primary", size="lg", interactive=able)
@@ -97,21 +97,21 @@ def _new_class(project: Project, name: str = "") -> TaughtClass:
 
 
 def _class(project: Project | None, key: int) -> TaughtClass | None:
-    """The class of that key, or the first; None where there is none."""
+    """Returns the class of that key, or the first; None if there is no class."""
     classes = project.classes if project else ()
     return next((each for each in classes if each.key == key), classes[0] if classes else None)
 
 
 def look(token: str, chosen: int, request: gr.Request) -> list[Any]:
-    """What there is, for example after a reload."""
-    with contextlib.suppress(TeachError):  # `view` tells that it is gone
+    """Returns the current view, for example after a reload."""
+    with contextlib.suppress(TeachError):  # `view` reports that it is gone
         if token:
             sessions.project_of(token, request)
     return view(token, chosen)
 
 
 def look_again(token: str, chosen: int) -> list[Any]:
-    """What there is after a work, while which another class may be chosen; what was told stays."""
+    """Returns the view after a job, with the message kept and the class chosen in the meantime."""
     shown = view(token, chosen)
     place = View._fields.index("message")
     return [*shown[:place], shown[place] or gr.skip(), *shown[place + 1 :]]
@@ -121,7 +121,7 @@ def look_again(token: str, chosen: int) -> list[Any]:
 
 
 def press(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> list[Any]:
-    """Does what the pressed button says: an action, and what it is done to after a colon."""
+    """Performs the pressed button's action, whose argument follows a colon."""
     try:
         action, _, value = pressed(event).partition(":")
         if action in ("choose", "remove", "keep"):
@@ -134,7 +134,7 @@ def press(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> 
 
 
 def _apply_action(token: str, project: Project, chosen: int, action: str, value: str) -> list[Any]:
-    """The view after an action that changes the project. Raises TeachError."""
+    """Applies an action that changes the project, and returns the view. Raises TeachError."""
     match action:
         case "example":
             for name in EXAMPLES.get(value, ()):
@@ -160,7 +160,7 @@ def _apply_action(token: str, project: Project, chosen: int, action: str, value:
 
 
 def rename(token: str, event: gr.EventData, request: gr.Request) -> str:
-    """Gives a class the name that was written in its field; what is to be said, if anything."""
+    """Renames a class to the name in its field; returns the error message, if any."""
     data = event._data if isinstance(event._data, dict) else {}
     try:
         project = sessions.project_of(token, request)
@@ -171,14 +171,14 @@ def rename(token: str, event: gr.EventData, request: gr.Request) -> str:
 
 
 def _key(text: Any) -> int:
-    """A class's key from a button. Raises TeachError if it is none."""
+    """Parses a class's key from a button. Raises TeachError if it is not one."""
     if not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10):
         raise TeachError("There is no such class any more; choose another one.")
     return int(text)
 
 
 def _project(token: str, request: gr.Request) -> tuple[str, Project]:
-    """The visitor's project, with its token; a new one if they have none. Raises TeachError."""
+    """Returns the visitor's token and project, a new one if they have none. Raises TeachError."""
     if token:
         return token, sessions.project_of(token, request)
     token = sessions.start_project(request)
@@ -189,9 +189,9 @@ def _project(token: str, request: gr.Request) -> tuple[str, Project]:
 
 
 def take(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
-    """Adds what was uploaded, or opens a project in place of what is here.
+    """Adds uploaded files, or opens a project in place of the current one.
 
-    Yields the token, and what is to be said: how far it is, then what became of the files.
+    Yields the token and a message: the progress, then what became of the files.
     """
     try:
         files = uploaded(event, MAX_PICTURES)
@@ -240,7 +240,7 @@ def _opening(token: str, file: Upload, request: gr.Request) -> Iterator[list[Any
 
 
 def _progress_reporter(report: Report, what: str = "") -> Callable[[int, int], None]:
-    """What is told how many are done, and how many there are."""
+    """Returns a callback that takes the number of items done and their total."""
     return lambda done, total: report(what, done, total)
 
 
@@ -248,7 +248,7 @@ def _progress_reporter(report: Report, what: str = "") -> Callable[[int, int], N
 
 
 def see(token: str, request: gr.Request) -> Iterator[list[Any]]:
-    """Lets VGG16 look at the pictures that it has not seen, with progress."""
+    """Extracts VGG16's features of new pictures, with progress."""
     try:
         project = sessions.project_of(token, request) if token else None
         if project is None or not project.missing_features():
@@ -269,7 +269,7 @@ def _extraction(project: Project) -> Work:
 
 
 def configure(token: str, chosen: int, augment: bool, request: gr.Request) -> list[Any]:
-    """Switches the altered copies on or off."""
+    """Turns the augmented copies on or off."""
     try:
         token, project = _project(token, request)
         project.configure(Settings(augment, project.settings.seed))
@@ -279,7 +279,7 @@ def configure(token: str, chosen: int, augment: bool, request: gr.Request) -> li
 
 
 def teach(token: str, version: int, request: gr.Request) -> Iterator[list[Any]]:
-    """Teaches it; yields the version, and what goes on."""
+    """Trains the project's classifier; yields the version and the progress."""
     try:
         project = sessions.project_of(token, request)
         extract = _extraction(project)

@@ -1,4 +1,4 @@
-"""The pieces of HTML of the tab where visitors teach their own classes.
+"""HTML of the tab in which visitors teach their own classes.
 
 Everything that comes from outside this file is escaped here.
 """
@@ -19,11 +19,11 @@ from imgrec.teaching.store import IDLE_SECONDS
 from imgrec.ui.components import html
 from imgrec.ui.components.formatting import percent
 
-STRIP = 5  # pictures of a class in the list of classes
-MAX_TILES = 120  # pictures of a class that are shown, the latest
-MAX_NAMED = 3  # files that a sentence lists
+STRIP = 5  # pictures per class in the list of classes
+MAX_TILES = 120  # displayed pictures of a class, the latest ones
+MAX_NAMED = 3  # file names in a sentence
 
-# A button's `data-press` is an action, and what it is done to after a colon.
+# A button's `data-press` is an action, with its argument after a colon.
 WELCOME = """
 <section class="panel welcome">
   <h4>Show it a few pictures of each thing</h4>
@@ -69,12 +69,12 @@ KEEP_EXPORT = (
 
 
 def step(number: int, title: str) -> str:
-    """The heading of a step."""
+    """Renders the heading of a step."""
     return f'<h3 class="step-title"><i>{number}</i>{escape(title)}</h3>'
 
 
 def pictures(number: int) -> str:
-    """A number of pictures in words."""
+    """Formats a number of pictures with its noun."""
     return "1 picture" if number == 1 else f"{number:,} pictures"
 
 
@@ -82,7 +82,7 @@ def pictures(number: int) -> str:
 
 
 def classes(project: Project | None, chosen: int) -> str:
-    """The list of classes, the one of the key `chosen` pressed; or how to begin."""
+    """Renders the list of classes, with the one of key `chosen` pressed; or how to start."""
     if project is None or not project.classes:
         return WELCOME
     rows = "".join(_class(project, each, each.key == chosen) for each in project.classes)
@@ -103,7 +103,7 @@ def _class(project: Project, each: TaughtClass, pressed: bool) -> str:
 
 
 def image(project: Project, id: str) -> str:
-    """A picture's thumbnail, in a button with words; a gap if it was removed meanwhile."""
+    """Renders a picture's thumbnail, in a button with text; a gap if it was removed meanwhile."""
     try:
         source = project.thumbnail(id)
     except ImgrecError:
@@ -112,9 +112,9 @@ def image(project: Project, id: str) -> str:
 
 
 def chosen_class(each: TaughtClass | None, removing: bool, new: bool) -> str:
-    """The chosen class's name, which can be changed in place, and how to remove it.
+    """Renders the chosen class's name, which can be edited in place, and how to remove the class.
 
-    `new` marks the field of a name that is yet to be written.
+    `new` marks the field of a name that is not given yet.
     """
     if each is None:
         return ""
@@ -135,7 +135,7 @@ def chosen_class(each: TaughtClass | None, removing: bool, new: bool) -> str:
 
 
 def tiles(project: Project | None, each: TaughtClass | None) -> str:
-    """The chosen class's pictures, the latest first; a press removes one."""
+    """Renders the chosen class's pictures, the latest first; pressing one removes it."""
     if project is None or each is None or not each.pictures:
         return ""
     shown = each.pictures[: -MAX_TILES - 1 : -1]
@@ -154,7 +154,7 @@ def tiles(project: Project | None, each: TaughtClass | None) -> str:
 
 
 def added_summary(added: dict[str, Added]) -> str:
-    """What became of pictures that were given to classes, by the classes' names."""
+    """Describes what became of the added pictures, by the names of their classes."""
     sentences = [
         f"{pictures(len(each.added))} added to {name}."
         for name, each in added.items()
@@ -181,7 +181,7 @@ def added_summary(added: dict[str, Added]) -> str:
 
 
 def _named(names: Sequence[str]) -> str:
-    """One picture by its name, several by their number."""
+    """Names a single picture, and counts several."""
     return names[0] if len(names) == 1 else pictures(len(names))
 
 
@@ -190,13 +190,13 @@ def _was(names: Sequence[str]) -> str:
 
 
 def message(sentence: str, wrong: bool = False) -> str:
-    """A sentence about what has just happened; empty where there is nothing to say."""
+    """Renders a message about the last action; empty if there is none."""
     kind = "happened wrong" if wrong else "happened"
     return f'<p class="{kind}" role="status">{escape(sentence)}</p>' if sentence else ""
 
 
 def progress(what: str, status: Status) -> str:
-    """How far a work is."""
+    """Renders a job's progress."""
     total = status.total or 0
     part = 100 * status.done / max(1, total)
     of = f": {status.done:,} of {total:,}" if total else "…"
@@ -211,7 +211,7 @@ def progress(what: str, status: Status) -> str:
 
 
 def state(project: Project | None) -> str:
-    """What keeps the project from being taught, or from being taught well; or that it can be."""
+    """Renders what prevents the project from being taught, or taught well; or that it is ready."""
     if project is None:
         return html.panel("Not yet", "First it needs pictures of two things or more.", "ready")
     found = problems(project)
@@ -236,14 +236,14 @@ def _classes(number: int) -> str:
 
 
 def before_asking(project: Project | None) -> str:
-    """What stands where the answer will be."""
+    """Renders what is displayed until there is an answer."""
     if project is None or not (project.head or project.stale):
         return NOTHING_TAUGHT
     return STALE if project.stale else NO_PICTURE
 
 
 def verdict(answer: TaughtVerdict, head: TaughtHead, live: bool = False) -> str:
-    """The answer: bars, with *none of these* above where it is so; *Why?* unless it is live."""
+    """Renders the answer as bars, below *none of these* if so; with *Why?* unless it is live."""
     winner = answer.classes[0].label
     if answer.none:
         title = "None of these"
@@ -265,16 +265,16 @@ is said of a picture that is less similar to all of them than they are to each o
 away {percent(head.rejection_rate) if head.rejection_rate else "none"} of them.</p>"""
 
 
-# Keeping
+# Saving
 
 
 def opened(name: str, project: Project, notes: Sequence[str]) -> str:
-    """What was opened, and what was left out."""
+    """Describes what was opened, and what was left out."""
     count = f"{pictures(project.count)} in {_classes(len(project.classes))}"
     return message(" ".join([f"{name} is open again: {count}.", *notes]), wrong=bool(notes))
 
 
 def exported(form: str, file: Path) -> str:
-    """That a network was exported, and how large it is."""
+    """Reports that a network was exported, with its size."""
     size = file.stat().st_size / 1e6
     return message(f"{form}: checked, and on its way as {file.name} ({size:.0f} MB).")

@@ -1,4 +1,4 @@
-"""Using what was taught: a picture or the live webcam in, bars out, and why."""
+"""Using the taught classifier: a picture or the live webcam in, bars and explanation out."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -20,12 +20,12 @@ from imgrec.ui.components.picture import Source, open_source, picture
 from imgrec.ui.components.webcam import frame, live_camera
 from imgrec.ui.teach import html
 
-# A frame that comes while another is looked at is left out.
+# A frame that arrives while another is being classified is dropped.
 STREAMING: dict[str, Any] = {**PREDICTING, "trigger_mode": "once"}
 
 
 class Use(NamedTuple):
-    """The parts of the last step."""
+    """The components of the last step."""
 
     picture: gr.Image
     camera: gr.HTML
@@ -33,12 +33,12 @@ class Use(NamedTuple):
 
 
 def build_use() -> Use:
-    """Lays the step out."""
+    """Builds the step."""
     return Use(picture(), live_camera(), pressable(html.NOTHING_TAUGHT))
 
 
 def connect_use(use: Use, token: gr.BrowserState, version: gr.State) -> None:
-    """Lets the step answer, also anew when `version` says that it was taught; *Why?* opens here."""
+    """Makes the step answer, and again when `version` changes after teaching; *Why?* opens here."""
     gr.on(
         [use.picture.change, token.change, version.change],
         answer_picture,
@@ -59,7 +59,7 @@ def connect_use(use: Use, token: gr.BrowserState, version: gr.State) -> None:
 
 
 def head_of(token: str) -> TaughtHead:
-    """What the project of that token was taught, with the names that its classes have now.
+    """Returns the head of that token's project, with the current names of its classes.
 
     Raises TeachError.
     """
@@ -73,14 +73,14 @@ def head_of(token: str) -> TaughtHead:
 
 
 def answer_picture(token: str, source: Source) -> str:
-    """The answer about the picture, as HTML."""
+    """Renders the answer about the picture."""
     if source is None:
         return _answered(token, None)
     return _answered(token, lambda: open_source(source)[0])
 
 
 def answer_frame(token: str, event: gr.EventData) -> str:
-    """The answer about what the webcam sees, as HTML."""
+    """Renders the answer about the webcam's frame."""
     return _answered(token, lambda: frame(event), live=True)
 
 
@@ -96,5 +96,5 @@ def _answered(token: str, image: Callable[[], Image.Image] | None, live: bool = 
 
 
 def build_question(image: Image.Image, approach: str, target: str, token: str) -> Question:
-    """Why the project's head says `target` of the picture. Raises TeachError, or ModelError."""
+    """Builds the question why the head predicts `target`. Raises TeachError or ModelError."""
     return targets.build_taught_question(image, head_of(token), target)

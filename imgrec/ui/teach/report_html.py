@@ -1,4 +1,4 @@
-"""How far to believe what was taught, as HTML: accuracy, table, pictures that went wrong."""
+"""The taught classifier's evaluation as HTML: accuracy, confusion matrix, mistakes."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,13 +8,13 @@ from imgrec.teaching.project import Project
 from imgrec.ui.components.formatting import percent
 from imgrec.ui.teach.html import image
 
-MAX_CLASSES_BESIDE = 6  # classes whose table stands beside the pictures
-SURE = 0.9  # a right answer of at least this probability is not called unsure
-MAX_TILES = 9  # pictures that are shown as wrong, and as least sure
+MAX_CLASSES_BESIDE = 6  # classes whose matrix fits beside the pictures
+SURE = 0.9  # a right answer is unsure below this probability
+MAX_TILES = 9  # pictures displayed as wrong, and as least sure
 
 
 def accuracy_panel(head: TaughtHead | None) -> str:
-    """How far the head is to be believed, in one figure and a sentence."""
+    """Renders the head's accuracy as one figure and a sentence."""
     if head is None:
         return ""
     found = head.cross_validation
@@ -32,12 +32,12 @@ def accuracy_panel(head: TaughtHead | None) -> str:
 
 
 def _share(part: float) -> str:
-    """A share of counted pictures."""
+    """Formats a share of counted pictures."""
     return f"{100 * part:.0f} %"
 
 
 def _method(found: CrossValidation) -> str:
-    """How the accuracy was measured."""
+    """Describes how the accuracy was measured."""
     right = f"They were right on {_share(found.accuracy)}."
     if found.folds >= found.pictures:
         return f"Each picture was judged by a network that had learnt from all the others. {right}"
@@ -55,7 +55,7 @@ def _no_better(found: CrossValidation, largest: float) -> str:
 
 
 def report(project: Project | None) -> str:
-    """Where the head goes wrong: what it takes for what, which pictures, and where it wavers."""
+    """Renders the head's weaknesses: confusion matrix, mistakes, and least sure pictures."""
     head = project.head if project else None
     if project is None or head is None:
         return ""
@@ -76,7 +76,7 @@ def report(project: Project | None) -> str:
 
 
 def _matrix(found: CrossValidation, names: Sequence[str]) -> str:
-    """How often each class is taken for each."""
+    """Renders the confusion matrix."""
     head = "".join(f"<th scope=col><span>{escape(name)}</span></th>" for name in names)
     rows = "".join(
         f"<tr><th scope=row>{escape(name)}</th>"
@@ -109,7 +109,7 @@ def _cell(count: float, of: float, right: bool, title: str) -> str:
 
 
 def _evaluated_pictures(project: Project, evaluated: Sequence[EvaluatedPicture], note: str) -> str:
-    """Pictures with what was said of them; a press opens the class that has one."""
+    """Renders pictures with their predictions; pressing one opens its class."""
     if not evaluated:
         return ""
     keys = [each.key for each in project.classes]

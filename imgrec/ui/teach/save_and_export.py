@@ -1,4 +1,4 @@
-"""Keeping what was taught: the project as a zip, and the network for other programs."""
+"""Saving the project as a zip, and exporting the network for other programs."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +12,12 @@ from imgrec.teaching import export, project_file
 from imgrec.ui.components.listeners import QUIET
 from imgrec.ui.teach import html, sessions
 
-FILE = "teach-file"  # the id of the hidden button that a browser downloads by
+FILE = "teach-file"  # the id of the hidden button that starts a browser's download
 DOWNLOAD = f"""(file) => file && setTimeout(() => document.querySelector('#{FILE}').click(), 50)"""
 
 
 class Keep(NamedTuple):
-    """The parts of it."""
+    """The components of this part."""
 
     project: gr.Button
     export: gr.Row  # around the buttons of each form
@@ -27,7 +27,7 @@ class Keep(NamedTuple):
 
 
 def build_keep() -> Keep:
-    """Lays it out."""
+    """Builds the part."""
     gr.HTML(html.KEEP)
     with gr.Row(equal_height=False, elem_classes="keep"):
         with gr.Column(min_width=300):
@@ -43,7 +43,7 @@ def build_keep() -> Keep:
 
 
 def connect_keep(keep: Keep, token: gr.BrowserState) -> None:
-    """Lets each button make its file, which the browser then downloads."""
+    """Makes each button create its file, which the browser then downloads."""
     makers: list[tuple[gr.Button, Callable[..., Any]]] = [(keep.project, download)]
     makers += [
         (button, exporter(kind)) for button, kind in zip(keep.forms, export.KINDS, strict=True)
@@ -55,7 +55,7 @@ def connect_keep(keep: Keep, token: gr.BrowserState) -> None:
 
 
 def download(token: str, request: gr.Request) -> tuple[str, str | None]:
-    """The project as a zip; what is said, and the file."""
+    """Saves the project as a zip; returns a message and the file."""
     try:
         return "", publish_project(token, request)
     except ImgrecError as error:
@@ -63,7 +63,7 @@ def download(token: str, request: gr.Request) -> tuple[str, str | None]:
 
 
 def publish_project(token: str, request: gr.Request) -> str:
-    """The project's zip where gradio may serve it from. Raises TeachError."""
+    """Puts the project's zip where gradio may serve it. Raises TeachError."""
     project = sessions.project_of(token, request)
     return sessions.publish_download(
         project_file.write_project(project, project.folder / sessions.PROJECT_FILE), token
@@ -71,7 +71,7 @@ def publish_project(token: str, request: gr.Request) -> str:
 
 
 def exporter(kind: export.Kind) -> Callable[[str, gr.Request], Iterator[tuple[Any, Any]]]:
-    """What exports a project in that form, with progress; what is said, and the file."""
+    """Returns a handler that exports a project in that form; it yields messages and the file."""
 
     def exporting(token: str, request: gr.Request) -> Iterator[tuple[Any, Any]]:
         made: list[Path] = []

@@ -1,4 +1,4 @@
-"""Which project a visitor of the page has in hand, and the works that go on in it."""
+"""The project that a visitor of the page has open, and its running jobs."""
 
 import shutil
 import time
@@ -30,21 +30,21 @@ _visits: dict[str, _Visit] = {}  # by session
 
 
 def project_of(token: str, request: gr.Request) -> Project:
-    """The project of that token, which this visitor has in hand from now on. Raises TeachError."""
+    """Opens the token's project for this visitor and returns it. Raises TeachError."""
     project = projects.get(token)
     _attach(token, request)
     return project
 
 
 def start_project(request: gr.Request, project: Project | None = None) -> str:
-    """The token of a project that this visitor begins, or opens. Raises TeachError."""
+    """Stores a project that this visitor starts or opens; returns its token. Raises TeachError."""
     token = store_project(project, visitor_of(request))
     _attach(token, request)
     return token
 
 
 def store_project(project: Project | None = None, owner: str = "") -> str:
-    """The token of a project in the store, a new one by default. Raises TeachError."""
+    """Stores a project, by default a new one; returns its token. Raises TeachError."""
     try:
         return projects.create(project, owner)
     except TeachError:
@@ -54,10 +54,10 @@ def store_project(project: Project | None = None, owner: str = "") -> str:
 
 
 def run_job(work: Work, request: gr.Request) -> Iterator[Status]:
-    """Does the work in a thread; how far it is, now and then until it is done.
+    """Runs the work in a thread and yields its status until it is done.
 
-    It ends where nobody asks any more, when the visitor stops it, or leaves. Raises TeachError if
-    it did not end well.
+    The job is cancelled when nobody iterates any more, or the visitor stops it or leaves. Raises
+    TeachError if it failed.
     """
     job, jobs = BackgroundJob("teaching"), _visit(request).jobs
     jobs.append(job)
@@ -74,21 +74,21 @@ def run_job(work: Work, request: gr.Request) -> Iterator[Status]:
 
 
 def stop(request: gr.Request) -> None:
-    """Stops what goes on for this visitor."""
+    """Cancels this visitor's running jobs."""
     for job in list(_visit(request).jobs):
         job.cancel()
 
 
 def leave(request: gr.Request) -> None:
-    """Stops what goes on, and lets the project go after a while, unless somebody comes back."""
+    """Cancels running jobs; the project is deleted after a while unless somebody comes back."""
     stop(request)
     _release(_visits.pop(request.session_hash or "", _Visit()).token)
 
 
 def publish_download(file: Path, token: str) -> str:
-    """Moves the file to where gradio may serve it from, in place of the one before.
+    """Moves the file to where gradio may serve it, in place of the previous one; returns its path.
 
-    It goes with the visit; the folder's name is as hard to guess as the token.
+    It is deleted after the visit; the folder's name is as hard to guess as the token.
     """
     folder = _downloads(token)
     shutil.rmtree(folder, ignore_errors=True)
@@ -97,7 +97,7 @@ def publish_download(file: Path, token: str) -> str:
 
 
 def _attach(token: str, request: gr.Request) -> None:
-    """Takes a project in hand, in place of any other."""
+    """Opens a project for the visitor, in place of any other."""
     visit = _visit(request)
     before, visit.token = visit.token, token
     if before != token:

@@ -1,7 +1,8 @@
-"""The tab to teach it: a visitor's own pictures and classes, a classifier in a minute.
+"""The tab Teach it: a visitor's own pictures and classes, a classifier in a minute.
 
-Three steps beside each other, pictures, teaching, use; below them where it goes wrong, and how to
-keep it. The browser keeps the project's token; all that is shown is made from the project.
+Three steps are side by side: pictures, teaching, use. Below them are the evaluation and the ways to
+save the project. The browser keeps the project's token; everything displayed comes from the
+project.
 """
 
 from typing import Any
@@ -28,18 +29,18 @@ NOTE = (
 RENAME = script(__file__, "rename.js")
 FOCUS = script(__file__, "focus_next.js")
 SHOW_IN_CLASS = script(__file__, "show_in_class.js")
-# At once, and each of several in a row.
+# Immediately, and each of several presses in a row.
 PRESSING: dict[str, Any] = {**QUIET, "queue": False, "trigger_mode": "multiple"}
 WORKING: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
 
 
 def project_token() -> gr.BrowserState:
-    """Where the browser keeps the project's token; outside the tabs, whose parts appear late."""
+    """Stores the project's token in the browser; outside the tabs, whose parts are built late."""
     return gr.BrowserState("", storage_key="imgrec-teach")
 
 
 def build_teach(page: gr.Blocks, tab: gr.Tab, token: gr.BrowserState) -> None:
-    """Lays the tab out and connects it."""
+    """Builds the tab and connects it."""
     chosen, version = gr.State(0), gr.State(0)
     most = MAX_PICTURES
     with gr.Row(equal_height=False, elem_classes="steps"):
@@ -79,7 +80,7 @@ def build_teach(page: gr.Blocks, tab: gr.Tab, token: gr.BrowserState) -> None:
 
 
 def _connect_pictures(shown: View, job: JobStatus, zone: gr.HTML, buttons: list[Any]) -> None:
-    """Lets classes and pictures be changed; the network looks at new pictures right away."""
+    """Connects changes of classes and pictures; new pictures' features are extracted at once."""
     given = [shown.token, shown.chosen]
     pressing = gr.on(buttons, handlers.press, given, shown, **PRESSING)
     pressing.then(None, js=FOCUS)
@@ -101,6 +102,6 @@ def _connect_teaching(shown: View, job: JobStatus, version: gr.State) -> None:
 
 
 def _refreshing(shown: View) -> dict[str, Any]:
-    """What shows the project after a work."""
+    """Returns the listener options that update the project's view after a job."""
     given = [shown.token, shown.chosen]
     return {"fn": handlers.look_again, "inputs": given, "outputs": shown, **PRESSING}

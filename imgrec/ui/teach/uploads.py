@@ -1,4 +1,4 @@
-"""What a visitor drops: files, folders and zips, sorted into classes by their folders."""
+"""A visitor's uploads: files, folders and zips, sorted into classes by their folders."""
 
 import functools
 import itertools
@@ -17,14 +17,14 @@ from imgrec.teaching.project import MAX_PICTURES, PictureSource, Project
 from imgrec.teaching.project_parts import Added, class_name
 from imgrec.ui.components.upload_zone import Upload
 
-UNNAMED = re.compile(r"Class \d+")  # as the project calls a class that nobody has named
+UNNAMED = re.compile(r"Class \d+")  # the project's name for a class without a name of its own
 
 
 class Batch(NamedTuple):
     """Pictures for one class."""
 
-    folder: str  # that tells the class; empty: whichever class is chosen
-    pictures: list[tuple[str, PictureSource]]  # a name and what reads the picture
+    folder: str  # that names the class; empty for the chosen class
+    pictures: list[tuple[str, PictureSource]]  # a name and a function that reads the picture
 
 
 class _File(NamedTuple):
@@ -34,7 +34,7 @@ class _File(NamedTuple):
 
 
 def is_project(files: Sequence[Upload]) -> bool:
-    """Whether what was uploaded is one zip with a project. Raises DataError if it is no zip."""
+    """Returns whether the upload is one zip with a project. Raises DataError for an invalid zip."""
     if len(files) != 1 or not _is_zip(files[0][0]):
         return False
     name, path = files[0]
@@ -43,14 +43,14 @@ def is_project(files: Sequence[Upload]) -> bool:
 
 
 def batches(files: Sequence[Upload]) -> tuple[list[Batch], str]:
-    """The files by class, and the name of the folder or zip around all of them, if there is one.
+    """Returns the files by class, and the name of the folder or zip around all of them, if any.
 
-    Folders beside each other make a class each; a folder around everything doesn't matter. Files
-    without a folder of their own are for the chosen class. Raises DataError for a zip that is none,
-    or if there is no file.
+    Folders side by side make a class each; a folder around everything is ignored. Files without
+    a folder of their own are for the chosen class. Raises DataError for an invalid zip, or if there
+    is no file.
     """
     everything = [file for upload in files for file in _expanded(upload)]
-    # What lies beside pictures and is none makes no class; alone, it is refused with a reason.
+    # Other files beside pictures make no class; alone, they are refused with a reason.
     found = [file for file in everything if not file.name.lower().endswith(label_names.NO_PICTURES)]
     found = found or everything
     if not found:
@@ -70,7 +70,7 @@ def _is_zip(name: str) -> bool:
 
 
 def _expanded(upload: Upload) -> Iterator[_File]:
-    """The file itself, or what is in the zip; without what systems leave in folders."""
+    """Yields the file itself, or a zip's content without the files that systems put in folders."""
     name, path = upload
     if not _is_zip(name):
         yield from _named(name, lambda _: Path(path))
@@ -88,7 +88,7 @@ def _expanded(upload: Upload) -> Iterator[_File]:
 
 
 def _named(path: str, given: Callable[[str], PictureSource]) -> Iterator[_File]:
-    """The file at that path, unless it, or a folder of it, is one of those that don't count."""
+    """Yields the file at that path, unless it or one of its folders is to be ignored."""
     parts = tuple(part for part in re.split(r"[/\\]", path) if part)
     if parts and not any(
         part.startswith(".") or part.casefold() in label_names.JUNK for part in parts
@@ -98,7 +98,7 @@ def _named(path: str, given: Callable[[str], PictureSource]) -> Iterator[_File]:
 
 
 def _common(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """With what all of them begin."""
+    """Returns the common prefix of the paths."""
     together = zip(*paths, strict=False)
     same = itertools.takewhile(lambda parts: len(set(parts)) == 1, together)
     return tuple(parts[0] for parts in same)
@@ -111,10 +111,10 @@ def add_uploads(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> dict[str, Added]:
-    """Adds what was uploaded; what no folder names goes to the class of that key, or a new one.
+    """Adds the uploads; files that no folder names go to the class of that key, or to a new one.
 
-    Returns what became of the pictures, by the classes' names. Raises DataError or TeachError,
-    CancelledError as `Project.add`.
+    Returns what became of the pictures, by the names of their classes. Raises DataError or
+    TeachError, and CancelledError like `Project.add`.
     """
     sorted_in, outer = batches(files)
     total = sum(len(batch.pictures) for batch in sorted_in)
@@ -139,7 +139,7 @@ def add_uploads(
 
 
 def index_of(project: Project, key: int) -> int:
-    """Where the class of that key is. Raises TeachError if it is there no more."""
+    """Returns the index of the class of that key. Raises TeachError if it no longer exists."""
     for index, each in enumerate(project.classes):
         if each.key == key:
             return index
@@ -147,14 +147,14 @@ def index_of(project: Project, key: int) -> int:
 
 
 def _remove_unused(project: Project) -> None:
-    """Removes the classes that nobody has named or filled."""
+    """Removes classes that have neither a name nor pictures."""
     for each in project.classes:
         if not each.pictures and UNNAMED.fullmatch(each.name):
             project.remove_class(index_of(project, each.key))
 
 
 def _chosen(project: Project, key: int, outer: str) -> int:
-    """The class of that key; one without name and pictures takes the outer folder's name."""
+    """Returns the class of that key; without name and pictures, it gets the outer folder's name."""
     if not project.classes:
         return _class_of(project, outer) if outer else project.add_class()
     index = index_of(project, key)
@@ -167,7 +167,7 @@ def _chosen(project: Project, key: int, outer: str) -> int:
 
 
 def _class_of(project: Project, folder: str) -> int:
-    """The class of that name, which is added if there is none."""
+    """Returns the class of that name, which is created if it does not exist."""
     name = _class_name(folder)
     for index, each in enumerate(project.classes):
         if each.name.casefold() == name.casefold():
@@ -176,5 +176,5 @@ def _class_of(project: Project, folder: str) -> int:
 
 
 def _class_name(folder: str) -> str:
-    """A folder's name as that of a class: on one line, and not too long."""
+    """Returns a folder's name as the name of a class: on one line, and not too long."""
     return class_name(displayable_name(folder))

@@ -1,9 +1,9 @@
-"""Accuracy and loss of chosen runs as the data of native line plots.
+"""Accuracy and loss of selected runs as the data of native line plots.
 
-A plot is built once, with a fixed set of lines; from then on only its data change. gradio's plots
-draw old data, and may stay so, where their data and their axes or colours change at about the same
-time. So the lines have constant names, a legend of our own says which run is which, and a line that
-cannot be seen makes the horizontal axis as long as it shall be.
+A plot is built once, with a fixed set of lines; after that only its data change. gradio's plots
+draw old data, and may keep it, if data change at about the same time as axes or colours. So the
+lines have constant names, a custom legend maps them to runs, and an invisible line sets the length
+of the horizontal axis.
 """
 
 import dataclasses
@@ -19,11 +19,11 @@ from imgrec.models.registry import Entry
 from imgrec.models.run_log import Point
 
 MAX_RUNS = 6  # in one plot: as many as can be told apart
-MAX_POINTS = 150  # of one line: more would slow the browser down and show no more
-DASH = 0.96  # of the way from the plot's left edge, where the dash of a single point begins
+MAX_POINTS = 150  # of one line: more would slow the browser down without adding detail
+DASH = 0.96  # start of a single point's dash, as a share of its distance from the plot's left edge
 COLUMNS = {"x": float, "accuracy": float, "loss": float, "line": str}
-# Okabe & Ito's colours, which the colour-blind can tell apart (https://jfly.uni-koeln.de/color/):
-# validation in each, training in a lighter tint of it.
+# Okabe & Ito's palette, safe for colour blindness (https://jfly.uni-koeln.de/color/):
+# validation in the full colour, training in a lighter tint of it.
 TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#a87900", "#56697a")
 TINTS = ("#7fbfe3", "#f0a778", "#7fd0b9", "#e6bcd3", "#e0c878", "#aebac6")
 COLOURS = {
@@ -31,11 +31,11 @@ COLOURS = {
     for number, pair in enumerate(zip(TINTS, TONES, strict=True))
     for kind, colour in zip(("training", "validation"), pair, strict=True)
 }
-EXTENT = "extent"  # the line that cannot be seen
+EXTENT = "extent"  # the invisible line
 
 
 def plots() -> tuple[gr.LinePlot, gr.LinePlot, gr.HTML]:
-    """The two plots and their legend, empty."""
+    """Builds the two plots and their legend, empty."""
     common: dict[str, Any] = {
         "value": frame([], "epochs"),
         "x": "x",
@@ -57,25 +57,25 @@ def plots() -> tuple[gr.LinePlot, gr.LinePlot, gr.HTML]:
 
 
 def plot_updates(entries: Sequence[Entry], over: str) -> list[Any]:
-    """What the two plots and the legend show of these runs."""
+    """Returns updates of the two plots and the legend for these runs."""
     data = frame(entries, over)
     return [data, data, legend(entries, over)]
 
 
 def frame(entries: Sequence[Entry], over: str) -> pd.DataFrame:
-    """The lines of the runs in long form, with `x` in epochs or, over "minutes", in minutes."""
+    """Returns the runs' lines in long form, with `x` in epochs or, over "minutes", in minutes."""
     rows: list[tuple[float | None, float | None, float | None, str]] = [
         (_place(point, over), point.accuracy, point.loss, line)
         for line, points in _lines(entries).items()
         for point in visible(points)
     ]
-    absent = [(None, None, None, line) for line in COLOURS]  # so that each line has its colour
+    absent = [(None, None, None, line) for line in COLOURS]  # so that each line keeps its colour
     extent = [(x, 0.0, 0.0, EXTENT) for x in (0.0, _end(entries, over))]
     return pd.DataFrame([*rows, *absent, *extent], columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def _lines(entries: Sequence[Entry]) -> dict[str, list[Point]]:
-    """The points of each line, by its name in `COLOURS`."""
+    """Returns the points of each line, by its name in `COLOURS`."""
     lines = {}
     for number, entry in enumerate(entries[:MAX_RUNS]):
         lines[f"training {number}"] = training_curve(entry)
@@ -88,7 +88,7 @@ def _place(point: Point, over: str) -> float:
 
 
 def visible(points: Sequence[Point]) -> list[Point]:
-    """The points as they are drawn; a single one, which is no line, as a dash that ends there."""
+    """Returns the points to draw; a single one, which is no line, becomes a dash ending there."""
     if len(points) == 1:
         (end,) = points
         start = dataclasses.replace(end, epochs=DASH * end.epochs, seconds=DASH * end.seconds)
@@ -97,7 +97,7 @@ def visible(points: Sequence[Point]) -> list[Point]:
 
 
 def _end(entries: Sequence[Entry], over: str) -> float:
-    """The end of the horizontal axis: the last planned epoch, or a little after the last minute."""
+    """Returns the axis's end: the last planned epoch, or a little after the last minute."""
     if over == "epochs":
         return max((entry.config["recipe"].get("epochs", 1) for entry in entries), default=1)
     places = [_place(point, over) for points in _lines(entries).values() for point in points]
@@ -105,13 +105,13 @@ def _end(entries: Sequence[Entry], over: str) -> float:
 
 
 def rounded_up(value: float) -> float:
-    """The next of 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 2 …: an axis that ends there seldom changes."""
+    """Rounds up to 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1, 2 …, so that the axis's end seldom changes."""
     ends = (mantissa * 10.0**power for power in range(-1, 9) for mantissa in (1, 2, 3, 4, 6, 8))
     return next((end for end in ends if end >= value), value)
 
 
 def legend(entries: Sequence[Entry], over: str) -> str:
-    """Which line is which, what they are drawn over, and whose losses are no one else's measure."""
+    """Renders each line's run, the unit of the axis, and whose losses are not comparable."""
     keys = "".join(
         f'<span><i style="background:{COLOURS[line]}"></i>'
         f"{escape(entries[int(line[-1])].name)}, {line[:-2]}</span>"

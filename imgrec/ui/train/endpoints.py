@@ -1,4 +1,4 @@
-"""What can be done with trainings and runs, by a button or by a program."""
+"""Actions on trainings and runs, for buttons and programs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,14 +20,14 @@ ACTIONS = ("pause", "continue", "stop", "finish", "resume", "measure")
 
 @as_gradio_error
 def train_scratch(recipe: dict[str, Any], name: str = "") -> str:
-    """Starts to train a scratch network on CIFAR-10, which must be here already.
+    """Starts to train a scratch network on CIFAR-10, which must have been downloaded.
 
-    `recipe` holds the network, `classic` if none is named, and settings that are other than those
-    of that network's own recipe, such as `{"network": "fast", "epochs": 3, "limit": 10000}`:
+    `recipe` holds the network, by default `classic`, and settings that differ from that network's
+    own recipe, such as `{"network": "fast", "epochs": 3, "limit": 10000}`:
     epochs, batch_size, learning_rate, optimizer, schedule, dropout, label_smoothing, augmentation,
     flip, shift and cutout (of the augmentation, in pixels), whitening (of `fast`),
     validation_images, limit (training images), patience, restore_best, mixed_precision (bfloat16;
-    the own recipe of `fast` has it where the processor gains by it), seed.
+    the own recipe of `fast` has it if the processor benefits from it), seed.
     Returns the run's name for `/train_status`.
     """
     made = _build_recipe(DEFAULT_RECIPES, "network", Recipe.network, recipe)
@@ -38,9 +38,9 @@ def train_scratch(recipe: dict[str, Any], name: str = "") -> str:
 def train_head(recipe: dict[str, Any], photos: str = SHIPPED, name: str = "") -> str:
     """Starts to train a transfer head: dog or not.
 
-    `recipe` holds settings that are other than the usual ones: head, epochs, learning_rate, hidden
-    (neurons), l2 (weight decay), apart (share of the photos for validation), seed. Returns the
-    run's name for `/train_status`.
+    `recipe` holds settings that differ from the defaults: head, epochs, learning_rate, hidden
+    (neurons), l2 (weight decay), apart (the validation split, a share of the photos), seed. Returns
+    the run's name for `/train_status`.
     """
     return head_trainer.start(_build_recipe(HEAD_RECIPES, "head", "pooled", recipe), photos, name)
 
@@ -48,9 +48,9 @@ def train_head(recipe: dict[str, Any], photos: str = SHIPPED, name: str = "") ->
 def _build_recipe(
     recipes: dict[str, Any], choice: str, default: str, settings: dict[str, Any]
 ) -> Any:
-    """The recipe, of those by the setting `choice`, with these settings.
+    """Builds the recipe from these settings; the setting `choice` selects its base from `recipes`.
 
-    Raises ImgrecError for a setting that does not exist or makes no sense.
+    Raises ImgrecError for a setting that does not exist or has an invalid value.
     """
     if not isinstance(settings, dict):  # a program may send anything
         raise ImgrecError('A recipe is an object with settings, such as {"epochs": 3}.')
@@ -66,9 +66,9 @@ def _build_recipe(
 def train_control(run: str, action: str) -> str:
     """Acts on a run and returns its state.
 
-    `pause`, `continue`, `stop` (it can be resumed) and `finish` (after its epoch) act on a run that
-    is being trained; `resume`, and `measure` (finish with the epochs it has), on one that was
-    stopped or killed.
+    `pause`, `continue`, `stop` (it can be resumed) and `finish` (after its epoch) apply to a run in
+    progress; `resume`, and `measure` (finish with the epochs it has), to one that was stopped or
+    killed.
     """
     match action:
         case "pause" | "stop" | "finish":
@@ -84,10 +84,10 @@ def train_control(run: str, action: str) -> str:
 
 @as_gradio_error
 def train_status(run: str) -> dict[str, Any]:
-    """How a run stands.
+    """Returns a run's status.
 
     Returns `{"run", "state", "epoch", "epochs", "step", "steps", "seconds_left", "problem", "log",
-    "best_validation_accuracy", "test_accuracy"}`; a head that is still being made is `training`.
+    "best_validation_accuracy", "test_accuracy"}`; the state of a head in progress is `training`.
     """
     if head_trainer.run == run and head_trainer.work.status.running:
         return {"run": run, "state": "training"}
@@ -109,7 +109,7 @@ def train_status(run: str) -> dict[str, Any]:
 
 
 def runs() -> list[dict[str, Any]]:
-    """Every run, the latest first, then the trained networks that ship."""
+    """Returns every run, the latest first, then the trained networks that ship."""
     return [
         {
             "name": entry.name,
@@ -130,7 +130,7 @@ def runs() -> list[dict[str, Any]]:
 
 @as_gradio_error
 def fetch_cifar10() -> str:
-    """Starts to fetch CIFAR-10 (140 MB) from the official site or a mirror."""
+    """Starts to download CIFAR-10 (140 MB) from the official site or a mirror."""
     if not trainer.permissions.download:
         raise DataError("Downloads are off on this server.")
     if not cifar10.has_cifar10():
@@ -140,21 +140,21 @@ def fetch_cifar10() -> str:
 
 @as_gradio_error
 def rename_run(run: str, name: str) -> str:
-    """Gives a run another name, and returns it."""
+    """Renames a run and returns its new name."""
     _check_may_manage()
     return manage_runs.rename(run, name)
 
 
 @as_gradio_error
 def delete_run(run: str) -> None:
-    """Deletes a run for good."""
+    """Deletes a run permanently."""
     _check_may_manage()
     manage_runs.delete(run)
 
 
 @as_gradio_error
 def zip_run(run: str) -> str:
-    """A run's files as a zip, where gradio may serve it from; one place a run, however often."""
+    """Zips a run's files where gradio may serve them; each run has one path, however often."""
     folder = Path(get_upload_folder()) / atomic.sha256(run.encode())[:16]
     return str(manage_runs.write_zip(run, folder))
 

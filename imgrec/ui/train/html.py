@@ -1,4 +1,4 @@
-"""The training tab's own pieces of HTML: progress, the strip of guesses, the table of runs."""
+"""HTML of the training tab: progress, the strip of predictions, the table of runs."""
 
 import base64
 import time
@@ -30,7 +30,7 @@ LIVE = ("starting", "training", "paused", "stopping", "measuring")
 
 
 def progress(entry: Entry, status: RunStatus, problem: str) -> str:
-    """The followed run: its state, how far it is, what is left, or why it ended."""
+    """Renders the followed run: its state, progress and time left, or why it ended."""
     state = STATES[status.state]
     head = f"<h3>{escape(entry.name)} <span class=state>{state}</span></h3>"
     parts = [f'<section class="panel training {entry.kind}">{head}']
@@ -53,7 +53,7 @@ def _bars(status: RunStatus) -> str:
 
 
 def _summary(entry: Entry, status: RunStatus) -> str:
-    """A sentence or two on how it stands."""
+    """Describes the run's status in a sentence or two."""
     best = entry.best_validation_accuracy
     known = f"Best validation accuracy {percent(best)}. " if best is not None else ""
     match status.state:
@@ -75,7 +75,7 @@ def _summary(entry: Entry, status: RunStatus) -> str:
 
 
 def head_work(status: Status) -> str:
-    """How far a head is that is being made, or why it could not be."""
+    """Renders a head's training progress, or why it failed."""
     if status.problem:
         return html.failed(status.problem)
     if not status.running:
@@ -87,7 +87,7 @@ def head_work(status: Status) -> str:
 
 
 def sprite(entry: Entry) -> str:
-    """The strip's images as a style, sent once a run; `strip` refers to it."""
+    """Renders the strip's images as a style, sent once per run; `strip` refers to it."""
     try:
         picture = base64.b64encode((entry.folder / run_log.STRIP).read_bytes()).decode()
     except OSError:
@@ -96,7 +96,7 @@ def sprite(entry: Entry) -> str:
 
 
 def strip(guesses: Sequence[Prediction]) -> str:
-    """The validation images with what the network takes them for now."""
+    """Renders validation images with the network's current predictions."""
     if not guesses:
         return ""
     right = sum(guess.predicted == guess.right for guess in guesses)
@@ -109,7 +109,7 @@ def strip(guesses: Sequence[Prediction]) -> str:
 
 
 def _tile(place: float, guess: Prediction) -> str:
-    """One image; `place` is the percentage of the strip's width as CSS counts it."""
+    """Renders one image; `place` is a percentage of the strip's width as CSS counts it."""
     guessed, right = labels.CIFAR10[guess.predicted], labels.CIFAR10[guess.right]
     good = guess.predicted == guess.right
     mark, note = ("✓", "") if good else ("✗", f"<small>is {right}</small>")
@@ -121,7 +121,7 @@ def _tile(place: float, guess: Prediction) -> str:
 
 
 def recipe_in_short(entry: Entry) -> str:
-    """The settings that are other than the network's own recipe, or that there are none."""
+    """Describes the settings that differ from the network's own recipe, or that none do."""
     try:
         if entry.kind == "scratch":
             recipe: Recipe | HeadRecipe = Recipe.of(entry.config)
@@ -136,7 +136,7 @@ def recipe_in_short(entry: Entry) -> str:
 
 
 def _in_words(name: str, value: object) -> str:
-    """A setting as the table tells it: `3 epochs`, `10,000 images`, `no augmentation`."""
+    """Formats a setting for the table: `3 epochs`, `10,000 images`, `no augmentation`."""
     counted = {"epochs": "epoch", "limit": "image", "hidden": "hidden neuron"}
     if name in counted:
         return f"{value:,} {counted[name]}{'' if value == 1 else 's'}"
@@ -147,7 +147,7 @@ def _in_words(name: str, value: object) -> str:
 
 
 def runs_table(entries: Sequence[Entry]) -> str:
-    """Every run and what ships, a row each."""
+    """Renders a row for every run and every shipped network."""
     headings = ("Run", "Network", "Recipe", "When", "Epochs", "Time", "Validation", "Test", "State")
     rows = [
         (

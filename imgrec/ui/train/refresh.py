@@ -1,4 +1,4 @@
-"""What the training tab shows: everything that follows a training or the list of runs."""
+"""The updates of the training tab that follow a training or the list of runs."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -17,11 +17,11 @@ from imgrec.ui.train.html import LIVE
 
 MAX_LOG_LINES = 200
 
-Seen = dict[str, Any]  # what a browser tab was shown last: the run, and a version of each part
+Seen = dict[str, Any]  # what a browser tab displayed last: the run, and a version of each part
 
 
 class View(NamedTuple):
-    """The parts that `refresh_view` fills, in its order."""
+    """The components that `refresh_view` updates, in its order."""
 
     status: gr.HTML
     start: gr.Button
@@ -52,7 +52,7 @@ class View(NamedTuple):
 
 
 class Picks(NamedTuple):
-    """What a visitor picked while a run was followed: the runs to draw and the one to act on."""
+    """A visitor's selection while a run is followed: the runs to draw and the one to act on."""
 
     run: str = ""
     shown: tuple[str, ...] = ()
@@ -60,10 +60,10 @@ class Picks(NamedTuple):
 
 
 def refresh_view(seen: Seen, picks: Picks, over: str) -> list[Any]:
-    """The new `seen`, then the parts of `View`; those that have not changed are skipped.
+    """Returns the new `seen`, then the parts of `View`, skipping those that have not changed.
 
-    The curves are drawn over "epochs" or "minutes". When another run comes to the front, what was
-    picked before no longer counts.
+    The curves are drawn over "epochs" or "minutes". When the tab follows another run, the previous
+    selection is dropped.
     """
     entries = {entry.name: entry for entry in registry.entries()}
     run = run_to_show(list(entries.values()), seen.get("run"), seen.get("newest"))
@@ -82,9 +82,9 @@ def refresh_view(seen: Seen, picks: Picks, over: str) -> list[Any]:
 
 
 def run_to_show(entries: Sequence[Entry], run: str | None, newest: str | None) -> str:
-    """The run to show: one that is being trained, a new one, the one shown before, the latest.
+    """Returns the run to display: one in progress, a new one, the previous one, or the latest.
 
-    Where there is none, the network that answers on the page.
+    If there is none, the network that answers on the page.
     """
     live = [entry.name for entry in entries if entry.state in LIVE]
     names = [entry.name for entry in entries]
@@ -95,13 +95,13 @@ def run_to_show(entries: Sequence[Entry], run: str | None, newest: str | None) -
 
 
 class Changes:
-    """Lets through only those parts whose version is another than the one seen before."""
+    """Passes on only the parts whose version differs from the one seen before."""
 
     def __init__(self, seen: Seen) -> None:
         self.seen = seen
 
     def part(self, name: str, version: object, make: Callable[[], list[Any]]) -> list[Any]:
-        """What `make` gives, or as many skips."""
+        """Returns the result of `make` if the version changed, else as many skips."""
         size = PARTS[name]
         if self.seen.get(name) == repr(version):
             return [gr.skip()] * size
@@ -111,13 +111,13 @@ class Changes:
         return made
 
 
-# How many components of `View` belong to each part.
+# Number of components of `View` in each part.
 PARTS = {"status": 1, "buttons": 4, "head": 3, "fetch": 4, "sprite": 1, "strip": 1, "log": 1}
 PARTS |= {"curves": 3, "table": 1, "choices": 2, "actions": 5}
 
 
 def _progress(changes: Changes, entry: Entry) -> list[Any]:
-    """The followed run, what can be done now, and the fetching of CIFAR-10."""
+    """Updates the followed run, the possible actions, and the download of CIFAR-10."""
     status, command = run_log.watch(entry.folder), run_control.pending_command(entry.folder)
     here, fetching = cifar10.has_cifar10(), cifar10.cifar10_download.status
     problem = trainer.problem(entry.name)
@@ -144,7 +144,7 @@ def _progress(changes: Changes, entry: Entry) -> list[Any]:
 def _lists(
     changes: Changes, entries: Sequence[Entry], drawn: Sequence[Entry], over: str
 ) -> list[Any]:
-    """The curves and the table of runs."""
+    """Updates the curves and the table of runs."""
     lengths = [(e.name, e.epochs, len(run_log.watch(e.folder).points)) for e in drawn]
     rows = [(e.name, e.state, e.epochs, e.test_accuracy) for e in entries]
     return [
@@ -156,7 +156,7 @@ def _lists(
 def _choices(
     changes: Changes, entries: dict[str, Entry], shown: list[str], chosen: str, busy: bool
 ) -> list[Any]:
-    """The dropdowns of runs, and the buttons for the chosen one."""
+    """Updates the dropdowns of runs, and the buttons for the selected one."""
     names, entry = list(entries), entries[chosen]
     return [
         *changes.part(
@@ -174,7 +174,7 @@ def _choices(
 
 
 def buttons(entry: Entry, command: str | None, here: bool) -> list[gr.Button]:
-    """Start, pause, stop and finish of the scratch network, as far as each can be pressed now."""
+    """Updates the scratch network's start, pause, stop and finish, enabled if they apply now."""
     live, allowed = entry.state in LIVE, trainer.permissions.train
     learns = allowed and live and entry.state != "measuring"
     return [
@@ -188,7 +188,7 @@ def buttons(entry: Entry, command: str | None, here: bool) -> list[gr.Button]:
 
 
 def head_panel() -> list[Any]:
-    """The head's buttons, and how far its training is or why it failed."""
+    """Updates the head's buttons, and its training progress or why it failed."""
     work = head_trainer.work.status
     return [
         gr.Button(interactive=not work.running),
@@ -198,7 +198,7 @@ def head_panel() -> list[Any]:
 
 
 def actions(entry: Entry, busy: bool) -> list[gr.Button]:
-    """Use, resume, measure, rename and delete, as far as each can be pressed now."""
+    """Updates use, resume, measure, rename and delete, enabled if they apply now."""
     ended, idle = entry.state == "finished", entry.state not in LIVE
     resumable = idle and not ended and not busy and trainer.permissions.train
     mine = idle and not entry.shipped and trainer.permissions.manage

@@ -1,4 +1,4 @@
-"""The settings of a training on the page, and the recipes that they make."""
+"""The settings of a training on the page, and the recipes built from them."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build_scratch_settings() -> Controls:
-    """The scratch network's settings, in the order of `SCRATCH_FIELDS`, then the run's name."""
+    """Builds the scratch settings in the order of `SCRATCH_FIELDS`, then the run's name."""
     first, usual = next(iter(RECIPES.items()))
     most = all_images(usual.network)
     preset = gr.Dropdown(
@@ -82,7 +82,7 @@ def build_scratch_settings() -> Controls:
 
 
 def _learning_settings(usual: Recipe) -> dict[str, gr.components.Component]:
-    """How the network learns, by the names of `SCRATCH_FIELDS`."""
+    """Builds the settings of the optimisation, by the names of `SCRATCH_FIELDS`."""
     fast, classic = DEFAULT_RECIPES["fast"], DEFAULT_RECIPES["classic"]
     with gr.Row():
         optimizer = gr.Dropdown(
@@ -123,7 +123,7 @@ def _learning_settings(usual: Recipe) -> dict[str, gr.components.Component]:
 
 
 def _picture_settings(usual: Recipe) -> dict[str, gr.components.Component]:
-    """What happens to the images, by the names of `SCRATCH_FIELDS`."""
+    """Builds the settings of the images, by the names of `SCRATCH_FIELDS`."""
     whitening = _whitening(usual)
     augmentation = gr.Checkbox(
         usual.augmentation,
@@ -150,7 +150,7 @@ def _picture_settings(usual: Recipe) -> dict[str, gr.components.Component]:
 
 
 def _epochs(recipe: Recipe) -> gr.Slider:
-    """How many epochs: as many as the recipe has, or as visitors may train."""
+    """Builds the epochs slider, set to the recipe's number or, if lower, the visitors' limit."""
     limits = trainer.permissions.limits
     most = limits.epochs if limits else MAX_EPOCHS
     return gr.Slider(
@@ -165,7 +165,7 @@ def _epochs(recipe: Recipe) -> gr.Slider:
 
 
 def _whitening(recipe: Recipe) -> gr.Checkbox:
-    """The setting that the network fast alone has."""
+    """Builds the setting that only the network fast has."""
     return gr.Checkbox(
         recipe.whitening,
         label="Whitening: the first layer is set from the images, not learnt",
@@ -174,7 +174,7 @@ def _whitening(recipe: Recipe) -> gr.Checkbox:
 
 
 def _filled(recipe: Recipe) -> list[Any]:
-    """Updates of the settings, in the order of `SCRATCH_FIELDS`, to those of the recipe."""
+    """Updates the settings, in the order of `SCRATCH_FIELDS`, to those of the recipe."""
     updates = dict(zip(SCRATCH_FIELDS, scratch_values(recipe), strict=True))
     most = all_images(recipe.network)
     updates["epochs"] = _epochs(recipe)
@@ -184,17 +184,17 @@ def _filled(recipe: Recipe) -> list[Any]:
 
 
 def _title(recipe: Recipe) -> str:
-    """The recipe's title among those to begin from."""
+    """Returns the recipe's title in the list of starting points."""
     return next(title for title, each in RECIPES.items() if each == recipe)
 
 
 def all_images(network: str) -> int:
-    """The training images beside those that the network's own recipe keeps apart."""
+    """Returns the number of training images outside the validation split of the own recipe."""
     return CIFAR10_TRAINING_IMAGES - DEFAULT_RECIPES[network].validation_images
 
 
 def scratch_recipe(*values: Any) -> Recipe:
-    """The recipe of the values of `SCRATCH_FIELDS`. Raises ImgrecError for one out of range."""
+    """Builds a recipe from the values of `SCRATCH_FIELDS`. Raises ImgrecError if out of range."""
     settings = dict(zip(SCRATCH_FIELDS, map(_number, values), strict=True))
     usual = DEFAULT_RECIPES.get(str(settings["network"]), DEFAULT_RECIPES["classic"])
     if isinstance(settings["limit"], int) and settings["limit"] >= all_images(usual.network):
@@ -203,14 +203,14 @@ def scratch_recipe(*values: Any) -> Recipe:
 
 
 def scratch_values(recipe: Recipe) -> list[Any]:
-    """The values of `SCRATCH_FIELDS` that make the recipe."""
+    """Returns the values of `SCRATCH_FIELDS` that produce the recipe."""
     values = dataclasses.asdict(recipe)
     values["limit"] = recipe.limit or all_images(recipe.network)
     return [values[name] for name in SCRATCH_FIELDS]
 
 
 def build_head_settings() -> Controls:
-    """The head's settings, in the order of `HEAD_FIELDS`, then its photos and the run's name."""
+    """Builds the head's settings in the order of `HEAD_FIELDS`, its photos and the run's name."""
     usual = HEAD_RECIPES["pooled"]
     titles = [("Pooled features, one neuron", "pooled"), ("All features, dense layers", "flatten")]
     assert {value for _, value in titles} == set(HEADS)
@@ -238,17 +238,17 @@ def build_head_settings() -> Controls:
 
 
 def head_recipe(*values: Any) -> HeadRecipe:
-    """The recipe of the values of `HEAD_FIELDS`. Raises ImgrecError for one out of range."""
+    """Builds a recipe from the values of `HEAD_FIELDS`. Raises ImgrecError if out of range."""
     settings = dict(zip(HEAD_FIELDS, map(_number, values), strict=True))
     usual = HEAD_RECIPES.get(settings["head"], HEAD_RECIPES["pooled"])
     return dataclasses.replace(usual, **settings)
 
 
 def head_values(recipe: HeadRecipe) -> Sequence[Any]:
-    """The values of `HEAD_FIELDS` that make the recipe."""
+    """Returns the values of `HEAD_FIELDS` that produce the recipe."""
     return [getattr(recipe, name) for name in HEAD_FIELDS]
 
 
 def _number(value: Any) -> Any:
-    """A browser's 30.0 as 30."""
+    """Returns a browser's 30.0 as 30."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -30,13 +30,13 @@ from imgrec.ui.train.settings import (
 
 POLL_SECONDS = 1.0
 KINDS = [("The scratch network", "scratch"), ("The transfer head", "transfer")]
-# Without preprocessing: gradio would refuse a run's name that another page has just changed.
+# Without preprocessing: gradio would reject a run's name that another page has just changed.
 QUIET: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
     "preprocess": False,
 }
-# In the queue, but never waiting in it behind another visitor's look.
+# In the queue, but never waiting behind another visitor's poll.
 POLLING: dict[str, Any] = {**QUIET, "concurrency_limit": None}
 
 OFF = (
@@ -56,7 +56,7 @@ ENDPOINTS = (
 
 
 class Parts(NamedTuple):
-    """The parts that listeners connect, beside those that follow what happens."""
+    """The components that listeners connect, besides those that follow a run."""
 
     kind: gr.Radio
     boxes: tuple[gr.Column, gr.Column]
@@ -78,7 +78,7 @@ class Parts(NamedTuple):
 
 
 def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
-    """Lays the tab out and connects it; trained networks are offered to the `choosers`."""
+    """Builds the tab and connects it; trained networks are offered in the `choosers`."""
     parts = _layout()
     view, seen, picks = parts.view, gr.State({}), gr.State(Picks())
     timer = gr.Timer(POLL_SECONDS, active=False)
@@ -163,7 +163,7 @@ def _layout() -> Parts:
 
 
 def _runs_layout() -> tuple[gr.HTML, tuple[Any, ...], tuple[Any, ...]]:
-    """The table; the chosen run and its buttons that follow it; and the other parts."""
+    """Builds the table; the selected run and its buttons; and the remaining components."""
     gr.Markdown("### Runs")
     table = gr.HTML()
     with gr.Row(equal_height=False, elem_classes="actions"):
@@ -187,7 +187,7 @@ def _runs_layout() -> tuple[gr.HTML, tuple[Any, ...], tuple[Any, ...]]:
 
 
 def _button(label: str, **options: Any) -> gr.Button:
-    """A button that cannot be pressed until `refresh_view` has seen that it can."""
+    """Builds a button that is disabled until `refresh_view` enables it."""
     return gr.Button(label, interactive=False, min_width=90, **options)
 
 
@@ -199,7 +199,7 @@ def _offer(text: str) -> str:
 
 
 def _poll_while_shown(event: gr.SelectData) -> gr.Timer:
-    """Looks every second while this tab is the one that is shown."""
+    """Polls every second while this tab is selected."""
     return gr.Timer(active=event.value == "Train")
 
 
@@ -208,7 +208,7 @@ def _boxes(kind: str) -> list[gr.Column]:
 
 
 def estimate(*values: Any) -> str:
-    """How long the scratch network's recipe takes here; empty where it can't be trained."""
+    """Estimates how long the scratch network's recipe takes here; empty if it can't be trained."""
     if not cifar10.has_cifar10() or not trainer.permissions.train:
         return "" if trainer.permissions.train else _offer(OFF)
     try:
@@ -220,7 +220,7 @@ def estimate(*values: Any) -> str:
 
 
 def offer_precision() -> gr.Checkbox:
-    """Offers bfloat16 where the processor gains by it."""
+    """Offers bfloat16 if the processor benefits from it."""
     if not cifar10.has_cifar10() or not trainer.permissions.train:
         return gr.skip()
     return gr.Checkbox(visible=time_estimate.gains_by_bfloat16())
@@ -228,20 +228,20 @@ def offer_precision() -> gr.Checkbox:
 
 @as_gradio_error
 def start_scratch(*values: Any) -> str:
-    """Starts what the settings say; the run's name comes last."""
+    """Starts a training with these settings; the run's name is last."""
     *settings, name = values
     return trainer.start(scratch_recipe(*settings), name)
 
 
 @as_gradio_error
 def start_head(*values: Any) -> str:
-    """Starts what the settings say; the photos and the run's name come last."""
+    """Starts a training with these settings; the photos and the run's name are last."""
     *settings, source, name = values
     return head_trainer.start(head_recipe(*settings), source, name)
 
 
 def pause(seen: Seen) -> str:
-    """Pauses the followed run, or lets it go on."""
+    """Pauses the followed run, or resumes it."""
     paused = run_control.pending_command(runs_dir() / seen["run"]) == "pause"
     return endpoints.train_control(seen["run"], "continue" if paused else "pause")
 
@@ -250,7 +250,7 @@ def _connect_training(parts: Parts, seen: gr.State) -> None:
     view = parts.view
 
     def act(button: gr.Button, handler: Callable[..., Any], given: list[Any]) -> None:
-        """Does it, and says what went wrong if anything did; the next look shows the rest."""
+        """Runs the handler and displays its error, if any; the next poll updates the rest."""
         button.click(lambda *values: error_html(handler, *values), given, parts.notice, **QUIET)
 
     act(view.start, start_scratch, parts.scratch)
@@ -303,7 +303,7 @@ def _close() -> list[gr.Row]:
 
 
 def use_run(run: str, choosers: Choosers) -> list[Any]:
-    """What is said, then the dropdowns of the other tabs, with this run chosen in its own ones."""
+    """Returns a message, then the other tabs' dropdowns with this run selected where it belongs."""
     try:
         kind = registry.find(run).kind
         said = f"Compare and {verdict_cards.TITLES[kind]} answer with {run} now."
