@@ -1,6 +1,9 @@
 """Fixtures of several layers; a test of pure functions loads neither gradio nor a browser."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +32,10 @@ for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THR
 PATIENT = hypothesis.settings(
     deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+# Each process of tests has an upload folder of its own, also before an app is served.
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="imgrec-uploads-")
+atexit.register(shutil.rmtree, os.environ["GRADIO_TEMP_DIR"], ignore_errors=True)
+
 hypothesis.settings.register_profile("ci", PATIENT, derandomize="CI" in os.environ)
 hypothesis.settings.register_profile("thorough", PATIENT, max_examples=3000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
@@ -100,7 +107,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningApp]":
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
         patch.setenv("IMGREC_RUNS", str(tmp_path_factory.mktemp("runs")))
-        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
         patch.delenv("IMGREC_VGG16", raising=False)
         page = demo.serve(demo.parse_arguments([]))
         approaches.warm_up()

@@ -1,6 +1,5 @@
 """The running app, and files as it gets them."""
 
-import atexit
 import shutil
 import uuid
 from pathlib import Path
@@ -22,7 +21,6 @@ def as_upload(file: Path) -> dict[str, str]:
     """A copy of the file where gradio puts what was uploaded, as a listener gets it."""
     folder = Path(get_upload_folder()) / uuid.uuid4().hex
     folder.mkdir(parents=True)
-    atexit.register(shutil.rmtree, folder)
     return {"path": str(shutil.copy(file, folder))}
 
 
