@@ -111,7 +111,7 @@ def _work(row: Layer, rows: Iterable[Layer]) -> str:
 
 
 def share(part: float) -> str:
-    """Formats a share from 0 to 1: `none`, `53%`, `all`."""
+    """Formats a share from 0 to 1: `none`, a percentage, or `all`."""
     return {0.0: "none", 1.0: "all"}.get(part) or formatting.percent(part)
 
 

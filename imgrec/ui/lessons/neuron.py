@@ -121,7 +121,7 @@ def _drawn(learning: Learning, rate: object) -> str:
 
 
 def _network(learning: Learning) -> str:
-    """Draws the neuron; a line's width is the magnitude of its weight."""
+    """Draws the neuron; a line's width grows with the magnitude of its weight."""
     w1, w2, bias = learning.weights
     wires = "".join(
         f'<line x1="72" y1="{y}" x2="232" y2="110" class="{"below" if weight < 0 else "above"}" '
