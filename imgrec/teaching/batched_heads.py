@@ -1,7 +1,7 @@
-"""Trains many softmax heads at once, each on other rows of the same features.
+"""Trains many softmax heads at once, each on a different subset of rows of the same features.
 
-TensorFlow's own threads multiply the matrices: beside other work they hold up far less than
-those of NumPy's library, which wait for each other.
+TensorFlow multiplies the matrices: under load, its threads stall far less than those of NumPy's
+BLAS, which wait for each other.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from imgrec.training.recipes import HEAD_RECIPES
 
 RECIPE = HEAD_RECIPES["pooled"]
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-7  # of Adam, as in Keras
-EPOCHS_AT_ONCE = 10  # between two of which the progress is told
+EPOCHS_AT_ONCE = 10  # progress is reported after each such block
 
 
 def train(
@@ -23,17 +23,17 @@ def train(
     classes: int,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Kernels float32 (m, channels, classes) and biases (m, classes) of m heads.
+    """Trains m heads; returns kernels float32 (m, channels, classes) and biases (m, classes).
 
-    Features are (rows, channels), labels int (rows,); each head learns from the rows of its mask,
-    bool (m, rows). As by RECIPE, but with all rows in one batch: Adam on the cross-entropy in which
-    each class weighs the same, and weight decay of the kernels. The loss is convex, so the heads
-    begin at zero.
+    Features are (rows, channels), labels int (rows,); each head is trained on the rows of its mask,
+    bool (m, rows). Follows RECIPE, but with all rows in one batch: Adam on the class-balanced
+    cross-entropy, with an L2 penalty on the kernels. The loss is convex, so all weights start at
+    zero.
     """
     one_hot = np.eye(classes, dtype="float32")[labels]  # (rows, classes)
     counts = masks @ one_hot  # (m, classes); a class may be missing
     share = 1 / np.maximum(counts, 1) / (counts > 0).sum(axis=1, keepdims=True)
-    weights = (masks * share[:, labels]).T.astype("float32")  # (rows, m), of each head's sum 1
+    weights = (masks * share[:, labels]).T.astype("float32")  # (rows, m), each column sums to 1
     inputs = np.concatenate([features, np.ones((len(labels), 1))], axis=1).astype("float32")
     state = tf.zeros((3, inputs.shape[1], len(masks) * classes))
     for done in range(0, RECIPE.epochs, EPOCHS_AT_ONCE):
@@ -62,7 +62,7 @@ def _epochs(
     done: tf.Tensor,
     until: tf.Tensor,
 ) -> tf.Tensor:
-    """Adam (Kingma & Ba 2015, in the order of section 2's end), from one epoch to another."""
+    """Runs Adam from epoch `done` to `until` (Kingma & Ba 2015, order of section 2's end)."""
     theta, mean, square = tf.unstack(state)
     rows, channels = tf.shape(one_hot)[0], tf.shape(inputs)[1]
     by_head = (rows, tf.shape(weights)[1], tf.shape(one_hot)[1])

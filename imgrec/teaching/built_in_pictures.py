@@ -1,15 +1,15 @@
-"""Pictures that ship, for a visitor who has none at hand."""
+"""Built-in pictures, for a visitor who has none at hand."""
 
 from imgrec.data import cifar10, labels
 from imgrec.errors import TeachError
 from imgrec.teaching.project import Project
 from imgrec.teaching.project_parts import Added
 
-BUILT_IN = labels.CIFAR10  # the classes of pictures that ship, ten of each
+BUILT_IN = labels.CIFAR10  # the classes, with ten pictures each
 
 
 def add_built_in(project: Project, index: int, name: str) -> Added:
-    """Adds to a class the ten pictures of a class of BUILT_IN. Raises TeachError."""
+    """Adds the ten built-in pictures of `name` to a class. Raises TeachError."""
     if name not in BUILT_IN:
         raise TeachError(
             f"There are no built-in pictures of that; choose from {', '.join(BUILT_IN)}."

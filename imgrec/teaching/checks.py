@@ -1,4 +1,4 @@
-"""What keeps a project from being taught, or from being taught well."""
+"""Checks for problems that prevent training on a project, or make its result poor."""
 
 import itertools
 from collections.abc import Sequence
@@ -7,20 +7,20 @@ from typing import NamedTuple
 from imgrec.teaching.project import MIN_CLASSES, MIN_PICTURES, Project
 from imgrec.teaching.project_parts import TaughtClass
 
-FEW_PICTURES = 5  # of a class: with fewer, it can be taught, but hardly well
-GOOD_PICTURES = 20  # of a class: what is advised
-UNBALANCED = 5  # times as many pictures in one class as in another
+FEW_PICTURES = 5  # per class: fewer can be trained on, but hardly with a good result
+GOOD_PICTURES = 20  # per class, the recommendation
+UNBALANCED = 5  # ratio of the largest class to the smallest above which there is a warning
 
 
 class Problem(NamedTuple):
-    """What keeps a project from being taught, or from being taught well."""
+    """A problem that prevents training, or makes its result poor."""
 
     sentence: str  # what is wrong, and what to do
-    blocks: bool
+    blocks: bool  # whether it prevents training
 
 
 def problems(project: Project) -> list[Problem]:
-    """What keeps the project from being taught, or taught well; what blocks comes first."""
+    """Returns the project's problems, those that prevent training first."""
     classes = project.classes
     found = []
     if len(classes) < MIN_CLASSES:
@@ -34,7 +34,7 @@ def problems(project: Project) -> list[Problem]:
 
 
 def _too_few_pictures(classes: Sequence[TaughtClass]) -> list[Problem]:
-    """A problem for each class that has pictures, but few; those that block come first."""
+    """Returns a problem for each class with some but few pictures; blocking ones first."""
     few = [each for each in classes if 0 < len(each.pictures) < FEW_PICTURES]
     found = [
         Problem(
@@ -64,7 +64,7 @@ def _unbalanced(classes: Sequence[TaughtClass]) -> list[Problem]:
 
 
 def _shared_pictures(classes: Sequence[TaughtClass]) -> list[Problem]:
-    """One problem for each pair of classes that share pictures."""
+    """Returns a problem for each pair of classes that share pictures."""
     found = []
     for first, second in itertools.combinations(classes, 2):
         shared = [each.name for each in first.pictures if each.id in set(second.ids())]

@@ -1,4 +1,4 @@
-"""A classifier of a visitor's own pictures: what it answers, how far to believe it, and its file.
+"""A classifier of a visitor's own pictures: prediction, cross-validation results, serialisation.
 
 The head is one dense layer with softmax on VGG16's pooled features.
 """
@@ -21,10 +21,10 @@ from imgrec.networks.inference import milliseconds_each
 from imgrec.teaching import pictures
 
 FEATURES = 512  # channels of VGG16's last feature map
-MAX_DUPLICATE_SHARE = 0.2  # share of such pictures without a word about it
-MAX_LISTED = 24  # pictures listed as wrong, and as least sure
+MAX_DUPLICATE_SHARE = 0.2  # share of near-duplicates above which there is a warning
+MAX_LISTED = 24  # pictures listed as wrong, and as least confident
 ARRAYS = ("kernel", "bias", "known")
-# The keys of a project's file, where they are other than the names of the fields.
+# The keys in a project file that differ from the field names.
 FILE_KEYS = {
     "similarity_threshold": "familiar",
     "rejection_rate": "turned_away",
@@ -35,7 +35,7 @@ Table = tuple[tuple[float, ...], ...]
 
 
 class EvaluatedPicture(NamedTuple):
-    """What the heads that never saw a picture said of it, on average."""
+    """The mean prediction for a picture of the heads that held it out."""
 
     picture: str  # its id
     right: int  # the class it was taught as
@@ -45,30 +45,30 @@ class EvaluatedPicture(NamedTuple):
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """How often a head is right, measured on pictures that the judging heads had not seen."""
+    """Cross-validated accuracy, recall and confusion matrix of a classifier."""
 
     pictures: int
     accuracy: float  # mean over the repeats, from 0 to 1
-    low: float  # 95 % interval of the accuracy (Wilson)
+    low: float  # 95% interval of the accuracy (Wilson)
     high: float
     recall: tuple[float, ...]  # of each class
-    confusion: Table  # pictures taken for each class, a row for each right one; mean of repeats
-    wrong: tuple[EvaluatedPicture, ...]  # the surest first
-    unsure: tuple[EvaluatedPicture, ...]  # right, the least sure first
-    temperature: float  # above 1 the head is too sure of itself
+    confusion: Table  # pictures, (true class, predicted class); mean of repeats
+    wrong: tuple[EvaluatedPicture, ...]  # most confident first
+    unsure: tuple[EvaluatedPicture, ...]  # correct, least confident first
+    temperature: float  # above 1 if the head is overconfident
     folds: int
     repeats: int
-    alike: int = 0  # pictures that are nearly the same as another one
+    alike: int = 0  # pictures that are near-duplicates of another one
 
     @property
     def in_words(self) -> str:
-        """The accuracy as it should be believed: `between 81 % and 97 %, from 40 pictures`."""
+        """The 95% interval of the accuracy and the number of pictures, as a phrase."""
         low, high = (round(100 * share) for share in (self.low, self.high))
         return f"between {low} % and {high} %, from {self.pictures} pictures"
 
     @property
     def caution(self) -> str:
-        """Why the accuracy is too good to be true, in a sentence; empty where nothing says so."""
+        """A warning if near-duplicates make the accuracy too optimistic, else an empty string."""
         if self.alike <= MAX_DUPLICATE_SHARE * self.pictures:
             return ""
         return (
@@ -79,35 +79,35 @@ class CrossValidation:
 
 @dataclass(frozen=True, eq=False)
 class TaughtHead:
-    """A classifier on pooled features, in use; nothing in it changes."""
+    """A trained classifier on pooled features; immutable."""
 
     kernel: np.ndarray  # float32 (512, classes)
     bias: np.ndarray  # float32 (classes,)
     class_names: tuple[str, ...]
-    known: np.ndarray  # float32 (pictures, 512): what it was taught, without copies
+    known: np.ndarray  # float32 (pictures, 512): its training pictures, without copies
     similarity_threshold: (
-        float  # a picture less similar than this to each known one is *none of these*
+        float  # a picture less similar than this to every known one is *none of these*
     )
-    rejection_rate: float  # share of its own pictures that this turns away, from 0 to 1
+    rejection_rate: float  # share of its own pictures that the threshold rejects, 0 to 1
     cross_validation: CrossValidation
-    seconds: float  # that the training took, folds included
+    seconds: float  # training time, including cross-validation
 
 
 class Answer(NamedTuple):
-    """What a head says of n pictures."""
+    """A head's predictions for n pictures."""
 
     probabilities: np.ndarray  # float32 (n, classes), calibrated
-    none: np.ndarray  # bool (n,): unlike anything taught
+    none: np.ndarray  # bool (n,): unlike all training pictures
     similarity: np.ndarray  # float32 (n,): cosine to the most similar known picture, 0 to 1
 
 
 @dataclass(frozen=True)
 class TaughtVerdict:
-    """A head's answer about one picture."""
+    """A head's verdict on one picture."""
 
     classes: tuple[ClassProbability, ...]  # all of them, most probable first; calibrated
-    none: bool  # unlike anything taught
-    similarity: float  # to the most similar taught picture, from 0 to 1
+    none: bool  # unlike all training pictures
+    similarity: float  # to the most similar training picture, from 0 to 1
     milliseconds: float  # preprocessing, VGG16's base and the head
     saw: Image.Image  # the picture as the network saw it
     approach: str = "taught"
@@ -115,7 +115,7 @@ class TaughtVerdict:
     stand_in: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The plain object that the endpoint returns."""
+        """Returns the JSON object that the endpoint returns."""
         return {
             "classes": [
                 {"label": entry.label, "probability": entry.probability} for entry in self.classes
@@ -126,23 +126,23 @@ class TaughtVerdict:
         }
 
 
-# Use
+# Prediction
 
 
 def answer(head: TaughtHead, features: np.ndarray) -> Answer:
-    """What the head says of pictures with pooled features (n, 512)."""
+    """Returns the head's predictions for pooled features (n, 512)."""
     similarity = (features @ head.known.T).max(axis=1)
     probabilities = softmax(logits(head, features) / head.cross_validation.temperature)
     return Answer(probabilities, similarity < head.similarity_threshold, similarity)
 
 
 def logits(head: TaughtHead, features: np.ndarray) -> np.ndarray:
-    """Pooled features (n, 512) to (n, classes), not yet calibrated."""
+    """Returns the uncalibrated logits (n, classes) of pooled features (n, 512)."""
     return features @ head.kernel + head.bias
 
 
 def answer_picture(head: TaughtHead, image: Image.Image) -> TaughtVerdict:
-    """The head's verdict on an RGB picture of any size."""
+    """Returns the head's verdict on an RGB picture of any size."""
     started = time.perf_counter()
     saw = vgg16.view(image)
     found = answer(head, pictures.pooled_features([saw]))
@@ -155,11 +155,11 @@ def answer_picture(head: TaughtHead, image: Image.Image) -> TaughtVerdict:
     )
 
 
-# For a file
+# Serialisation
 
 
 def head_to_arrays(head: TaughtHead) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The head as arrays (`kernel`, `bias`, `known`) and plain JSON, for `head_from_arrays`."""
+    """Returns the head as arrays (`kernel`, `bias`, `known`) and JSON, for `head_from_arrays`."""
     arrays = {name: getattr(head, name) for name in ARRAYS}
     figures = {**vars(head), "cross_validation": dataclasses.asdict(head.cross_validation)}
     return arrays, {
@@ -168,7 +168,7 @@ def head_to_arrays(head: TaughtHead) -> tuple[dict[str, np.ndarray], dict[str, A
 
 
 def head_from_arrays(arrays: Mapping[str, np.ndarray], figures: Mapping[str, Any]) -> TaughtHead:
-    """The head of `head_to_arrays`, from anywhere. Raises ModelError if it makes no sense."""
+    """Restores the head from untrusted `head_to_arrays` data. Raises ModelError if invalid."""
     try:
         measured = _restore_cross_validation(figures["honest"])
         head = TaughtHead(
@@ -197,7 +197,7 @@ def head_from_arrays(arrays: Mapping[str, np.ndarray], figures: Mapping[str, Any
 
 
 def _restore_cross_validation(content: Mapping[str, Any]) -> CrossValidation:
-    """Raises KeyError, TypeError or ValueError unless each value is of its type and range."""
+    """Restores the results; raises KeyError, TypeError or ValueError for an invalid value."""
     recall = tuple(_number(share, 0, 1) for share in content["recall"])
     pictures, classes = _integer(content["pictures"], 1, 10_000), len(recall)
     counts = tuple(

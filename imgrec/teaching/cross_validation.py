@@ -1,7 +1,7 @@
-"""Trains a classifier together with those of all folds, which measure how good it is.
+"""Trains a classifier together with the cross-validation heads that measure its accuracy.
 
-One optimisation trains all of them, so that an honest accuracy costs hardly more than the
-classifier itself.
+A single optimisation trains all of them, so cross-validation costs hardly more than training the
+classifier alone.
 """
 
 import time
@@ -17,17 +17,17 @@ from imgrec.teaching.classifier import MAX_LISTED, CrossValidation, EvaluatedPic
 from imgrec.teaching.project import MIN_PICTURES
 
 FOLDS, REPEATS = 5, 3
-MAX_LEAVE_ONE_OUT = 20  # pictures: of so few, each is judged by a head that learnt from all others
-REJECTION_RATE = 0.05  # share of its own pictures that *none of these* may turn away
-DUPLICATE_SIMILARITY = 0.9  # of nearly the same pictures: none of 1,000 different photos has it
+MAX_LEAVE_ONE_OUT = 20  # up to so many pictures, each is a fold of its own
+REJECTION_RATE = 0.05  # share of its own pictures that may be flagged *none of these*
+DUPLICATE_SIMILARITY = 0.9  # of near-duplicates; no two of 1,000 distinct photos reach it
 
 
 class Examples(NamedTuple):
-    """What a head is taught: a row for each picture, and one for each augmented copy of it."""
+    """The training data of a head: a row for each picture and for each augmented copy of it."""
 
     features: np.ndarray  # float32 (rows, 512), pooled, of unit length
-    labels: np.ndarray  # int (rows,), each class's place among the names
-    group: np.ndarray  # int (rows,), the same for all rows of one picture: they never part
+    labels: np.ndarray  # int (rows,), indices into the class names
+    group: np.ndarray  # int (rows,), equal for all rows of a picture, which share a fold
     copies: np.ndarray  # bool (rows,), whether the row is an augmented copy
     ids: tuple[str, ...] = ()  # each group's picture
 
@@ -38,10 +38,10 @@ def teach(
     seed: int = 1,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> TaughtHead:
-    """Trains the head, and measures it by repeated stratified folds; `seed` deals them.
+    """Trains a head and evaluates it by repeated stratified cross-validation.
 
-    `on_progress` is told the epoch and how many there are. Raises TeachError unless there are two
-    classes or more with MIN_PICTURES each.
+    `seed` determines the folds. `on_progress` receives the epoch and the number of epochs. Raises
+    TeachError unless there are at least two classes and each has MIN_PICTURES.
     """
     from imgrec.teaching import batched_heads
 
@@ -54,12 +54,12 @@ def teach(
     originals = np.flatnonzero(~examples.copies)
     known = examples.features[originals]
     alone = similarities(known, examples.labels[originals], examples.group[originals])
-    # "lower": of few pictures, too, no more than that share lies below.
+    # "lower", so that no more than that share is below the threshold, even of few pictures.
     threshold = float(np.quantile(alone, REJECTION_RATE, method="lower"))
     measured = _cross_validate(examples, folds, kernels[1:], biases[1:])
     return TaughtHead(
-        # In C order: in another one sums are taken otherwise, and a head that comes back from a
-        # file would not answer the same to the last bit.
+        # C order, as in a file: another memory layout sums in another order, and a head loaded
+        # from a file would not be bit-identical in its predictions.
         np.ascontiguousarray(kernels[0]),
         np.ascontiguousarray(biases[0]),
         tuple(class_names),
@@ -83,16 +83,16 @@ def _check(examples: Examples, class_names: Sequence[str]) -> None:
 
 
 def assign_folds(examples: Examples, seed: int) -> np.ndarray:
-    """The fold in which each picture is judged: int (repeats, groups).
+    """Returns the stratified fold of each picture, int (repeats, groups).
 
-    Each repeat deals the pictures of each class anew, so that the folds differ by one at most, of
-    each class and in all. Of up to MAX_LEAVE_ONE_OUT pictures each is a fold of its own.
+    Each repeat shuffles the pictures anew. Fold sizes differ by at most one, per class and in
+    total. Up to MAX_LEAVE_ONE_OUT pictures, each picture is a fold of its own.
     """
     groups = int(examples.group.max()) + 1
     if groups <= MAX_LEAVE_ONE_OUT:
         return np.arange(groups)[None]
     first = np.unique(examples.group, return_index=True)[1]
-    label = examples.labels[first]  # of each group; one in two classes counts for its first
+    label = examples.labels[first]  # of each group; a picture in two classes counts for the first
     folds = np.empty((REPEATS, groups), int)
     for repeat in range(REPEATS):
         random = np.random.default_rng((seed, repeat))
@@ -103,9 +103,9 @@ def assign_folds(examples: Examples, seed: int) -> np.ndarray:
 
 
 def _masks(examples: Examples, folds: np.ndarray) -> np.ndarray:
-    """The rows that each head learns from, bool (1 + repeats × folds, rows): the first, from all.
+    """Returns the training rows of each head, bool (1 + repeats × folds, rows).
 
-    The others follow by repeat, then by the fold that they do not see.
+    The first head is trained on all rows; the others follow by repeat, then by held-out fold.
     """
     numbers = np.arange(folds.max() + 1)[:, None]
     learns = folds[:, None, examples.group] != numbers  # (repeats, folds, rows)
@@ -113,15 +113,15 @@ def _masks(examples: Examples, folds: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones((1, rows), bool), learns.reshape(-1, rows)])
 
 
-# How far to believe it
+# Evaluation
 
 
 def _cross_validate(
     examples: Examples, folds: np.ndarray, kernels: np.ndarray, biases: np.ndarray
 ) -> CrossValidation:
-    """Each picture judged by the heads without it; those come in the order of `_masks`.
+    """Evaluates each picture with the heads that held it out, which are in the order of `_masks`.
 
-    A picture itself is judged, never a copy.
+    Only the pictures themselves are evaluated, not their augmented copies.
     """
     originals = np.flatnonzero(~examples.copies)
     features, right = examples.features[originals], examples.labels[originals]
@@ -169,12 +169,12 @@ def _cross_validate(
 
 
 def similarities(features: np.ndarray, labels: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """How similar each picture is to the most similar one of another fold: float32 (pictures,).
+    """Returns each picture's similarity to the nearest one of another fold, float32 (pictures,).
 
-    As in Sun et al. 2022, https://arxiv.org/abs/2204.06507, section 3, with one neighbour.
-    Features (pictures, 512) of unit length, labels and group (pictures,). Here a fold is a stretch
-    of each class in the order in which its pictures came: the frames that a webcam takes one after
-    the other are as good as the same picture.
+    Follows Sun et al. 2022, https://arxiv.org/abs/2204.06507, section 3, with one neighbour.
+    Features are (pictures, 512) of unit length, labels and group (pictures,). A fold here is a
+    block of consecutive pictures of each class, in the order in which they were added, because
+    consecutive webcam frames are as good as the same picture.
     """
     fold = np.empty(len(labels), int)
     for label in np.unique(labels):
@@ -184,9 +184,9 @@ def similarities(features: np.ndarray, labels: np.ndarray, group: np.ndarray) ->
 
 
 def nearest_similarity(features: np.ndarray, *kinds: np.ndarray) -> np.ndarray:
-    """The similarity of each picture to the most similar one that differs in all kinds: (n,).
+    """Returns each picture's cosine to the nearest one that differs from it in all kinds, (n,).
 
-    Features are (n, 512) of unit length, each kind is int (n,).
+    Features are (n, 512) of unit length; each kind is int (n,).
     """
     cosines = features @ features.T
     for kind in kinds:

@@ -1,7 +1,7 @@
-"""The whole taught network in the forms that other programs load: Keras, TFLite and SavedModel.
+"""Exports base and head as one network in Keras, TFLite or SavedModel format.
 
-Each is loaded back and asked about a few pictures before anybody gets it: it must say what the page
-says. TensorFlow is loaded only when something is exported.
+Each export is loaded back before it is delivered, and its predictions for a few pictures must match
+the page's. TensorFlow is imported only when something is exported.
 """
 
 import contextlib
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
 
 Kind = Literal["keras", "tflite", "saved_model"]
 KINDS: dict[Kind, str] = {"keras": "Keras", "tflite": "TFLite", "saved_model": "SavedModel"}
-Progress = Callable[[str], None]  # is told what goes on, in a sentence fit to be shown
+Progress = Callable[[str], None]  # receives a displayable sentence about each step
 Predict = Callable[[np.ndarray], np.ndarray]  # float32 (n, 224, 224, 3) to (n, classes)
 
-COMPARED_PICTURES = 6  # pictures, at most, that an export is asked about
-TOLERANCE = 1e-4  # by which a probability may differ from the page's
-MIN_FREE_BYTES = 300 * 2**20  # bytes on disk: the model, its zip, and what it is made of
+COMPARED_PICTURES = 6  # at most so many pictures verify an export
+TOLERANCE = 1e-4  # maximum difference of a probability from the page's
+MIN_FREE_BYTES = 300 * 2**20  # on disk: the model, its zip, and intermediate files
 
 
 class Form(NamedTuple):
-    """A form that a network can be exported in."""
+    """An export format."""
 
-    file: str  # the model's name in the zip; a folder's for SavedModel
+    file: str  # the model's name in the zip; a folder for SavedModel
     write: "Callable[[keras.Model, Path], None]"
     load: Callable[[Path], Predict]
 
 
-# What an export takes: first as measured, of one core; then what the last one of its form took.
+# Duration of an export: at first as measured on one core, then that of the last one per format.
 _seconds: dict[Kind, float] = {"keras": 5.2, "tflite": 7.5, "saved_model": 5.1}
-_exporting = threading.Lock()  # one at a time: each takes some hundred megabytes
+_exporting = threading.Lock()  # one at a time: each takes a few hundred megabytes
 
 
 def export_project(
@@ -62,10 +62,9 @@ def export_project(
     on_progress: Progress = lambda sentence: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """A zip in the project's own folder, for download; the export before it is deleted.
+    """Writes a zip for download into the project's folder, and deletes earlier exports.
 
-    Raises TeachError as `write_export` does, and if nothing is taught; CancelledError if
-    `cancelled()` became true.
+    Same exceptions as `write_export`; also raises TeachError if the project has no trained head.
     """
     head = project.head
     if head is None:
@@ -78,7 +77,7 @@ def export_project(
 
 
 def _comparison_ids(project: Project) -> list[str]:
-    """The ids of pictures of each class in turn."""
+    """Returns up to COMPARED_PICTURES picture ids, taken from each class in turn."""
     turns = itertools.zip_longest(*(each.ids() for each in project.classes))
     ids = dict.fromkeys(id for turn in turns for id in turn if id)
     return list(ids)[:COMPARED_PICTURES]
@@ -94,11 +93,11 @@ def write_export(
 ) -> Path:
     """Writes base and head as one network, and returns the path.
 
-    A `.zip` gets the model with its labels, how to use it, and an example that runs; any other file
-    is the model itself (a SavedModel, which is a folder, comes as a zip only). The network is asked
-    about RGB pictures of any size, by default about some that ship. Raises TeachError if there is
-    no such form, no room, or it doesn't say what the page says; CancelledError if `cancelled()`
-    became true. Nothing is left in `to` then.
+    A `.zip` holds the model with its labels, a README and a runnable example; any other file is the
+    model itself (a SavedModel, which is a folder, comes as a zip only). `pictures`, RGB of any
+    size, verify the export; by default, some built-in ones do. Raises TeachError for an unknown
+    format, a full disk, or predictions that differ from the page's; CancelledError if `cancelled()`
+    becomes true. No file is left at `to` then.
     """
     if kind not in KINDS:
         raise TeachError(f"There is no such form; choose one of {', '.join(KINDS.values())}.")
@@ -131,7 +130,7 @@ def write_export(
     return to
 
 
-# By the names of what comes out: `(head, to, pictures, …)`, as `write_export`.
+# One function per format, `(head, to, pictures, …)` as in `write_export`.
 keras_file = functools.partial(write_export, "keras")
 tflite = functools.partial(write_export, "tflite")
 saved_model = functools.partial(write_export, "saved_model")
@@ -139,7 +138,7 @@ saved_model = functools.partial(write_export, "saved_model")
 
 @contextlib.contextmanager
 def _exclusive(step: Progress) -> Iterator[None]:
-    """Waits until no other export is made."""
+    """Waits until no other export is in progress, then blocks others."""
     while not _exporting.acquire(timeout=0.5):
         step("Somebody else’s export is being made; yours is next…")
     try:
@@ -152,9 +151,9 @@ def _exclusive(step: Progress) -> Iterator[None]:
 
 
 def network(head: TaughtHead) -> "keras.Model":
-    """Base and head in one, of nothing but Keras's own layers, so that it loads anywhere.
+    """Builds base and head as one model of built-in Keras layers only, so that it loads anywhere.
 
-    Input float32 (n, 224, 224, 3), RGB from 0 to 255, output float32 (n, classes): calibrated
+    Input: float32 (n, 224, 224, 3), RGB from 0 to 255. Output: float32 (n, classes), calibrated
     probabilities.
     """
     import keras
@@ -163,11 +162,11 @@ def network(head: TaughtHead) -> "keras.Model":
     from imgrec.networks.weights import set_weights
 
     image = keras.Input((vgg16.SIZE, vgg16.SIZE, 3), name="image")
-    # A convolution that turns RGB into BGR and subtracts the means, as `vgg16.preprocess` does.
+    # A 1×1 convolution that converts RGB to BGR and subtracts the means, as `vgg16.preprocess`.
     x = layers.Conv2D(3, 1, name="preprocess")(image)
     base = keras.applications.VGG16(include_top=False, weights=None, input_tensor=x)
     x = base.output  # (n, 7, 7, 512)
-    # `networks.heads.PowerPooling`, piece by piece.
+    # `networks.heads.PowerPooling`, in built-in layers.
     x = layers.Multiply(name="squares")([x, x])
     x = layers.GlobalAveragePooling2D(name="means")(x)  # (n, 512)
     x = layers.UnitNormalization(name="unit_length")(keras.ops.power(x, 0.75))
@@ -209,9 +208,9 @@ def _write_saved_model(model: "keras.Model", folder: Path) -> None:
 
 
 def _serving(model: "keras.Model") -> "tuple[tf.Module, tf.types.experimental.ConcreteFunction]":
-    """A module whose `serve` asks the model about float32 or uint8, and the former's function.
+    """Returns a module whose `serve` takes float32 or uint8, and its float32 concrete function.
 
-    It holds each weight once; Keras's own export writes all of them twice.
+    The module holds each weight once; Keras's own export writes all of them twice.
     """
     import tensorflow as tf
 
@@ -269,15 +268,15 @@ FORMS: dict[Kind, Form] = {
 }
 
 
-# What the page says
+# Verification and packing
 
 
 def _largest_difference(
     kind: Kind, model: Path, head: TaughtHead, pictures: Sequence[Image.Image]
 ) -> float:
-    """By how much the model's probabilities differ from the page's at most.
+    """Returns the largest difference between the model's probabilities and the page's.
 
-    Raises TeachError if it is more than TOLERANCE.
+    Raises TeachError if it exceeds TOLERANCE.
     """
     verdicts = [classifier.answer_picture(head, image) for image in pictures]
     views = np.stack([np.asarray(verdict.saw, "float32") for verdict in verdicts])
@@ -296,7 +295,7 @@ def _largest_difference(
 
 
 def _sample() -> list[Image.Image]:
-    """Some of the pictures that ship."""
+    """Returns COMPARED_PICTURES of the built-in pictures."""
     pixels, _ = cifar10.cifar10_sample()
     return [decode.open_image(each) for each in pixels[:: len(pixels) // COMPARED_PICTURES]][
         :COMPARED_PICTURES
@@ -304,7 +303,7 @@ def _sample() -> list[Image.Image]:
 
 
 def _write_zip(kind: Kind, model: Path, head: TaughtHead, compared: int, difference: float) -> Path:
-    """The zip, beside the model."""
+    """Writes the zip beside the model and returns its path."""
     zipped = model.with_name("export.zip")
     beside = {
         "labels.txt": "".join(f"{name}\n" for name in head.class_names),

@@ -1,4 +1,4 @@
-"""What lies beside an exported network: how to use it, and a short example that runs as it is."""
+"""The README and the runnable example that accompany an exported network."""
 
 from pathlib import Path
 from string import Template
@@ -13,18 +13,18 @@ INTO = {
 }
 
 TEMPLATES = Path(__file__).with_name("export_templates")
-# Where this line stands in example.py, an export gets the text of `ask_<kind>.py`: it loads the
-# model, and defines `ask` from float32 (n, 224, 224, 3) to probabilities, (n, classes).
+# An export replaces this line of example.py with the text of `ask_<kind>.py`, which loads the model
+# and defines `ask`: float32 (n, 224, 224, 3) to probabilities (n, classes).
 ASK = "from ask import ask\n"
 
 
 def example(kind: str) -> str:
-    """The program that asks an export of that kind about pictures."""
+    """Returns a program that classifies pictures with an export of that kind."""
     return _text("example.py").replace(ASK, _text(f"ask_{kind}.py"))
 
 
 def readme(kind: str, file: str, head: TaughtHead, compared: int, difference: float) -> str:
-    """How to use an export, and how far to believe it, for a person."""
+    """Returns the README of an export: usage, accuracy and licence."""
     made = environment()
     return Template(_text("README.txt")).substitute(
         names=", ".join(head.class_names),

@@ -1,4 +1,4 @@
-"""The features of a project's pictures: each is extracted once, by whoever asks first."""
+"""A cache of the features of a project's pictures, each extracted once, on first use."""
 
 import contextlib
 import threading
@@ -14,10 +14,10 @@ NO_FEATURES = np.empty((0, 512), "float32")
 
 
 class Features:
-    """Pooled features by picture, also of some that were removed; several threads share the work.
+    """Pooled features by picture id, including some removed ones; threads share the extraction.
 
-    `image` gives a picture and raises TeachError where it was removed; `changed` is a condition on
-    the lock of the project, which whoever uses what is here holds, but for `fill`.
+    `image` loads a picture, or raises TeachError if it was removed. `changed` is a condition on the
+    project's lock; callers must hold that lock for all methods except `fill`.
     """
 
     def __init__(self, image: Callable[[str], Image.Image], changed: threading.Condition) -> None:
@@ -26,13 +26,13 @@ class Features:
         self._extracting: set[str] = set()
 
     def get(self, id: str) -> np.ndarray:
-        """float32 (rows, 512): what is here of a picture; no row where nothing is."""
+        """Returns the cached features of a picture, float32 (rows, 512); no rows if none."""
         return self._rows.get(id, NO_FEATURES)
 
     def claim(self, ids: Sequence[str], views: int) -> dict[str, np.ndarray]:
-        """The first of these that nobody is at, for one pass, with the features that each has.
+        """Claims the first unclaimed pictures, enough for one pass; returns their cached features.
 
-        Where somebody is at all of them, it waits a moment for that and gives none.
+        If other threads have claimed all of them, waits up to 0.5 s and returns an empty dict.
         """
         mine = [id for id in ids if id not in self._extracting][: max(1, BATCH // views)]
         if not mine:
@@ -43,7 +43,7 @@ class Features:
     def fill(
         self, claimed: Mapping[str, np.ndarray], views: int, cancelled: Callable[[], bool]
     ) -> None:
-        """Extracts what the claimed pictures lack; takes the time of a pass, without the lock."""
+        """Extracts the claimed pictures' missing features in one pass, without holding the lock."""
         found: dict[str, np.ndarray] = {}
         try:
             found = self._extract_missing(claimed, views, cancelled)
@@ -57,9 +57,9 @@ class Features:
     def _extract_missing(
         self, before: Mapping[str, np.ndarray], views: int, cancelled: Callable[[], bool]
     ) -> dict[str, np.ndarray]:
-        """The features that lack of these pictures, in one pass; without those removed meanwhile.
+        """Returns the missing features of these pictures, except those removed meanwhile.
 
-        `before` are the features that each has.
+        `before` holds the features that each picture has.
         """
         seen: dict[str, list[Image.Image]] = {}
         for id, rows in before.items():
@@ -72,15 +72,15 @@ class Features:
         return dict(zip(seen, np.split(rows, ends[:-1]), strict=True))
 
     def bytes(self) -> int:
-        """What they take in memory."""
+        """Returns the size of the cached features in memory."""
         return sum(rows.nbytes for rows in self._rows.values())
 
     def drop_unused(self, used: Collection[str], limit: int) -> None:
-        """Forgets pictures that are not used any more, the oldest first, until `limit` are left."""
+        """Drops unused pictures, the oldest first, until at most `limit` pictures are cached."""
         unused = [id for id in self._rows if id not in used]
         for id in unused[: max(0, len(self._rows) - limit)]:
             del self._rows[id]
 
     def clear(self) -> None:
-        """Forgets all of them."""
+        """Drops all features."""
         self._rows.clear()

@@ -1,4 +1,4 @@
-"""A picture that a visitor teaches: how it is kept, known again, and seen by VGG16."""
+"""The pictures of a project: preparation, identity, views for VGG16 and pooled features."""
 
 import hashlib
 import io
@@ -15,47 +15,47 @@ from imgrec.approaches import vgg16
 from imgrec.images import decode
 from imgrec.images.crops import square_box
 
-STORED_SIDE = 1024  # pixels; a larger picture is kept reduced, for the network sees 224 of 256
-STORED_QUALITY = 90  # of the JPEG that it becomes
-THUMBNAIL_SIDE = 112  # pixels at most
-BATCH = 8  # views in one pass: other visitors' go between
-PASSES = 2  # at once, over all visitors: one needs some 300 MB for what its layers give
+STORED_SIDE = 1024  # pixels; larger pictures are reduced, since the network sees 224 of 256
+STORED_QUALITY = 90  # JPEG quality of a reduced picture
+THUMBNAIL_SIDE = 112  # pixels, of the longer side
+BATCH = 8  # views per forward pass, so that other visitors' passes can interleave
+PASSES = 2  # concurrent, over all visitors; each needs some 300 MB for its layers' outputs
 
-# Kept as they come, by how they begin; everything else becomes a PNG of the same pixels.
-HEADERS = 4096  # bytes that such a file may have beside three for each pixel
+# Files with these magic bytes are stored unchanged; all others become a PNG of the same pixels.
+HEADERS = 4096  # bytes that such a file may have in addition to three per pixel
 STORED_UNCHANGED = ((b"\xff\xd8\xff", "jpg"), (b"\x89PNG\r\n\x1a\n", "png"), (b"RIFF", "webp"))
 
-# With augmentation, what is taught of a picture beside its view: the view mirrored, and the four
-# corners of its central square, each with this share of the side: what the view has in its centre
-# (Krizhevsky et al. 2012, section 4.1, takes the same five crops).
+# Augmentation adds to a picture's view its mirror image and the four corners of the central square.
+# A corner has this share of the square's side, as the view in the centre does (Krizhevsky et al.
+# 2012, section 4.1, take the same five crops).
 CORNER = 7 / 8
-VIEWS = 6  # of a picture, with those
+VIEWS = 6  # per picture with augmentation
 
 _passing = threading.BoundedSemaphore(PASSES)
 
 
 class Prepared(NamedTuple):
-    """A picture on its way into a project."""
+    """A picture ready to be added to a project."""
 
     id: str  # see `picture_id`
-    content: bytes  # of its file
+    content: bytes  # of the file to store
     extension: str
     thumbnail: bytes  # a WebP within THUMBNAIL_SIDE
 
 
 def picture_id(image: Image.Image) -> str:
-    """The SHA-256 of an RGB picture's size and pixels, in hexadecimal."""
+    """Returns the hexadecimal SHA-256 of an RGB picture's size and pixels."""
     digest = hashlib.sha256(b"%d %d " % image.size)
     digest.update(image.tobytes())
     return digest.hexdigest()
 
 
 def prepare(source: decode.Source, name: str) -> Prepared:
-    """The picture as it will be kept; messages call it `name`.
+    """Prepares a picture for storage; error messages refer to it as `name`.
 
-    One that is larger than STORED_SIDE becomes a JPEG of that size, and its id is by that: so it is
-    the same for every file with the same pixels, and stays when the kept file comes back. Raises
-    ImageError if there is no picture in the source.
+    A picture larger than STORED_SIDE is reduced to a JPEG of that size. The id is computed from the
+    reduced pixels: it is the same for all files with the same pixels, and stays the same when the
+    stored file is read back. Raises ImageError if the source holds no picture.
     """
     if isinstance(source, str | os.PathLike):
         source = decode.read_file(source, name)
@@ -63,15 +63,15 @@ def prepare(source: decode.Source, name: str) -> Prepared:
     if max(image.size) > STORED_SIDE:
         image.thumbnail((STORED_SIDE, STORED_SIDE), Image.Resampling.LANCZOS, reducing_gap=3.0)
         source = _encoded(image, "JPEG", quality=STORED_QUALITY, subsampling=0)
-        image = decode.open_image(source, name)  # whose pixels differ a little
+        image = decode.open_image(source, name)  # the JPEG's pixels differ slightly
     content, extension = _stored_bytes(source, image)
     return Prepared(picture_id(image), content, extension, _thumbnail(image))
 
 
 def _stored_bytes(source: decode.Source, image: Image.Image) -> tuple[bytes, str]:
-    """The bytes to keep of an opened picture, and their file's extension.
+    """Returns the bytes to store for an opened picture, and their file extension.
 
-    They stay as they came where, by their number, they hold little beside the picture.
+    The bytes stay unchanged if the file is small enough to hold little but the picture.
     """
     if isinstance(source, bytes) and len(source) <= 3 * image.width * image.height + HEADERS:
         for start, extension in STORED_UNCHANGED:
@@ -93,7 +93,7 @@ def _encoded(image: Image.Image, format: str, **options: Any) -> bytes:
 
 
 def views_of(image: Image.Image, count: int = VIEWS) -> list[Image.Image]:
-    """The first of the picture's views for VGG16, 224×224: itself, mirrored, its four corners."""
+    """Returns the first `count` 224×224 views for VGG16: centre, mirrored, four corners."""
     own = vgg16.view(image)
     if count == 1:
         return [own]
@@ -108,9 +108,9 @@ def views_of(image: Image.Image, count: int = VIEWS) -> list[Image.Image]:
 
 
 def pooled_features(views: Sequence[Image.Image]) -> np.ndarray:
-    """float32 (n, 512): what a head sees of VGG16's views (see `vgg16.view`), by the shipped base.
+    """Returns the pooled features of views (see `vgg16.view`) from the shipped base.
 
-    Waits where PASSES are under way.
+    They are float32 (n, 512), the input of a head. Blocks while PASSES passes are in progress.
     """
     from imgrec.networks.heads import PowerPooling
 

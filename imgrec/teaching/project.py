@@ -1,9 +1,9 @@
-"""What a visitor teaches: classes of their own pictures, kept apart from everybody else's.
+"""A visitor's project: classes of their own pictures, separate from all other visitors'.
 
-A `Project` holds one visitor's classes, with the pictures in a temporary folder of its own, and
-their features as soon as VGG16 has seen them. `store.projects` are the projects of a server.
-Everything here may be called from many threads at once. A lock is only held for a look or a small
-change, never while a picture is decoded or a network runs.
+A `Project` holds one visitor's classes, their pictures in a temporary folder of its own, and the
+pictures' features once VGG16 has extracted them. `store.projects` holds the projects of a server.
+Everything here is thread-safe. The lock is held only for reads and small changes, never while a
+picture is decoded or a network runs.
 """
 
 import base64
@@ -36,20 +36,20 @@ from imgrec.teaching.project_parts import (
 
 MAX_CLASSES = 20
 MIN_CLASSES = 2
-MAX_PICTURES = 600  # of a project
-MAX_PROJECT_BYTES = 150 * 2**20  # of a project's pictures on disk
+MAX_PICTURES = 600  # per project
+MAX_PROJECT_BYTES = 150 * 2**20  # pictures on disk, per project
 
-MIN_PICTURES = 2  # of a class: one to learn from while the other is judged
+MIN_PICTURES = 2  # per class: one to train on while the other is held out
 
 GONE_MESSAGE = (
     "These pictures are not here any more; open the project that you downloaded, or begin anew."
 )
 
-PictureSource = decode.Source | Callable[[], bytes | np.ndarray]  # a picture, or what reads one
+PictureSource = decode.Source | Callable[[], bytes | np.ndarray]  # a picture, or its reader
 
 
 class _Stored(NamedTuple):
-    """A picture's file, how large it is, and the picture as a small WebP."""
+    """A picture's file, its size, and a small WebP of the picture."""
 
     path: Path
     length: int  # bytes
@@ -57,13 +57,13 @@ class _Stored(NamedTuple):
 
 
 class Project:
-    """One visitor's classes, pictures and head. May be used from several threads at once."""
+    """One visitor's classes, pictures and head; thread-safe."""
 
     def __init__(self) -> None:
         self._temporary = temporary_folder()
-        self.folder = Path(self._temporary.name)  # the visitor's own, for exports too
+        self.folder = Path(self._temporary.name)  # private to the visitor; also holds exports
         self.lock = threading.RLock()
-        self._changed = threading.Condition(self.lock)  # what is being extracted, or closed
+        self._changed = threading.Condition(self.lock)  # extraction done, or project closed
         self._classes: tuple[TaughtClass, ...] = ()
         self._settings = Settings()
         self._next_key = 1
@@ -79,35 +79,35 @@ class Project:
 
     @property
     def classes(self) -> tuple[TaughtClass, ...]:
-        """The classes as they are now; what it gives never changes."""
+        """The current classes, as an immutable tuple."""
         return self._classes
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The classes' names in their order."""
+        """The class names, in order."""
         return tuple(each.name for each in self._classes)
 
     @property
     def settings(self) -> Settings:
-        """How it is taught."""
+        """The training settings."""
         return self._settings
 
     @property
     def count(self) -> int:
-        """How many pictures all classes hold; one in two classes counts twice."""
+        """The number of pictures over all classes; a picture in two classes counts twice."""
         return sum(len(each.pictures) for each in self._classes)
 
     def snapshot(self) -> Snapshot:
-        """What a head would be trained on now."""
+        """Returns what a head would be trained on now."""
         with self.lock:
             pictures = tuple((each.key, each.ids()) for each in self._classes)
             return Snapshot(pictures, self._settings)
 
     @property
     def head(self) -> TaughtHead | None:
-        """The head that was trained on exactly what is here now; None if there is none.
+        """The head trained on exactly the current pictures and settings; None if there is none.
 
-        It answers by the names that the classes have now.
+        It uses the current class names.
         """
         with self.lock:
             if self._head is None or self.stale:
@@ -118,17 +118,17 @@ class Project:
 
     @property
     def stale(self) -> bool:
-        """Whether there was a head, and something that it was trained on has changed since."""
+        """Whether there is a head and anything that it was trained on has changed since."""
         with self.lock:
             return self._head is not None and self._taught != self.snapshot()
 
     def keep_head(self, head: TaughtHead, trained_on: Snapshot | None = None) -> None:
-        """Keeps a head that was trained on that snapshot; None means on what is here now."""
+        """Stores a head trained on that snapshot; None means the current one."""
         with self.lock:
             self._head, self._taught = head, trained_on or self.snapshot()
 
     def configure(self, settings: Settings) -> None:
-        """Changes the settings. Raises TeachError if they aren't of the right types."""
+        """Changes the settings. Raises TeachError for a wrong type or a seed out of range."""
         if not isinstance(settings.augment, bool) or type(settings.seed) is not int:
             raise TeachError("These settings are not known here; switch the copies on or off.")
         if not 0 <= settings.seed < 2**31:
@@ -139,8 +139,11 @@ class Project:
     # Classes
 
     def add_class(self, name: str = "") -> int:
-        """Adds a class and returns its index; without a name it is "Class 1" or the next that is
-        free. Raises TeachError if there are MAX_CLASSES, or the name is taken or no name."""
+        """Adds a class and returns its index.
+
+        Without a name it becomes "Class 1", or the next free number. Raises TeachError if there are
+        MAX_CLASSES already, or the name is taken or invalid.
+        """
         with self.lock:
             self._check_open()
             if len(self._classes) >= MAX_CLASSES:
@@ -151,12 +154,12 @@ class Project:
             return len(self._classes) - 1
 
     def rename(self, index: int, name: str) -> None:
-        """Gives a class another name. Raises TeachError if it is taken or no name."""
+        """Renames a class. Raises TeachError if the name is taken or invalid."""
         with self.lock:
             self._replace(index, name=self._free_name(name, apart_from=self._at(index).key))
 
     def remove_class(self, index: int) -> None:
-        """Removes a class and its pictures. Raises TeachError if there is none."""
+        """Removes a class and its pictures. Raises TeachError if there is no such class."""
         with self.lock:
             self._at(index)
             self._classes = self._classes[:index] + self._classes[index + 1 :]
@@ -171,12 +174,12 @@ class Project:
         on_progress: Callable[[int, int], None] = lambda done, total: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Added:
-        """Adds pictures, each under the name of its file, to a class.
+        """Adds pictures to a class, each under the name of its file.
 
-        A picture is what `decode.open_image` takes, or a function that reads one (and may raise
-        ImageError). One that the class has already is left out; one that another class has is
-        added, and told. Raises TeachError if there is no such class (any more), CancelledError if
-        `cancelled()` became true; what was added till then stays.
+        A picture is anything that `decode.open_image` accepts, or a function that reads one (and
+        may raise ImageError). A picture that the class already has is skipped; one that another
+        class has is added and reported. Raises TeachError if the class doesn't exist (any more),
+        CancelledError if `cancelled()` becomes true; the pictures added until then stay.
         """
         key = self._at(index).key
         outcome = Added()
@@ -188,16 +191,16 @@ class Project:
         return outcome
 
     def _add(self, key: int, name: str, source: PictureSource, outcome: Added) -> None:
-        """Adds one picture, or tells why not."""
+        """Adds one picture, or records why it was refused."""
         try:
-            self._check_room(0)  # before the work
+            self._check_room(0)  # before the expensive work
             picture = prepare(source() if callable(source) else source, name)
             self._put(key, name, picture, outcome)
         except (ImageError, _NoRoomError) as error:
             outcome.refused.append((name, str(error)))
 
     def _put(self, key: int, name: str, kept: Prepared, outcome: Added) -> None:
-        """Puts a picture into the class of that key, unless it is there already."""
+        """Adds a picture to the class with that key, unless it is there already."""
         with self.lock:
             index = self._index_of(key)
             known = [each for each in self._classes[index].pictures if each.id == kept.id]
@@ -224,7 +227,7 @@ class Project:
             self._drop_unused()
 
     def path(self, id: str) -> Path:
-        """The picture's file, `<id>.jpg`, `.png` or `.webp`. Raises TeachError."""
+        """Returns the picture's file, `<id>.jpg`, `.png` or `.webp`. Raises TeachError."""
         with self.lock:
             self._check_open()
             if not isinstance(id, str) or id not in self._stored:
@@ -232,15 +235,15 @@ class Project:
             return self._stored[id].path
 
     def image(self, id: str) -> Image.Image:
-        """The picture, upright RGB with sides up to STORED_SIDE. Raises TeachError."""
+        """Loads the picture: upright RGB with sides up to STORED_SIDE. Raises TeachError."""
         try:
             return decode.open_image(self.path(id), "The picture")
         except ImageError:
-            self.path(id)  # may be removed in between, which the first look did not know
+            self.path(id)  # raises TeachError if it was removed in the meantime
             raise
 
     def thumbnail(self, id: str) -> str:
-        """The picture within THUMBNAIL_SIDE as a data URI. Raises TeachError."""
+        """Returns the picture's thumbnail as a data URI. Raises TeachError."""
         with self.lock:
             self.path(id)
             content = self._stored[id].thumbnail
@@ -249,9 +252,9 @@ class Project:
     # Features
 
     def features(self, id: str) -> np.ndarray:
-        """float32 (views, 512): the pooled features of the picture; extracted if they lack.
+        """Returns the picture's pooled features, float32 (views, 512); extracts missing ones.
 
-        Row 0 is of the picture itself; with augmentation, VIEWS - 1 rows of copies follow. Raises
+        Row 0 is the picture itself; with augmentation, VIEWS - 1 rows of copies follow. Raises
         TeachError if there is no such picture.
         """
         while True:
@@ -262,7 +265,7 @@ class Project:
             self._extract([id], lambda: False)
 
     def missing_features(self) -> list[str]:
-        """The ids of the pictures whose features are yet to be extracted, in their order."""
+        """Returns the ids of the pictures whose features are yet to be extracted, in order."""
         with self.lock:
             ids = dict.fromkeys(id for each in self._classes for id in each.ids())
             return [id for id in ids if len(self._features.get(id)) < self._views()]
@@ -272,11 +275,11 @@ class Project:
         on_progress: Callable[[int, int], None] = lambda done, total: None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Extracts the features that lack, a few pictures at a time; returns when none does.
+        """Extracts the missing features, a few pictures at a time; returns when all are there.
 
-        Several callers share the work. `on_progress` gets how many pictures have them, and how many
-        there are. Raises CancelledError if `cancelled()` became true, TeachError if the project was
-        closed; what is extracted till then stays.
+        Concurrent callers share the work. `on_progress` receives the number of pictures that have
+        features and the total. Raises CancelledError if `cancelled()` becomes true, TeachError if
+        the project is closed; the features extracted until then stay.
         """
         while True:
             with self.lock:
@@ -291,7 +294,7 @@ class Project:
             self._extract(lacking, cancelled)
 
     def _extract(self, ids: Sequence[str], cancelled: Callable[[], bool]) -> None:
-        """One pass for the first of these that nobody is at; or waits for those who are."""
+        """Runs one pass over the first unclaimed pictures, or waits for the threads at work."""
         with self.lock:
             self._check_open()
             views = self._views()
@@ -302,7 +305,7 @@ class Project:
     # The whole
 
     def size(self) -> Size:
-        """What it takes in memory and on disk."""
+        """Returns the project's memory and disk usage."""
         with self.lock:
             memory = self._features.bytes()
             if self._head is not None:
@@ -312,7 +315,7 @@ class Project:
         return Size(memory, bytes_below(self.folder))
 
     def close(self) -> None:
-        """Deletes everything of it; whoever still works on it gets a TeachError."""
+        """Deletes all data of the project; later use of it raises TeachError."""
         with self.lock:
             self._closed = True
             self._classes, self._head = (), None
@@ -329,7 +332,7 @@ class Project:
         return classes[index]
 
     def _index_of(self, key: int) -> int:
-        """Where the class of that key is now."""
+        """Returns the current index of the class with that key."""
         self._check_open()
         for index, each in enumerate(self._classes):
             if each.key == key:
@@ -342,7 +345,7 @@ class Project:
         self._classes = tuple(classes)
 
     def _free_name(self, name: str, apart_from: int | None = None) -> str:
-        """The name as it is shown. Raises TeachError if another class has it, or it is no name."""
+        """Returns the normalised name. Raises TeachError if it is taken or invalid."""
         name = class_name(name)
         for each in self._classes:
             if each.key != apart_from and each.name.casefold() == name.casefold():
@@ -359,7 +362,7 @@ class Project:
             raise TeachError(GONE_MESSAGE)
 
     def _check_room(self, more: int) -> None:
-        """Raises _NoRoomError if no picture, or none of so many bytes more, goes in."""
+        """Raises _NoRoomError if the project is full or can't take `more` additional bytes."""
         if self.count >= MAX_PICTURES:
             raise _NoRoomError(
                 f"There are {MAX_PICTURES} pictures already, and that is the limit; remove some."
@@ -381,7 +384,7 @@ class Project:
         self._stored[kept.id] = _Stored(file, len(kept.content), kept.thumbnail)
 
     def _drop_unused(self) -> None:
-        """Deletes the files that no class has any more, and features beyond MAX_PICTURES."""
+        """Deletes files that no class uses any more, and unused features beyond MAX_PICTURES."""
         used = {id for each in self._classes for id in each.ids()}
         for id in [id for id in self._stored if id not in used]:
             self._stored.pop(id).path.unlink(missing_ok=True)
@@ -392,4 +395,4 @@ class Project:
 
 
 class _NoRoomError(TeachError):
-    """A picture does not fit; others may, and what is there stays."""
+    """A picture does not fit into the project; others may, and those in it stay."""

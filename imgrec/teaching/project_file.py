@@ -1,11 +1,11 @@
-"""A visitor’s project as one zip: pictures, classes, settings, head; to be opened again later.
+"""Saves a project as a zip of pictures, classes, settings and head, and loads it again.
 
     project.json            classes with their pictures, settings, and the head's figures
-    pictures/<id>.<ext>     each picture once, as the project keeps it
-    head.npz                the head's arrays, where it is taught; read without pickle
+    pictures/<id>.<ext>     each picture once, as the project stores it
+    head.npz                the head's arrays, if there is a head; read without pickle
 
-A zip may come from anyone. It is read member by member and never unpacked; what isn't exactly that
-is refused.
+A zip may come from anyone. It is read member by member and never unpacked; anything that deviates
+from this layout is refused.
 """
 
 import io
@@ -36,8 +36,8 @@ PROGRAM, VERSION = "imgrec", 1
 PROJECT, HEAD, PICTURES = "project.json", "head.npz", "pictures/"
 
 MAX_JSON = 2 * 2**20  # bytes; 600 pictures take about 100 kB
-MAX_HEAD = 4 * 2**20  # bytes; of 600 pictures and 20 classes it has 1.3 MB
-MAX_PICTURE = 4 * 2**20  # bytes; without compression, one of STORED_SIDE has 3.1 MB
+MAX_HEAD = 4 * 2**20  # bytes; a head of 600 pictures and 20 classes has 1.3 MB
+MAX_PICTURE = 4 * 2**20  # bytes; an uncompressed picture of STORED_SIDE has 3.1 MB
 MAX_FILES = teaching_project.MAX_PICTURES + 2
 MAGIC_BYTES = {extension: start for start, extension in STORED_UNCHANGED}
 PROJECT_KEYS = ("program", "version", "classes", "settings", "head")
@@ -47,11 +47,11 @@ HEAD_KEYS = {
 } - set(classifier.ARRAYS)
 PICTURE_FILE = re.compile(r"pictures/[0-9a-f]{64}\.(jpg|png|webp)", re.ASCII)
 
-Progress = Callable[[int, int], None]  # is told how many pictures are done, and how many there are
+Progress = Callable[[int, int], None]  # receives the number of pictures done and the total
 
 
 class _Listed(NamedTuple):
-    """A picture as project.json lists it."""
+    """A picture's entry in project.json."""
 
     name: str
     file: str  # in the zip
@@ -59,15 +59,15 @@ class _Listed(NamedTuple):
 
 
 class _Zip(NamedTuple):
-    """A zip that is being opened, which holds nothing but what may be in a project."""
+    """An open zip whose members are all valid parts of a project."""
 
-    name: str  # fit to be shown
+    name: str  # sanitised for display
     archive: zipfile.ZipFile
     members: dict[str, zipfile.ZipInfo]
 
 
 class _Content(NamedTuple):
-    """What a project.json says."""
+    """The parsed content of a project.json."""
 
     classes: list[tuple[str, list[_Listed]]]
     settings: Settings
@@ -80,14 +80,14 @@ LEFT_OUT = "The classifier in this project was left out, because {}; teach it ag
 
 
 def write_project(project: Project, to: Path) -> Path:
-    """Writes the project into the zip `to`, under a temporary name first, and returns the path.
+    """Writes the project to the zip `to`, under a temporary name first, and returns the path.
 
-    Raises TeachError if it was closed or changed meanwhile, or there is no room.
+    Raises TeachError if the project is closed or changed meanwhile, or the disk is full.
     """
     with project.lock:
         classes, settings, head = project.classes, project.settings, project.head
         files = {id: project.path(id) for each in classes for id in each.ids()}
-    temporary = to.with_name(f".{to.name}.{threading.get_ident()}.tmp")  # a second press may come
+    temporary = to.with_name(f".{to.name}.{threading.get_ident()}.tmp")  # a second click may come
     try:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             digests = {id: _put_picture(archive, file) for id, file in files.items()}
@@ -112,14 +112,14 @@ def write_project(project: Project, to: Path) -> Path:
 
 
 def _put_picture(archive: zipfile.ZipFile, file: Path) -> str:
-    """Puts a picture into the zip and returns its hash."""
+    """Adds a picture to the zip and returns its SHA-256."""
     content = file.read_bytes()
     _put(archive, PICTURES + file.name, content)
     return atomic.sha256(content)
 
 
 def _put(archive: zipfile.ZipFile, name: str, content: bytes, packing: int = 0) -> None:
-    """Puts bytes into the zip; their date is always the same, so that equal projects are."""
+    """Adds bytes to the zip with a fixed date, so that equal projects give equal files."""
     archive.writestr(zipfile.ZipInfo(name), content, packing)
 
 
@@ -130,7 +130,7 @@ def _described(
     digests: Mapping[str, str],
     head: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """What project.json says; `_content_of` reads it."""
+    """Returns the content of project.json; `_content_of` is the inverse."""
 
     def listed(picture: Picture) -> dict[str, str]:
         file = PICTURES + files[picture.id].name
@@ -157,11 +157,12 @@ def read_project(
     on_progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Project:
-    """A new project from a zip that `write_project` wrote, or that anyone made.
+    """Loads a new project from a zip, which need not come from `write_project`.
 
-    Its head answers as it did; the pictures' features are yet to be extracted. A head that doesn't
-    fit or is damaged is left out, which `on_note` is told in a sentence. Raises TeachError if the
-    zip is no project, CancelledError if `cancelled()` became true; nothing is left on disk then.
+    A saved head predicts exactly as before; the pictures' features are yet to be extracted. A head
+    that is damaged or doesn't fit is dropped, and `on_note` receives a sentence about it. Raises
+    TeachError if the zip is not a project, CancelledError if `cancelled()` becomes true; nothing is
+    left on disk in either case.
     """
     name = displayable_name(Path(file).name)
     project = None
@@ -189,11 +190,11 @@ def _refused(name: str, why: str) -> TeachError:
 
 
 def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
-    """What is in the zip, by name. Raises TeachError if anything doesn't belong there."""
+    """Returns the zip's members by name. Raises TeachError if any isn't part of a project."""
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         if info.filename == PICTURES:
-            continue  # its folder, where somebody packed it anew
+            continue  # a folder entry, which other zip programs add
         if info.filename not in (PROJECT, HEAD) and not PICTURE_FILE.fullmatch(info.filename):
             shown = displayable_name(info.filename)
             raise _refused(name, f"“{shown}” in it is no part of a project")
@@ -211,7 +212,7 @@ def _members(archive: zipfile.ZipFile, name: str) -> dict[str, zipfile.ZipInfo]:
 
 
 def _read(source: _Zip, member: str, max_bytes: int) -> bytes:
-    """A member's bytes. Raises TeachError if more than `max_bytes`, ImageError if damaged."""
+    """Reads a member. Raises TeachError if larger than `max_bytes`, ImageError if damaged."""
     called = f"“{displayable_name(member)}” in {source.name}"
     content = zips.read(source.archive, source.members[member], called, max_bytes)
     if len(content) > max_bytes:
@@ -220,7 +221,7 @@ def _read(source: _Zip, member: str, max_bytes: int) -> bytes:
 
 
 def _content_of(source: _Zip) -> _Content:
-    """What project.json says. Raises TeachError if it doesn't say what it should."""
+    """Parses project.json. Raises TeachError if its content is invalid."""
     text = _read(source, PROJECT, MAX_JSON)
     try:
         said = _object(json.loads(text.decode(), parse_constant=_no_number), PROJECT_KEYS)
@@ -250,7 +251,7 @@ def _listed(picture: Any) -> _Listed:
 
 
 def _object(value: Any, keys: Collection[str]) -> dict[str, Any]:
-    """The value, if it is an object that says nothing but these."""
+    """Returns the value if it is an object with no other keys than these; raises TypeError."""
     if type(value) is not dict or not value.keys() <= set(keys):
         raise TypeError("another object is wanted")
     return value
@@ -267,7 +268,7 @@ def _no_number(constant: str) -> Any:
 
 
 def _check_listed(content: _Content, source: _Zip) -> None:
-    """Raises TeachError unless exactly the listed files are there, within a project's limits."""
+    """Raises TeachError unless exactly the listed files exist, within a project's limits."""
     if len(content.classes) > teaching_project.MAX_CLASSES:
         raise _refused(source.name, f"it has more than {teaching_project.MAX_CLASSES} classes")
     listed = [picture.file for _, pictures in content.classes for picture in pictures]
@@ -289,10 +290,10 @@ def _fill(
     on_progress: Progress,
     cancelled: Callable[[], bool],
 ) -> dict[str, str]:
-    """Puts settings, classes and pictures into an empty project.
+    """Fills an empty project with the settings, classes and pictures of a zip.
 
-    Returns the pictures' ids by those in the zip: another version of a decoder may give a JPEG
-    pixels that differ a little. Raises TeachError, ImageError or CancelledError.
+    Returns the new id for each id in the zip: another decoder version may decode a JPEG to slightly
+    different pixels. Raises TeachError, ImageError or CancelledError.
     """
     project.configure(content.settings)
     total = sum(len(pictures) for _, pictures in content.classes)
@@ -308,9 +309,9 @@ def _fill(
 def _add(
     project: Project, index: int, source: _Zip, listed: _Listed, cancelled: Callable[[], bool]
 ) -> str:
-    """Adds a listed picture to a class and returns its id; raises as `_fill`, at the first fault.
+    """Adds a listed picture to a class and returns its id. Same exceptions as `_fill`.
 
-    Pictures that had to be made smaller are no project's: many of them would take too long.
+    Refuses a picture that had to be reduced: no saved project has one, and many take too long.
     """
     told = project.add(
         index, [(listed.name, partial(_picture, source, listed))], cancelled=cancelled
@@ -327,7 +328,7 @@ def _add(
 
 
 def _picture(source: _Zip, listed: _Listed) -> bytes:
-    """A listed picture's bytes. Raises TeachError or ImageError if it isn't what is listed."""
+    """Reads a listed picture. Raises TeachError or ImageError if it doesn't match its entry."""
     content = _read(source, listed.file, MAX_PICTURE)
     start = MAGIC_BYTES[listed.file.rsplit(".", 1)[1]]
     if not content.startswith(start) or atomic.sha256(content) != listed.sha256:
@@ -342,9 +343,9 @@ def _picture(source: _Zip, listed: _Listed) -> bytes:
 def _head_arrays(
     content: _Content, source: _Zip, on_note: Callable[[str], None]
 ) -> dict[str, np.ndarray] | None:
-    """The arrays of the head; None if there is none, or it doesn't fit, which is told.
+    """Reads the head's arrays; returns None if there is no head, or it doesn't fit (with a note).
 
-    Raises TeachError if its file holds anything else, ImageError if it is damaged.
+    Raises TeachError if the file holds anything else, ImageError if it is damaged.
     """
     if content.head is None:
         return None
@@ -378,7 +379,7 @@ def _restore_head(
     ids: Mapping[str, str],
     on_note: Callable[[str], None],
 ) -> None:
-    """Gives the project its head back; or leaves it out, which is told."""
+    """Restores the project's head, or drops it with a note."""
     try:
         head = classifier.head_from_arrays(arrays, figures)
     except ModelError as error:

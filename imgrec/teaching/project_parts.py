@@ -1,4 +1,4 @@
-"""The values that a project is made of, and the rule for a class's name."""
+"""The value types of a project, and the validation of class names."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -9,35 +9,35 @@ from imgrec.files.display_names import NAME_LENGTH, one_line
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a project: `id` by its pixels, so that it is known again in another file."""
+    """A picture of a project; `id` is a hash of its pixels, whichever file they come from."""
 
     id: str
-    name: str  # of the file that it came from, fit to be shown
+    name: str  # of the original file, sanitised for display
 
 
 @dataclass(frozen=True)
 class TaughtClass:
-    """A class to be taught."""
+    """A class of a project."""
 
     name: str
     pictures: tuple[Picture, ...] = ()
-    key: int = 0  # stays when the class is renamed or others go; never used twice in a project
+    key: int = 0  # stable when classes are renamed or removed; never reused in a project
 
     def ids(self) -> tuple[str, ...]:
-        """The ids of its pictures."""
+        """Returns the ids of its pictures."""
         return tuple(picture.id for picture in self.pictures)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a project is taught."""
+    """The training settings of a project."""
 
-    augment: bool = False  # whether mirrored and cropped copies of each picture are taught too
+    augment: bool = False  # whether to train on mirrored and cropped copies of each picture too
     seed: int = 1
 
 
 class Snapshot(NamedTuple):
-    """What a head is trained on; names don't count."""
+    """The training input of a head, without the names, which don't affect training."""
 
     pictures: tuple[tuple[int, tuple[str, ...]], ...]  # key and ids of each class
     settings: Settings
@@ -45,25 +45,25 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class Added:
-    """What became of pictures that were given to a class."""
+    """The outcome of adding pictures to a class."""
 
     added: list[Picture] = field(default_factory=list)
-    duplicates: list[tuple[str, str]] = field(default_factory=list)  # name; what it is here already
-    elsewhere: list[tuple[str, str]] = field(default_factory=list)  # added too; also in that class
-    refused: list[tuple[str, str]] = field(default_factory=list)  # name; why, in a sentence
+    duplicates: list[tuple[str, str]] = field(default_factory=list)  # name; its name here
+    elsewhere: list[tuple[str, str]] = field(default_factory=list)  # added; also in that class
+    refused: list[tuple[str, str]] = field(default_factory=list)  # name; reason, a sentence
 
 
 class Size(NamedTuple):
-    """What a project takes, in bytes."""
+    """The memory and disk usage of a project, in bytes."""
 
     memory: int  # of features, thumbnails and the head
     disk: int  # of everything in its folder
 
 
 def class_name(name: str) -> str:
-    """A class's name fit to be shown: on one line, no more spaces than it needs.
+    """Returns the class name on one line, with redundant spaces removed.
 
-    Raises TeachError if nothing is left, or it is longer than NAME_LENGTH.
+    Raises TeachError if the result is empty or longer than NAME_LENGTH characters.
     """
     if not isinstance(name, str):
         raise TeachError("A class’s name must be a text.")

@@ -1,4 +1,4 @@
-"""The projects of a server, by secret tokens; those left alone for long are deleted."""
+"""The projects of a server, by secret token; idle ones are deleted."""
 
 import secrets
 import threading
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from imgrec.errors import TeachError
 from imgrec.teaching.project import GONE_MESSAGE, Project
 
-MAX_PROJECTS = 60  # of a server
-IDLE_SECONDS = 30 * 60  # a project whose visitor has left is kept so long: for a reload, or a break
-FORGOTTEN_SECONDS = 12 * 3600  # and so long where nobody said that they leave, but nobody came
+MAX_PROJECTS = 60  # per server
+IDLE_SECONDS = 30 * 60  # kept so long after the visitor left: for a reload, or a break
+FORGOTTEN_SECONDS = 12 * 3600  # kept so long without use, if the visitor didn't sign off
 
 
 class Projects:
-    """The projects of a server, by tokens that nobody can guess; there is one of it."""
+    """The projects of a server, by unguessable token; a singleton."""
 
     def __init__(self) -> None:
         self._kept: dict[str, _StoredProject] = {}
@@ -23,11 +23,11 @@ class Projects:
         self._timer: threading.Timer | None = None
 
     def create(self, project: Project | None = None, owner: str = "") -> str:
-        """Keeps a project, a new one by default, and returns its token.
+        """Stores a project, by default a new one, and returns its token.
 
-        `owner` is the visitor of the page who began it; without one it is a program's.
-        Where there is no room, the one without pictures that was looked at least recently gives
-        way. Raises TeachError if there is none.
+        `owner` is the page visitor who started it; empty for a program's project. If the store is
+        full, the least recently used project without pictures is evicted. Raises TeachError if
+        there is none.
         """
         self.sweep()
         token = secrets.token_urlsafe(24)
@@ -38,7 +38,7 @@ class Projects:
         return token
 
     def get(self, token: str) -> Project:
-        """The project of that token, which its visitor is looking at. Raises TeachError."""
+        """Returns the project of that token and marks it as in use. Raises TeachError."""
         self.sweep()
         with self._lock:
             kept = self._kept.get(token) if isinstance(token, str) else None
@@ -48,13 +48,13 @@ class Projects:
             return kept.project
 
     def belongs_to(self, token: str, visitor: str) -> bool:
-        """Whether there is a project of that token, and that visitor of the page began it."""
+        """Whether there is a project of that token and that page visitor started it."""
         with self._lock:
             kept = self._kept.get(token) if isinstance(token, str) else None
             return kept is not None and kept.owner != "" and kept.owner == visitor
 
     def leave(self, token: str) -> None:
-        """Notes that the project's visitor has left the page; without effect if there is none."""
+        """Marks the project as left by its visitor; does nothing if there is no such project."""
         with self._lock:
             kept = self._kept.get(token) if isinstance(token, str) else None
             if kept is not None:
@@ -62,13 +62,13 @@ class Projects:
                 self._sweep_later()
 
     def remove(self, token: str) -> None:
-        """Deletes a project at once; without effect if there is none."""
+        """Deletes a project immediately; does nothing if there is no such project."""
         with self._lock:
             kept = self._kept.pop(token, None) if isinstance(token, str) else None
         _close([kept] if kept else [])
 
     def sweep(self) -> None:
-        """Deletes the projects that nobody has looked at for too long."""
+        """Deletes the projects that have been idle for too long."""
         now = time.monotonic()
         with self._lock:
             over = [token for token, kept in self._kept.items() if kept.expired(now)]
@@ -79,7 +79,7 @@ class Projects:
         return len(self._kept)
 
     def _make_room(self) -> "list[_StoredProject]":
-        """What has to go so that one more can be kept."""
+        """Evicts a project if the store is full, and returns what was evicted."""
         if len(self._kept) < MAX_PROJECTS:
             return []
         empty = [token for token, kept in self._kept.items() if not kept.project.count]
@@ -88,7 +88,7 @@ class Projects:
         return [self._kept.pop(min(empty, key=lambda token: self._kept[token].seen))]
 
     def _sweep_later(self) -> None:
-        """Sees to it that what is left goes, even if nobody ever comes again."""
+        """Schedules a sweep, so that left projects are deleted even if no other call comes."""
         if self._timer is None:
             self._timer = threading.Timer(IDLE_SECONDS + 1, self._swept_later)
             self._timer.daemon = True
@@ -104,7 +104,7 @@ class Projects:
 
 @dataclass
 class _StoredProject:
-    """A project, when it was last looked at (`time.monotonic()`), and whether its visitor left."""
+    """A project, its last use (`time.monotonic()`), and whether its visitor left."""
 
     project: Project
     seen: float
@@ -112,12 +112,12 @@ class _StoredProject:
     left: bool = False
 
     def expired(self, now: float) -> bool:
-        """Whether it may go."""
+        """Whether it has been idle for too long."""
         return now - self.seen > (IDLE_SECONDS if self.left else FORGOTTEN_SECONDS)
 
 
 def _close(gone: Sequence[_StoredProject]) -> None:
-    """Deletes what projects held: outside the store's lock, for it takes a moment."""
+    """Deletes the projects' data; slow, so call it without holding the store's lock."""
     for kept in gone:
         kept.project.close()
 

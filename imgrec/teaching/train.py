@@ -11,10 +11,10 @@ from imgrec.teaching.project_parts import TaughtClass
 
 
 def collect_examples(project: Project, classes: Sequence[TaughtClass] | None = None) -> Examples:
-    """What the project teaches, now or with those classes. Features that lack are extracted.
+    """Collects a project's training data, by default of its current classes.
 
-    A picture that was put into two classes is one group. Raises TeachError if a picture goes away
-    meanwhile.
+    Extracts missing features. A picture in two classes is one group. Raises TeachError if a picture
+    is removed meanwhile.
     """
     ids: dict[str, int] = {}
     features, labels, group, copies = [np.zeros((0, FEATURES), "float32")], [], [], []
@@ -37,8 +37,8 @@ def collect_examples(project: Project, classes: Sequence[TaughtClass] | None = N
 def teach_project(
     project: Project, on_progress: Callable[[int, int], None] = lambda done, total: None
 ) -> TaughtHead:
-    """Trains a head on the project as it is now; the project keeps it. Raises as `teach` does."""
-    with project.lock:  # so that both tell of the same moment
+    """Trains a head on the current project and stores it there. Same exceptions as `teach`."""
+    with project.lock:  # so that both are of the same moment
         snapshot, classes = project.snapshot(), project.classes
     names = [taught_class.name for taught_class in classes]
     head = teach(collect_examples(project, classes), names, snapshot.settings.seed, on_progress)
