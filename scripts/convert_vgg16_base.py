@@ -1,10 +1,10 @@
-"""Makes assets/models/vgg16_base: the convolutional base of VGG16 in half precision.
+"""Creates assets/models/vgg16_base: the convolutional base of VGG16 in half precision.
 
     python scripts/convert_vgg16_base.py [FILE] [--photos DIR]
 
 FILE is Keras's vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5; without it, Keras downloads it.
 The weights are those of the Visual Geometry Group, University of Oxford (CC BY 4.0), converted by
-Keras. With --photos the report tells how much the features of those photos change by the rounding.
+Keras. With --photos, the report says how much the rounding changes the features of those photos.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def compare(official: keras.Model, half: dict[str, np.ndarray], files: list[Path]) -> dict:
-    """The cosine between the features with full and with rounded weights, photo by photo."""
+    """Computes each photo's cosine between features with full and with rounded weights."""
     rounded = imagenet.vgg16_base()
     set_weights(rounded, half)
     cosines: list[float] = []

@@ -4,7 +4,7 @@
 
 PHOTOS holds files whose names begin with their WordNet id (`n02085620_Chihuahua.jpg`). OUT gets
 train/dog, train/not_dog, test/dog and test/not_dog with links to the photos. No photo is in both
-train and test, and where PHOTOS has one photo of each class, no class is.
+train and test; nor is any class if PHOTOS has one photo per class.
 """
 
 import argparse

@@ -1,18 +1,18 @@
-"""Measures the three approaches on labelled pictures.
+"""Evaluates the three approaches on labelled pictures.
 
     python scripts/evaluate.py cifar10                   # scratch, on CIFAR-10's test images
-    python scripts/evaluate.py cifar10 --data DIR        # a folder a class, or an .npz with x and y
-    python scripts/evaluate.py cifar10 --views           # looking six times at each picture
+    python scripts/evaluate.py cifar10 --data DIR        # one folder per class, or .npz with x, y
+    python scripts/evaluate.py cifar10 --views           # with test-time augmentation, six views
     python scripts/evaluate.py imagenet --data DIR|CSV   # pre-trained: top-1 and top-5
     python scripts/evaluate.py dogs --data DIR|CSV       # all three: is there a dog in it?
-    python scripts/evaluate.py unfamiliar --data DIR|CSV # scratch: what it flags as unlike its own
-    python scripts/evaluate.py outside --data DIR|CSV    # scratch: the ten kinds in other photos
+    python scripts/evaluate.py unfamiliar --data DIR|CSV # scratch: out-of-distribution detection
+    python scripts/evaluate.py outside --data DIR|CSV    # scratch: its ten classes in other photos
 
-Photos are named by their WordNet id, or lie in folders that are; for `dogs` two folders will do,
-one of them named dog. A CSV has the columns file and label: a path, from --root or the CSV's
-folder, and the ImageNet class index. Yes is a probability of one half or more. A file that can't be
-used is told on stderr and left out. --json writes everything, with what was said about each
-picture; --report the same without the pictures. Run twice, it gives the same figures.
+Photos, or the folders that they are in, are named by WordNet id; for `dogs`, two folders suffice,
+one of them named dog. A CSV has the columns file (a path relative to --root or the CSV's folder)
+and label (the ImageNet class index). A probability of one half or more counts as yes. Files that
+can't be used are reported on stderr and skipped. --json writes the full report with the predictions
+for each picture, --report the same without them. Results are deterministic.
 """
 
 import argparse
@@ -74,19 +74,19 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def cifar10(options: argparse.Namespace, **listeners: Any) -> Report:
-    """The scratch network on its own task."""
+    """Evaluates the scratch network on its own task."""
     chosen = {"weights": options.weights, "use_tta": options.views}
     measured = evaluation.measure(test_images(options.data), ("scratch",), **chosen, **listeners)
     return {**task_figures(measured), "views": options.views}
 
 
 def imagenet(options: argparse.Namespace, **listeners: Any) -> Report:
-    """The pre-trained network, or what stands in for it, on its own task."""
+    """Evaluates the pre-trained network, or its stand-in, on its own task."""
     return task_figures(evaluation.measure(photos(options), ("pretrained",), **listeners))
 
 
 def dogs(options: argparse.Namespace, **listeners: Any) -> Report:
-    """All three on the question on which they meet."""
+    """Evaluates all three approaches on the dog question."""
     chosen = photos(options) if options.data else labelled_images.sample_set()
     measured = evaluation.measure(chosen, weights=options.weights, head=options.head, **listeners)
     answers = {
@@ -97,36 +97,36 @@ def dogs(options: argparse.Namespace, **listeners: Any) -> Report:
 
 
 def unfamiliar(options: argparse.Namespace, **listeners: Any) -> Report:
-    """The sign *unlike anything it was trained on*."""
+    """Evaluates the flag *unlike anything it was trained on*."""
     familiar = test_images(options.cifar10)
     return out_of_distribution.measure(familiar, photos(options), options.weights, **listeners)
 
 
 def from_elsewhere(options: argparse.Namespace, **listeners: Any) -> Report:
-    """The scratch networks that ship, side by side on photos of the ten kinds."""
+    """Evaluates the shipped scratch networks side by side on other photos of the ten classes."""
     return distribution_shift.measure(photos(options), **listeners)
 
 
 def task_figures(measured: Report) -> Report:
-    """What was measured of one approach on its own task."""
+    """Returns the figures of one approach on its own task."""
     (entry,) = measured["approaches"].values()
     about = {name: measured[name] for name in ("data_sha256", "unusable", "unusable_count")}
     return {**network_facts(entry), **entry["own"], **about}
 
 
 def network_facts(entry: Report) -> Report:
-    """Which network it was that was measured."""
+    """Returns the facts about the evaluated network."""
     return {name: entry[name] for name in ("model", "trained_on", "stand_in")}
 
 
 def photos(options: argparse.Namespace) -> labelled_images.LabelledSet:
-    """The photos of the user, labelled as the question wants it."""
+    """Returns the user's photos, labelled as the question requires."""
     scheme: label_names.Scheme = "dogs" if options.question == "dogs" else "imagenet"
     return labelled_images.open_set(options.data, scheme, options.root)
 
 
 def test_images(path: Path | None) -> labelled_images.LabelledSet:
-    """CIFAR-10 images in the user's folder or array, or the official test images."""
+    """Returns the CIFAR-10 images in the user's folder or array, or the official test images."""
     if path is not None:
         return labelled_images.open_set(path, "cifar10")
     with tqdm(desc="CIFAR-10", unit="B", unit_scale=True, delay=2, leave=False) as bar:
@@ -139,9 +139,9 @@ def test_images(path: Path | None) -> labelled_images.LabelledSet:
 
 
 def evaluate(options: argparse.Namespace) -> Report:
-    """The report, which is also written to the files that the options name.
+    """Returns the report, and writes it to the files that the options name.
 
-    What was said about a picture goes to disk at once: it doesn't wait in memory.
+    The predictions for each picture are streamed to disk instead of kept in memory.
     """
     separators = itertools.chain([""], itertools.repeat(","))
     with replacing(options.json) as everything, replacing(options.report) as summary:
@@ -158,7 +158,7 @@ def evaluate(options: argparse.Namespace) -> Report:
 
 @contextlib.contextmanager
 def replacing(path: Path | None) -> Iterator[TextIO]:
-    """A file that takes the path's place when it is whole; without a path, one that is nowhere.
+    """Yields a file that replaces `path` once it is complete; a null device if there is no path.
 
     Raises DataError if it can't be written.
     """
@@ -180,7 +180,7 @@ def replacing(path: Path | None) -> Iterator[TextIO]:
 
 
 def measure(options: argparse.Namespace, on_picture: Callable[[Report], None]) -> Report:
-    """What the options ask for, with a progress bar; what can't be used is told on stderr."""
+    """Runs the requested evaluation with a progress bar; reports unusable files on stderr."""
     with tqdm(unit="picture") as bar:
 
         def on_progress(done: int, total: int) -> None:
@@ -198,7 +198,7 @@ def measure(options: argparse.Namespace, on_picture: Callable[[Report], None]) -
 
 
 def command(options: argparse.Namespace) -> str:
-    """How to measure it again, without the names of this machine's folders."""
+    """Returns the command to reproduce the report, without this machine's folder names."""
     words = ["scripts/evaluate.py", options.question]
     words += ["--data", "DATA"] if options.data else []
     words += ["--root", "DIR"] if options.root else []
@@ -209,14 +209,14 @@ def command(options: argparse.Namespace) -> str:
 
 
 def as_text(question: str, report: Report) -> str:
-    """The report for a person."""
+    """Returns the report as readable text."""
     left_out = f", {report['unusable_count']:,} left out" if report["unusable_count"] else ""
     lines = QUESTIONS[question].lines(report)
     return "\n".join([f"{report['n']:,} pictures{left_out}", *lines])
 
 
 def cifar10_lines(report: Report) -> list[str]:
-    """Accuracy and calibration error, a row a class, and what is taken for what."""
+    """Returns accuracy and calibration error, a row per class, and the top confusions."""
     calibrated = report["calibrated"]
     better = f" ({calibrated['ece']:.4f} when calibrated)" if calibrated else ""
     rows = [
@@ -239,7 +239,7 @@ def cifar10_lines(report: Report) -> list[str]:
 
 
 def imagenet_lines(report: Report) -> list[str]:
-    """Top-1 with its interval, and top-5."""
+    """Returns top-1 accuracy with its interval, and top-5 accuracy."""
     return [
         f"{named(report)}: top-1 {percent(report['top1'])} ({interval(report)}), "
         f"top-5 {percent(report['top5'])}"
@@ -247,7 +247,7 @@ def imagenet_lines(report: Report) -> list[str]:
 
 
 def dogs_lines(report: Report) -> list[str]:
-    """A row an approach, and what each is most wrong about."""
+    """Returns a row per approach, and each one's most confident mistakes."""
     heading = ["approach", "accuracy", "(95 %)", "precision", "recall", "specificity", "AUC"]
     rows = [
         [
@@ -277,7 +277,7 @@ def dogs_lines(report: Report) -> list[str]:
 
 
 def unfamiliar_lines(report: Report) -> list[str]:
-    """How much of each group is flagged, and how well each score tells them."""
+    """Returns the flagged share of each group, and how well each score separates them."""
     kinds = {
         "cifar10": "CIFAR-10 images",
         "ten_kinds": "photos of CIFAR-10's ten kinds",
@@ -303,7 +303,7 @@ def unfamiliar_lines(report: Report) -> list[str]:
 
 
 def outside_lines(report: Report) -> list[str]:
-    """A row a network: with one look, and with several."""
+    """Returns a row per network: plain, and with test-time augmentation."""
     rows = [
         [
             name,
@@ -315,22 +315,22 @@ def outside_lines(report: Report) -> list[str]:
 
 
 def named(entry: Report) -> str:
-    """The network's name, and whether it stands in for another."""
+    """Returns the network's name, marked if it is the stand-in."""
     return entry["model"] + (" (stand-in)" if entry["stand_in"] else "")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share as `79.1 %`, or a dash where nothing can be said."""
+    """Returns a share as a percentage with `digits` decimals, or a dash for None."""
     return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
 def interval(entry: Report) -> str:
-    """The ends of the accuracy's 95 % interval."""
+    """Returns the ends of the accuracy's 95% interval."""
     return f"{percent(entry['low'])} to {percent(entry['high'])}"
 
 
 def table(rows: list[list[str]]) -> list[str]:
-    """The rows with aligned columns, the first to the left."""
+    """Returns the rows with aligned columns, the first left-aligned, the others right-aligned."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -342,7 +342,7 @@ def table(rows: list[list[str]]) -> list[str]:
 
 
 class Question(NamedTuple):
-    """What is measured, and how it is told."""
+    """An evaluation, and the function that formats its report."""
 
     measure: Callable[..., Report]
     lines: Callable[[Report], list[str]]

@@ -1,4 +1,4 @@
-"""The measured figures, typed, as the reports hold them; scripts/update_readme.py writes them.
+"""The measured figures of the reports, typed; scripts/update_readme.py writes them.
 
 Shares are from 0 to 1, times in seconds unless the name says otherwise.
 """
@@ -14,7 +14,7 @@ from imgrec.files import atomic
 from imgrec.files.paths import MODELS, REPORTS
 
 SCRATCH_NETWORKS = ("fast", "classic")
-HEAD = "dog_pooled_64"  # the head that answers unless another one is chosen
+HEAD = "dog_pooled_64"  # the default head
 MAX_CONFUSIONS = 3
 
 Report = dict[str, Any]
@@ -82,7 +82,7 @@ class Cifar10:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Both scratch networks trained in turn, an epoch of each, on one machine."""
+    """Both scratch networks, trained on one machine in alternating epochs."""
 
     fast: Training
     classic: Training
@@ -94,7 +94,7 @@ class SideBySide:
 
 @dataclass(frozen=True)
 class InFloat32:
-    """The same where the processor gains nothing by bfloat16; `short` is a training of `fast`."""
+    """The same on a processor without fast bfloat16; `short` is a training of `fast`."""
 
     short: Training
     classic_epochs: int  # that were timed
@@ -105,7 +105,7 @@ class InFloat32:
 
 @dataclass(frozen=True)
 class Seeds:
-    """The recipe of `fast` trained with several seeds."""
+    """The recipe of `fast`, trained with several seeds."""
 
     seeds: tuple[int, ...]
     test_accuracy: Spread
@@ -114,7 +114,7 @@ class Seeds:
 
 @dataclass(frozen=True)
 class AblationRow:
-    """A short training without one ingredient; `difference` is to the whole recipe."""
+    """A short training without one ingredient; `difference` is from the whole recipe."""
 
     without: str
     instead: str
@@ -131,7 +131,7 @@ class Ablation:
     batch_size: int
     whole: float  # test accuracy of the whole recipe
     rows: tuple[AblationRow, ...]
-    float32: float  # times as long for a step without bfloat16
+    float32: float  # duration of a step without bfloat16, relative to the recipe's
     keras_normalization: float  # … with Keras's own batch normalisation
 
 
@@ -152,7 +152,7 @@ class OutOfDistribution:
     score: str
     accepted: float  # share of the validation images that the threshold accepts
     groups: dict[str, Share]  # `accuracy` is the share that is flagged
-    auroc: dict[str, float]  # by score, of CIFAR-10's test images against other things
+    auroc: dict[str, float]  # by score, of CIFAR-10's test images against the groups
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class ImageNet:
 
 @dataclass(frozen=True)
 class DogAnswers:
-    """One approach on the question that all three answer."""
+    """One approach on the dog question, which all three answer."""
 
     model: str
     stand_in: bool
@@ -190,7 +190,7 @@ class Dogs:
 
 @dataclass(frozen=True)
 class Head:
-    """A kind of head: over several draws of a few photos, and by folds over all of them."""
+    """A kind of head: over several draws of a few photos, and cross-validated on all of them."""
 
     accuracy: Spread
     balanced_accuracy: Spread
@@ -203,7 +203,7 @@ class Head:
 
 @dataclass(frozen=True)
 class ShippedHead:
-    """The training of the head that answers by default."""
+    """The training of the default head."""
 
     photos: int
     seconds: float
@@ -212,7 +212,7 @@ class ShippedHead:
 
 @dataclass(frozen=True)
 class Rounding:
-    """How little half precision changes VGG16's features."""
+    """The change of VGG16's features by half precision."""
 
     photos: int
     least_cosine: float
@@ -220,7 +220,7 @@ class Rounding:
 
 @dataclass(frozen=True)
 class Ratios:
-    """Times beside what they are compared with, by name; medians."""
+    """Median times, relative to a baseline, by name."""
 
     ratio: dict[str, float]
     machine: str
@@ -230,11 +230,11 @@ class Ratios:
 
 @dataclass(frozen=True)
 class Teaching:
-    """A head taught on cached features, beside the same through the frozen base."""
+    """A head trained on cached features, compared with training through the frozen base."""
 
     photos: int
     seconds: float
-    heads: int  # trained in that time, with those that measure it
+    heads: int  # trained in that time, including those of cross-validation
     ratio: float
     ratio_with_extraction: float
     cached: Share
@@ -244,7 +244,7 @@ class Teaching:
 
 @dataclass(frozen=True)
 class FullProject:
-    """What a project with as many pictures as it may hold takes."""
+    """The memory and disk usage of a project with the maximum number of pictures."""
 
     pictures: int
     memory_bytes: int
@@ -253,7 +253,7 @@ class FullProject:
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything that was measured; None where a report is missing."""
+    """All measured figures; None where a report is missing."""
 
     scratch: tuple[ScratchNetwork, ...]
     head: ShippedHead
@@ -281,7 +281,7 @@ class Figures:
 
 
 def measured() -> Figures:
-    """The figures of the reports that are there."""
+    """Returns the figures of the reports that exist."""
     return Figures(
         scratch=tuple(scratch_network(name) for name in SCRATCH_NETWORKS),
         head=shipped_head(model_report(HEAD)),
@@ -309,24 +309,24 @@ def measured() -> Figures:
 
 
 def of_report(name: str, figures_of: Callable[[Report], T]) -> T | None:
-    """The figures of a report; None if it is not there."""
+    """Returns the figures of a report, or None if it doesn't exist."""
     file = REPORTS / f"{name}.json"
     return figures_of(atomic.read_json(file)) if file.exists() else None
 
 
 def fields_of(kind: type[T], report: Report, **others: Any) -> T:
-    """The dataclass with the report's values of the same names, and with the others as given."""
+    """Returns the dataclass with the report's values of the same names, and the others as given."""
     names = {each.name for each in dataclasses.fields(kind)}  # type: ignore[arg-type]
     return kind(**{name: report[name] for name in names & report.keys() - others.keys()}, **others)
 
 
 def model_report(name: str) -> Report:
-    """The report of a model that ships."""
+    """Returns the report of a shipped model."""
     return atomic.read_json(MODELS / name / "report.json")
 
 
 def machine(report: Report) -> str:
-    """Where it was measured."""
+    """Returns the machine of the measurement."""
     return environment.machine(report["environment"])
 
 

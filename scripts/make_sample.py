@@ -1,7 +1,7 @@
-"""Makes the built-in sample of CIFAR-10: the first ten test images of each class in one PNG.
+"""Creates the built-in sample of CIFAR-10: the first ten test images of each class in one PNG.
 
-Writes assets/images/cifar10_sample.png (a row a class, in the order of the labels) and three of the
-pictures as files of their own, for the examples on the page.
+Writes assets/images/cifar10_sample.png (a row per class, in label order), and three of the pictures
+as separate files, for the examples on the page.
 """
 
 import sys
@@ -15,7 +15,7 @@ from PIL import Image
 from imgrec.data import cifar10, labels
 from imgrec.files.paths import IMAGES
 
-EXAMPLES = {"dog": 1, "ship": 4, "horse": 5}  # class and which of its ten
+EXAMPLES = {"dog": 1, "ship": 4, "horse": 5}  # class, and index among its ten pictures
 
 
 def main() -> None:

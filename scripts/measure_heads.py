@@ -1,11 +1,11 @@
-"""Measures the recipes of the transfer heads: five draws of 64 photos, and all photos in ten folds.
+"""Measures the transfer heads' recipes: five draws of 64 photos, and ten folds of all photos.
 
     python scripts/measure_heads.py --photos DIR
 
 DIR holds photos whose names begin with their WordNet id. Each draw trains a head on 64 of them
-(scripts/draw_dog_photos.py says which) and measures it on all the others; the folds are stratified
-and each photo is judged by a head that never saw it. *Mammals* counts only the dogs and the other
-mammals. Writes assets/reports/heads.json.
+(drawn as by scripts/draw_dog_photos.py) and evaluates it on all the others. The folds are
+stratified; each photo is evaluated by a head that held it out. *Mammals* counts only the dogs and
+the other mammals. Writes assets/reports/heads.json.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def measure(recipe: HeadRecipe, photos: heads.Photos, classes: np.ndarray) -> dict[str, Any]:
-    """Mean and standard deviation over the draws, and the figures of the folds."""
+    """Returns the mean and standard deviation over the draws, and the figures of the folds."""
     draws = [measure_draw(recipe, photos, classes, seed) for seed in tqdm(DRAWS, recipe.head)]
     spread = {
         name: {"mean": float(np.mean(values)), "deviation": float(np.std(values, ddof=1))}
@@ -69,7 +69,7 @@ def measure(recipe: HeadRecipe, photos: heads.Photos, classes: np.ndarray) -> di
 def measure_draw(
     recipe: HeadRecipe, photos: heads.Photos, classes: np.ndarray, seed: int
 ) -> dict[str, float]:
-    """One head trained on a draw of 64 photos, measured on all the others."""
+    """Trains a head on a draw of 64 photos, and evaluates it on all the others."""
     train = draw_dog_photos(classes, seed)
     head, _ = heads.train_head(recipe, photos.subset(train))
     mammals = is_dog(classes) | np.isin(

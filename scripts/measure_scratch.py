@@ -1,12 +1,12 @@
-"""Measures the recipe of the network `fast`: how much chance is in it, what each ingredient gives.
+"""Measures the recipe of the network `fast`: its variation over seeds, and an ablation.
 
     python scripts/measure_scratch.py seeds [--seeds 1 2 3] [--runs DIR]
     python scripts/measure_scratch.py ablation [--runs DIR]
 
-`seeds` trains the recipe with each seed and takes the mean and the standard deviation. `ablation`
+`seeds` trains the recipe with each seed and computes the mean and standard deviation. `ablation`
 trains a shortened recipe once whole and once without each ingredient, and times a few steps without
-those that only save time. A run of the same recipe that has finished in DIR is taken, whatever its
-name; one that was interrupted goes on. The report is assets/reports/seeds.json or ablation.json.
+those that only save time. A finished run of the same recipe in DIR is reused, whatever its name; an
+interrupted one is resumed. The report is assets/reports/seeds.json or ablation.json.
 """
 
 import argparse
@@ -31,13 +31,13 @@ from imgrec.training.recipes import DEFAULT_RECIPES, QUICK, Recipe
 
 SEEDS = (1, 2, 3)
 ACCURACIES = ("test_accuracy", "test_accuracy_views")
-STEPS, ROUNDS = 4, 5  # that are timed, of each kind; the first round compiles and is left out
+STEPS, ROUNDS = 4, 5  # timed, of each kind; the first round compiles and is discarded
 
 
 class Ingredient(NamedTuple):
-    """What is left out, what is there in its place, and the settings that do so.
+    """An ablated ingredient, its replacement, and the settings for it.
 
-    Of several settings that one counts which is best on the validation images.
+    Of several settings, the one with the best validation accuracy counts.
     """
 
     without: str
@@ -64,14 +64,14 @@ INGREDIENTS = (
 
 @functools.cache
 def data() -> cifar10.Cifar10:
-    """CIFAR-10, which nobody needs as long as all runs have finished."""
+    """Loads CIFAR-10 on demand, since it isn't needed if all runs have finished."""
     return cifar10.load_cifar10()
 
 
 def trained(recipe: Recipe, name: str, folder: Path, several: bool = True) -> dict[str, Any]:
-    """The report of a run of that recipe: of a finished one in the folder, or of one made now.
+    """Returns the report of a run of that recipe: a finished one in the folder, or a new one.
 
-    Whether the test images are looked at several times is `several`.
+    `several` enables test-time augmentation on the test images.
     """
     for file in sorted(folder.glob("*/report.json")):
         if Recipe.of(atomic.read_json(file.with_name("config.json"))) == recipe:
@@ -86,7 +86,7 @@ def trained(recipe: Recipe, name: str, folder: Path, several: bool = True) -> di
 
 
 def seeds(recipe: Recipe, chosen: Sequence[int], folder: Path) -> dict[str, Any]:
-    """The recipe with each seed: accuracies, seconds, and their mean and standard deviation."""
+    """Trains the recipe with each seed; returns accuracies and seconds, means and deviations."""
     reports = [
         trained(dataclasses.replace(recipe, seed=seed), f"seed-{seed}", folder) for seed in chosen
     ]
@@ -110,7 +110,7 @@ def seeds(recipe: Recipe, chosen: Sequence[int], folder: Path) -> dict[str, Any]
 
 
 def ablation(recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """The recipe whole, and without each of its ingredients, by the same seed."""
+    """Trains the whole recipe, and without each of its ingredients, with the same seed."""
     whole = trained(recipe, "whole", folder, several=False)
     rows = [{"without": None, "instead": None, **row(whole)}]
     for ingredient in INGREDIENTS:
@@ -139,12 +139,12 @@ def ablation(recipe: Recipe, folder: Path) -> dict[str, Any]:
 
 
 def row(report: dict[str, Any]) -> dict[str, Any]:
-    """What an ablation tells of a run."""
+    """Returns the figures of a run for the ablation report."""
     return {name: report[name] for name in ("test_accuracy", "seconds")}
 
 
 def times_as_long(recipe: Recipe) -> dict[str, float]:
-    """How many times as long a few steps take without what only saves time, measured in turn."""
+    """Returns the relative duration of steps without each time-saver, measured alternately."""
     import keras
 
     from imgrec.networks.cifar10 import FusedBatchNormalization

@@ -1,10 +1,10 @@
-"""Draws the accuracy and loss of one to eight runs into a picture for print.
+"""Plots the accuracy and loss of one to eight runs, for print.
 
     python scripts/plot_history.py classic -o curves.png
     python scripts/plot_history.py runs/mine runs/other --x minutes -o curves.svg
 
-A RUN is a name, as in the page's table of runs, or the path of a run's directory. The picture is a
-.png with 200 dpi, an .svg or a .pdf.
+A RUN is a name, as in the page's table of runs, or the path of a run's directory. The output
+is a .png with 200 dpi, an .svg or a .pdf.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def entry_of(run: str, runs_folder: Path) -> registry.Entry:
-    """The entry of that name, of what ships or of the runs, or at that path. Raises ModelError."""
+    """Returns the shipped model or run of that name, or at that path. Raises ModelError."""
     if Path(run).name == run:
         for parent in (MODELS, runs_folder):
             with contextlib.suppress(ModelError):

@@ -1,11 +1,11 @@
-"""Says what the three approaches see in pictures.
+"""Classifies pictures with the three approaches.
 
     python scripts/predict.py photo.jpg --approach all --top 3
     python scripts/predict.py *.png --json > answers.json
-    python scripts/predict.py *.png --approach scratch --views   # looking six times at each
+    python scripts/predict.py *.png --approach scratch --views   # with TTA, six views
 
-A picture that can't be used is reported in one line on stderr; the others go on, and the exit code
-is 1 at the end.
+A picture that can't be used is reported in one line on stderr; the others are still classified, and
+the exit code is 1.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def _positive(text: str) -> int:
 
 
 def opened(files: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
-    """The pictures that can be used, by file name; the others are reported on stderr."""
+    """Yields file name and picture of each usable file; reports the others on stderr."""
     for file in files:
         try:
             yield file, open_image(file)
@@ -62,7 +62,7 @@ def opened(files: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
 def verdicts(
     files: Sequence[str], approach: str, top: int, use_tta: bool = False
 ) -> Iterator[tuple[str, Sequence[Verdict]]]:
-    """Each usable file with its verdicts, a batch of pictures in memory at a time."""
+    """Yields each usable file with its verdicts; holds one batch of pictures in memory."""
     for start in range(0, len(files), BATCH):
         batch = list(opened(files[start : start + BATCH]))
         if batch:
@@ -71,7 +71,7 @@ def verdicts(
 
 
 def as_text(file: str, answers: Sequence[Verdict]) -> str:
-    """A picture's verdicts for a person."""
+    """Returns a picture's verdicts as readable text."""
     lines = [file]
     for verdict in answers:
         note = " (stand-in)" if verdict.stand_in else ""
@@ -90,7 +90,7 @@ def main() -> int:
             answered.append(answer(file, answers))
             if not options.json:
                 print(as_text(file, answers))
-    except ImgrecError as error:  # a model is damaged: no picture can be answered
+    except ImgrecError as error:  # a model is damaged, so no picture can be classified
         print(error, file=sys.stderr)
         return 1
     if options.json:

@@ -50,11 +50,11 @@ from imgrec.training.recipes import DEFAULT_RECIPES, FLIPS, NETWORKS, OPTIMIZERS
 from imgrec.training.time_estimate import with_supported_precision
 
 STDIN = 0  # the file descriptor of standard input
-POLITENESS = 10  # the page's answers come first: the training takes what they leave
+POLITENESS = 10  # niceness of the training: the page's predictions take precedence
 
 
 def parse_arguments() -> tuple[argparse.Namespace, dict[str, Any]]:
-    """The flags, and of the recipe's settings those that were given."""
+    """Parses the command line; returns the options and the recipe settings that were given."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     recipe = parser.add_argument_group("the recipe", argument_default=argparse.SUPPRESS)
     switch = argparse.BooleanOptionalAction
@@ -102,9 +102,10 @@ def parse_arguments() -> tuple[argparse.Namespace, dict[str, Any]]:
 
 
 def chosen(run: Path, settings: dict[str, Any], resume: bool) -> Recipe:
-    """The recipe: a new run's is its network's own with the settings, a resumed one's the run's.
+    """Returns the recipe of the run.
 
-    Raises ModelError if there is nothing to resume, or a run of that name.
+    A new run has its network's recipe, changed by the settings; a resumed run has its own. Raises
+    ModelError if there is nothing to resume, or a run of that name exists already.
     """
     exists = (run / "config.json").exists()
     if not resume:
@@ -126,23 +127,23 @@ def chosen(run: Path, settings: dict[str, Any], resume: bool) -> Recipe:
 def end_with_stdin() -> None:
     """Ends this process as soon as standard input closes, whatever it is doing.
 
-    Each file of a run is written under another name first, so nothing is half-written.
+    This is safe: each file of a run is written under a temporary name first.
     """
 
     def wait() -> NoReturn:
-        # Not by way of `sys.stdin`: Python aborts if a thread still reads there when it ends.
+        # Not through `sys.stdin`: Python aborts if a thread still reads from it at exit.
         with contextlib.suppress(OSError):
             while os.read(STDIN, 1024):
                 pass
         os._exit(1)
 
     threading.Thread(target=wait, name="end-with-stdin", daemon=True).start()
-    with contextlib.suppress(AttributeError, OSError):  # there is none on Windows
+    with contextlib.suppress(AttributeError, OSError):  # Windows has no os.nice
         os.nice(POLITENESS)
 
 
 class Bars:
-    """A progress bar an epoch, with the epoch's mean loss and accuracy so far; for terminals."""
+    """A terminal progress bar per epoch, with the epoch's mean loss and accuracy so far."""
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
@@ -160,7 +161,7 @@ class Bars:
 
 
 def fetch_bar() -> cifar10.Progress:
-    """A listener for `load_cifar10` that draws one bar a source."""
+    """Returns a progress listener for `load_cifar10` that draws one bar per source."""
     bars: dict[str, tqdm] = {}
 
     def show(source: str, done: int, total: int | None) -> None:
@@ -173,7 +174,7 @@ def fetch_bar() -> cifar10.Progress:
 
 
 def load(from_page: bool) -> cifar10.Cifar10:
-    """CIFAR-10; the page fetches it itself, where it can show the progress."""
+    """Loads CIFAR-10; never downloads it for the page, which does so itself to show progress."""
     if not from_page:
         return cifar10.load_cifar10(fetch_bar())
     try:
@@ -184,16 +185,16 @@ def load(from_page: bool) -> cifar10.Cifar10:
 
 
 def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, Any]:
-    """Trains, while this process holds the run; the run's journal tells how it ended."""
+    """Trains while this process holds the run's lock; the run log records how it ended."""
     with run_control.hold(run):
-        if not options.follow_stdin:  # the page has wished already what it wishes
+        if not options.follow_stdin:  # the page has sent its command already
             run_control.send_command(run, "finish" if options.finish else None)
         book = run_log.RunLog(run)
         try:
             precision = "bfloat16" if recipe.mixed_precision else "float32"
             book.write("starting", message=f"starting, to compute in {precision}")
             data = load(options.follow_stdin)
-            book.apply_command()  # before TensorFlow takes its time
+            book.apply_command()  # before TensorFlow's slow import
             from imgrec.training.scratch import train_scratch  # loads TensorFlow
 
             return train_scratch(
@@ -206,7 +207,7 @@ def train(run: Path, recipe: Recipe, options: argparse.Namespace) -> dict[str, A
             )
         except BaseException as error:
             stopped = isinstance(error, StopTrainingError | KeyboardInterrupt)
-            with contextlib.suppress(OSError):  # what is wrong may be the disk
+            with contextlib.suppress(OSError):  # the disk itself may be the problem
                 message = str(error) or "The training was stopped; it can be resumed."
                 book.write("stopped" if stopped else "failed", message=message)
             raise

@@ -48,7 +48,7 @@ from imgrec.teaching.train import teach_project
 from imgrec.training import heads
 from imgrec.training.recipes import HEAD_RECIPES, HEADS
 
-# Settings of a head that says yes or no, which the page's own recipe has in place of them.
+# The options of a yes-or-no head only; with --classes, the page's recipe sets these.
 YES_OR_NO = ("folds", "positive", "head", "epochs", "learning_rate", "hidden", "l2", "apart")
 
 
@@ -73,7 +73,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def extracted(folder: Path, positive: str) -> heads.Photos:
-    """The features of a labelled folder, with a progress bar; bad photos are told and left out."""
+    """Extracts a labelled folder's features with a progress bar; reports and skips bad photos."""
     files = labelled_files(folder, positive)
 
     def told(file: Path, error: ImageError) -> None:
@@ -84,7 +84,7 @@ def extracted(folder: Path, positive: str) -> heads.Photos:
 
 
 def train_yes_or_no(options: argparse.Namespace) -> None:
-    """Trains one of `networks.heads.HEADS` and prints what came of it. Raises ImgrecError."""
+    """Trains one of `networks.heads.HEADS` and prints the results. Raises ImgrecError."""
     if options.augment:
         raise ImgrecError("--augment is for several classes; leave it out, or add --classes.")
     name = options.head or "pooled"
@@ -117,18 +117,18 @@ def train_yes_or_no(options: argparse.Namespace) -> None:
 
 
 def unused(options: argparse.Namespace, usual: str, ending: str = "") -> Path:
-    """Where the run goes. Raises ImgrecError if there is something, or it is no good name."""
+    """Returns the path of the run or project. Raises ImgrecError if it exists or is invalid."""
     run = options.runs_dir / (manage_runs.valid_name(options.run or usual) + ending)
     if run.exists():
         raise ImgrecError(f"{run} exists; choose another --run.")
     return run
 
 
-# Which one of several classes
+# One of several classes
 
 
 def train_classes(options: argparse.Namespace) -> None:
-    """Teaches a project as the page does and prints how good it is. Raises ImgrecError."""
+    """Trains a project as the page does and prints its accuracy. Raises ImgrecError."""
     for name in YES_OR_NO:
         if getattr(options, name) is not None:
             flag = name.replace("_", "-")
@@ -157,7 +157,7 @@ def train_classes(options: argparse.Namespace) -> None:
 
 
 def project_of(folder: Path) -> Project:
-    """A project with a class for each sub-folder; what doesn't come in is told."""
+    """Creates a project with a class for each sub-folder; reports the photos it refuses."""
     project = Project()
     for name, files in class_files(folder).items():
         index = project.add_class(name)
@@ -178,7 +178,7 @@ def progressed(bar: tqdm, done: int, total: int) -> None:
 
 
 def tested(head: classifier.TaughtHead, folder: Path) -> str:
-    """How good the head is on photos kept apart, in folders of the same names; in a sentence.
+    """Returns a sentence with the head's accuracy on held-out photos, in folders of the same names.
 
     Raises DataError if a folder has another name, or there are no photos.
     """
@@ -201,7 +201,7 @@ def tested(head: classifier.TaughtHead, folder: Path) -> str:
 
 
 def in_batches(files: Sequence[Path]) -> Iterator[np.ndarray]:
-    """The pooled features of the photos, float32 (some, 512); bad ones are told and left out."""
+    """Yields batches of pooled features, float32 (n, 512); reports and skips bad photos."""
     for start in range(0, len(files), pictures.BATCH):
         views = []
         for file in files[start : start + pictures.BATCH]:

@@ -1,11 +1,11 @@
-"""Writes the measured figures into README.md and docs/results.md, from the reports alone.
+"""Writes the measured figures from the reports into README.md and docs/results.md.
 
     python scripts/update_readme.py [--check]
 
-The texts are the templates in scripts/templates. scripts/figures.py reads the figures from
-assets/reports and from the reports beside the models in assets/models; a report that is missing
-leaves its section out. With --check nothing is written, and the exit code is 1 if a file and the
-reports disagree.
+The texts are templates in scripts/templates. scripts/figures.py reads the figures from
+assets/reports and from the reports beside the models in assets/models; the section of a missing
+report is omitted. With --check, nothing is written, and the exit code is 1 if a file disagrees with
+the reports.
 """
 
 import argparse
@@ -28,38 +28,38 @@ TEMPLATES = SCRIPTS / "templates"
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share as `79.1%`."""
+    """Formats a share as `79.1%`."""
     return f"{100 * share:.{digits}f}%"
 
 
 def points(difference: float) -> str:
-    """A difference of shares in percentage points as `−0.8`."""
+    """Formats a difference of shares in percentage points as `−0.8`."""
     return f"{100 * difference:+.1f}".replace("-", "−")
 
 
 def with_interval(share: Share, digits: int = 1) -> str:
-    """An accuracy and its interval as `79.1% (78.0% to 80.2%)`."""
+    """Formats an accuracy and its interval as `79.1% (78.0% to 80.2%)`."""
     low, high = percent(share.low, digits), percent(share.high, digits)
     return f"{percent(share.accuracy, digits)} ({low} to {high})"
 
 
 def plus_minus(spread: Spread, digits: int = 1) -> str:
-    """Mean and standard deviation as `93.7 ± 0.1%`."""
+    """Formats mean and standard deviation as `93.7 ± 0.1%`."""
     return f"{100 * spread.mean:.{digits}f} ± {percent(spread.deviation, digits)}"
 
 
 def minutes(seconds: float) -> str:
-    """A time as `11 minutes`."""
+    """Formats a time as `11 minutes`."""
     return f"{seconds / 60:.0f} minutes"
 
 
 def thousands(number: float) -> str:
-    """A number as `12,500`."""
+    """Formats a number as `12,500`."""
     return f"{number:,.0f}"
 
 
 def decimals(number: float, digits: int = 2) -> str:
-    """A number with so many digits after the point."""
+    """Formats a number with that many decimals."""
     return f"{number:.{digits}f}"
 
 
@@ -67,7 +67,7 @@ FILTERS = (percent, points, with_interval, plus_minus, minutes, thousands, decim
 
 
 def rendered(template: str, measured: Figures) -> str:
-    """The text of a template in scripts/templates; a name that does not exist is an error."""
+    """Renders a template in scripts/templates; an undefined name is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=False,  # Markdown
@@ -82,7 +82,7 @@ def rendered(template: str, measured: Figures) -> str:
 
 
 def updated(readme: str, measured: Figures) -> str:
-    """The README with the section between the markers written anew."""
+    """Returns the README with the section between the markers replaced."""
     before, rest = readme.split(START)
     _, after = rest.split(END)
     return f"{before}{START}{rendered('readme_figures.md.jinja', measured)}{END}{after}"

@@ -1,1 +1,1 @@
-"""Why a network answered so: heat maps, feature maps, and the lessons."""
+"""Explanations of a network's predictions: heat maps, feature maps, and the lessons."""

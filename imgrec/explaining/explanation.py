@@ -1,7 +1,8 @@
-"""Why a network said what it said: which part of a picture spoke for a class.
+"""Explains a prediction: which part of a picture is evidence for a class.
 
-Grad-CAM looks inside (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391), occlusion from
-outside (Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901, section 4.2).
+Grad-CAM uses the network's gradients (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391),
+occlusion treats it as a black box (Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901,
+section 4.2).
 """
 
 import math
@@ -22,7 +23,7 @@ from imgrec.images.crops import Box
 
 Method = Literal["grad-cam", "occlusion"]
 METHODS: tuple[Method, ...] = ("grad-cam", "occlusion")
-MIN_DROP = 0.2  # a change of less than this share of the probability is called none
+MIN_DROP = 0.2  # relative changes of the probability below this count as none
 
 EARLIER_LAYER_NOTE = (
     "This network’s last map has even fewer places, so an earlier one is shown. In it each place "
@@ -32,7 +33,7 @@ EARLIER_LAYER_NOTE = (
 
 @dataclass(frozen=True)
 class Deletion:
-    """The target's probability as it is, and with a fifth of the view covered."""
+    """The target's probability, unchanged and with a fifth of the view covered."""
 
     now: float
     hottest_covered: float
@@ -40,7 +41,7 @@ class Deletion:
 
     @property
     def verdict(self) -> str:
-        """How far to trust the map, in words."""
+        """An assessment of the map's reliability, in words."""
         if self.now <= 0:
             return "the network gives it no probability that could fall, so this tells nothing."
         hottest, coldest = self.hottest_covered / self.now, self.coldest_covered / self.now
@@ -55,7 +56,7 @@ class Deletion:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Where in a picture the evidence for a target lies."""
+    """A heat map of the evidence for a target, with its deletion check and notes."""
 
     approach: str
     model: str
@@ -63,11 +64,11 @@ class Explanation:
     target: str
     probability: float  # of the target
     method: Method
-    map: np.ndarray  # float32 (rows, columns): 0 (no evidence) to 1 (the most), over the box
+    map: np.ndarray  # float32 (rows, columns) over the box: 0 (no evidence) to 1 (most)
     size: tuple[int, int]  # the picture's width and height
     box: Box  # the part of the picture that the network saw
-    deletion: Deletion | None  # None where the map shows nothing
-    notes: tuple[str, ...]  # sentences: what the map shows and what it can't tell
+    deletion: Deletion | None  # None if the map is empty
+    notes: tuple[str, ...]  # sentences: what the map shows, and its limits
 
     @property
     def seen(self) -> float:
@@ -76,7 +77,7 @@ class Explanation:
         return (right - left) * (bottom - top) / math.prod(self.size)
 
     def as_json(self) -> dict[str, Any]:
-        """The plain object that the endpoint returns, without the file's name."""
+        """Returns the JSON object that the endpoint returns, without the file name."""
         rows, columns = self.map.shape
         return {
             "approach": self.approach,
@@ -96,19 +97,19 @@ class Explanation:
 
 
 def warm_up() -> None:
-    """Compiles what each network's explanation needs, so that the first *Why?* doesn't wait.
+    """Compiles the functions that explanations need, so that the first *Why?* doesn't wait.
 
-    Raises ModelError where a network can't be loaded.
+    Raises ModelError if a network can't be loaded.
     """
     for approach in approaches.NAMES:
         grad_cam(build_question(Image.new("RGB", (vgg16.SIZE, vgg16.SIZE)), approach))
 
 
-# What the maps say
+# Interpretation
 
 
 def explain(question: Question, method: str = "grad-cam") -> Explanation:
-    """The whole explanation by one of `METHODS`. Raises ModelError."""
+    """Explains the target by one of `METHODS`. Raises ModelError."""
     if method == "grad-cam":
         return interpret(question, "grad-cam", grad_cam(question))
     if method == "occlusion":
@@ -118,9 +119,9 @@ def explain(question: Question, method: str = "grad-cam") -> Explanation:
 
 
 def interpret(question: Question, method: Method, found: np.ndarray) -> Explanation:
-    """What a result of `grad_cam` or `occlusion` (also half a one) means.
+    """Interprets a result of `grad_cam` or `occlusion`, which may be incomplete.
 
-    A map that isn't finite, or has nothing above 0, becomes zeros and a sentence.
+    A map that isn't finite, or has no value above 0, becomes zeros and a note.
     """
     whole = not (method == "occlusion" and np.isnan(found).any())
     found = found if whole else np.nan_to_num(found)
@@ -156,7 +157,7 @@ def interpret(question: Question, method: Method, found: np.ndarray) -> Explanat
 
 
 def _delete(question: Question, heat: np.ndarray) -> Deletion:
-    """Covers the hottest and the coldest fifth of the view and asks again."""
+    """Predicts again with the hottest and with the coldest fifth of the view covered."""
     view = question.view[0]
     views = np.stack([heatmaps.cover(view, fifth) for fifth in heatmaps.fifths(heat, len(view))])
     hottest, coldest = question.probabilities(views)

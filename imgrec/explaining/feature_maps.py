@@ -1,4 +1,4 @@
-"""What every layer of a network makes of a picture, taken in one forward pass."""
+"""The output of every layer of a network for a picture, from one forward pass."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -14,15 +14,15 @@ from imgrec.errors import ModelError
 from imgrec.networks import layer_table
 from imgrec.networks.inference import Forward, Network, compile_forward
 
-TITLES = {"scratch": "From scratch", "vgg16": "VGG16"}  # the networks that can be walked through
+TITLES = {"scratch": "From scratch", "vgg16": "VGG16"}  # the networks whose layers can be explored
 
 
 class LayeredNetwork(NamedTuple):
-    """A network whose forward pass returns the output of each layer; the input is no layer."""
+    """A network whose forward pass returns the output of each layer except the input layer."""
 
     network: Literal["scratch", "vgg16"]
     rows: list[layer_table.Layer]
-    rectified: frozenset[str]  # the layers that are ReLU or end in it
+    rectified: frozenset[str]  # names of the layers that are ReLU or end in it
     run: Forward  # as in `inference.Network`, with an output for each row
 
 
@@ -32,11 +32,11 @@ class Activation(NamedTuple):
     row: layer_table.Layer
     values: np.ndarray  # float32 (h, w, channels), or (n,)
     saw: Image.Image  # the picture as the network saw it
-    classes: tuple[ClassProbability, ...]  # all, most probable first, where the layer gives classes
+    classes: tuple[ClassProbability, ...]  # all, most probable first; else empty
 
     @property
     def is_map(self) -> bool:
-        """Whether there are feature maps, not a vector."""
+        """Whether the output is feature maps instead of a vector."""
         return self.values.ndim == 3
 
     @property
@@ -51,9 +51,10 @@ class Activation(NamedTuple):
 
 
 def load(network: str, weights: str = scratch.DEFAULT) -> LayeredNetwork:
-    """The network by its key in TITLES; `weights` names the trained scratch network.
+    """Loads the network by its key in TITLES; `weights` names the trained scratch network.
 
-    Of VGG16 it is the base, or all of it where its own file is. Raises ModelError.
+    VGG16 is the base only, or the whole network if its own weights file is there. Raises
+    ModelError.
     """
     if network == "scratch":
         # A visitor may send anything.
@@ -65,7 +66,7 @@ def load(network: str, weights: str = scratch.DEFAULT) -> LayeredNetwork:
 
 @load_once
 def _with_layer_outputs(key: Literal["scratch", "vgg16"], network: Network) -> LayeredNetwork:
-    """The same layers with the same weights, as one graph with an output for each of them."""
+    """Returns the same layers and weights as one graph with an output for each layer."""
     import keras
 
     model = network.model
@@ -79,12 +80,15 @@ def _with_layer_outputs(key: Literal["scratch", "vgg16"], network: Network) -> L
 
 
 def first_convolution(layered: LayeredNetwork) -> str:
-    """The name of the first layer that has feature maps to show."""
+    """Returns the name of the first convolution, or of the first layer if there is none."""
     return next((row.name for row in layered.rows if row.kind == "Conv2D"), layered.rows[0].name)
 
 
 def activation(layered: LayeredNetwork, layer: str, image: Image.Image) -> Activation:
-    """What a layer makes of an RGB picture of any size. Raises ModelError for an unknown layer."""
+    """Returns a layer's output for an RGB picture of any size.
+
+    Raises ModelError for an unknown layer.
+    """
     names = [row.name for row in layered.rows]
     if layer not in names:
         raise ModelError(
@@ -101,7 +105,7 @@ def activation(layered: LayeredNetwork, layer: str, image: Image.Image) -> Activ
 def _classes(
     layered: LayeredNetwork, row: layer_table.Layer, values: np.ndarray
 ) -> tuple[ClassProbability, ...]:
-    """The vector with its classes' names, where the layer is the last and says classes."""
+    """Returns the vector with class names if the layer is the last and predicts classes."""
     names: Sequence[str] = (
         labels.CIFAR10
         if layered.network == "scratch"
@@ -113,7 +117,7 @@ def _classes(
 
 
 def channel_of(activation: Activation, number: object) -> int:
-    """The number of a feature map, checked: a visitor may send anything. Raises ModelError."""
+    """Validates a channel index, since a visitor may send anything. Raises ModelError."""
     if not activation.is_map:
         raise ModelError(f"{activation.row.name} gives a vector: it has no channels to choose.")
     channels = activation.values.shape[-1]
@@ -126,6 +130,6 @@ def channel_of(activation: Activation, number: object) -> int:
 
 
 def strongest(values: np.ndarray) -> np.ndarray:
-    """The channels' numbers of (h, w, channels) or (n,), the greatest mean amount first."""
+    """Returns the channel indices of (h, w, channels) or (n,) by falling mean magnitude."""
     amounts = np.abs(values).mean(axis=tuple(range(values.ndim - 1)))
     return np.argsort(-amounts, kind="stable")

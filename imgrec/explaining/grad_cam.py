@@ -1,4 +1,4 @@
-"""Grad-CAM: the places of a feature map that speak for an answer, by its gradients."""
+"""Grad-CAM: a heat map of the evidence for a target, from the gradients at a feature map."""
 
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def grad_cam(question: Question) -> np.ndarray:
-    """Float32 (rows, columns), 0 or more: how much each place of the map speaks for the target.
+    """Returns the target's heat map, float32 (rows, columns), 0 or more, not scaled.
 
-    Equations 1 and 2 of Selvaraju et al. 2017. They hold for a network's last map; where coarser
-    ones follow, each place has weights of its own, as in LayerCAM (Jiang et al. 2021,
-    https://doi.org/10.1109/TIP.2021.3089943): with common ones most maps of `fast` would be empty.
-    Of several classes the score is the logit of their common probability. Not scaled; not finite
-    where the network's numbers aren't.
+    Equations 1 and 2 of Selvaraju et al. 2017 apply to a network's last feature map. If coarser
+    ones follow, each position has weights of its own, as in LayerCAM (Jiang et al. 2021,
+    https://doi.org/10.1109/TIP.2021.3089943): with shared weights, most maps of `fast` would be
+    empty. For several classes, the score is the logit of their summed probability. The map is not
+    finite where the network's numbers aren't.
     """
     import tensorflow as tf
 
@@ -32,7 +32,7 @@ def grad_cam(question: Question) -> np.ndarray:
 
 
 def _score(logits: "tf.Tensor", classes: slice) -> "tf.Tensor":
-    """A class's logit; of several, ln(p / (1 - p)) of their summed probability p."""
+    """Returns a class's logit; for several, ln(p / (1 - p)) of their summed probability p."""
     import tensorflow as tf
 
     if classes.stop - classes.start == 1:

@@ -1,23 +1,23 @@
-"""Arithmetic on maps over a picture: placing, resizing, comparing, the hottest places."""
+"""Arithmetic on heat maps: placing on a picture, resizing, comparing, hottest regions."""
 
 import numpy as np
 
 from imgrec.images.crops import Box
 
-DELETED_SHARE = 0.2  # of the view in the deletion check
+DELETED_SHARE = 0.2  # share of the view that the deletion check covers
 
 
 def cover(view: np.ndarray, patch: np.ndarray) -> np.ndarray:
-    """The view (side, side, 3) with its mean colour where `patch` is true."""
+    """Returns the view (side, side, 3) with its mean colour where `patch` is true."""
     covered = view.copy()
     covered[patch] = np.rint(view.mean(axis=(0, 1)))
     return covered
 
 
 def fifths(heat: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bool (side, side) each: the hottest and the coldest fifth of a view under a map over it.
+    """Returns masks of the hottest and the coldest fifth of a view, bool (side, side) each.
 
-    Of places that are equally cold, those farthest from the hottest one are taken.
+    Among equally cold pixels, those farthest from the hottest one are chosen.
     """
     fine = resized(heat, side, side)
     row, column = np.unravel_index(fine.argmax(), fine.shape)
@@ -31,7 +31,7 @@ def fifths(heat: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def location_in_words(heat: np.ndarray) -> str:
-    """The middle of a map's heat in words: `in the upper left`, `in the middle`."""
+    """Returns the centre of a map's heat in words: `in the upper left`, `in the middle`."""
     total = heat.sum()
     rows, columns = (np.arange(side) + 0.5 for side in heat.shape)
     down = float((heat.sum(axis=1) * rows).sum() / total / len(rows))
@@ -44,12 +44,12 @@ def location_in_words(heat: np.ndarray) -> str:
 
 
 def _third(place: float) -> int:
-    """Which side of the middle a place from 0 to 1 is: 0 before, 1 near it, 2 behind it."""
+    """Returns where a position from 0 to 1 lies: 0 before, 1 near, 2 after the middle."""
     return 0 if place < 0.42 else 2 if place > 0.58 else 1
 
 
 def hottest_tenth(heat: np.ndarray) -> float:
-    """The share of the heat that the hottest tenth of the area holds."""
+    """Returns the share of the heat that the hottest tenth of the area holds."""
     falling = np.sort(heat, axis=None)[::-1]
     cells = falling.size / 10
     held = np.interp(cells, np.arange(falling.size + 1), np.append(0, falling.cumsum()))
@@ -57,7 +57,7 @@ def hottest_tenth(heat: np.ndarray) -> float:
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float | None:
-    """Spearman's rank correlation of two maps over the same view, -1 to 1; None if one is flat."""
+    """Returns Spearman's rank correlation of two maps of a view, -1 to 1; None if one is flat."""
     rows, columns = (min(sides) for sides in zip(one.shape, other.shape, strict=True))
     ranks = [_ranks(resized(heat, rows, columns)) for heat in (one, other)]
     if any(np.ptp(rank) == 0 for rank in ranks):
@@ -66,7 +66,7 @@ def agreement(one: np.ndarray, other: np.ndarray) -> float | None:
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """The rank of each value from 1 on, equal ones sharing the mean of theirs: (values.size,)."""
+    """Returns the rank of each value, from 1, (values.size,); ties share their mean rank."""
     _, places, counts = np.unique(values.ravel(), return_inverse=True, return_counts=True)
     return (counts.cumsum() - (counts - 1) / 2)[places]
 
@@ -75,9 +75,9 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def placed(heat: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
-    """The map over a picture of that width and height: float (height, width), NaN outside the box.
+    """Places the map on a picture of that (width, height): float (height, width).
 
-    The crop and the resize of the view are undone; between the map's places it is linear.
+    Undoes the crop and the resize of the view by bilinear interpolation; NaN outside the box.
     """
     left, top, right, bottom = box
     width, height = size
@@ -87,12 +87,12 @@ def placed(heat: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
 
 
 def resized(heat: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """The map with so many rows and columns, linear between its places."""
+    """Resizes the map to that many rows and columns by bilinear interpolation."""
     return placed(heat, (0, 0, columns, rows), (columns, rows))
 
 
 def _interpolation_weights(places: int, start: float, end: float, pixels: int) -> np.ndarray:
-    """(pixels, places): how much of each place is in each pixel; NaN before start and after end."""
+    """Returns each cell's weight in each pixel, (pixels, places); NaN before start, after end."""
     centres = np.arange(pixels) + 0.5
     along = (centres - start) / (end - start) * places - 0.5
     inside = np.clip(along, 0, places - 1)[:, None]

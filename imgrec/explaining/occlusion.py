@@ -1,4 +1,4 @@
-"""Occlusion: how far an answer falls when each place of the view is covered."""
+"""Occlusion: the drop of the target's probability when each part of the view is covered."""
 
 from collections.abc import Iterator
 
@@ -11,17 +11,17 @@ from imgrec.explaining.targets import Question
 OCCLUSION_GRID = {
     scratch.SIZE: 16,
     vgg16.SIZE: 8,
-}  # of the patch along a side, by the side of the view
+}  # patch positions along a side, by the side of the view
 PATCH_SHARE = 0.25  # of the view's side
-PATCHES_AT_ONCE = 8  # occluded views in one pass: between two, the work can be stopped
+PATCHES_AT_ONCE = 8  # occluded views per forward pass; the work can be stopped between passes
 
 
 def occlusion(question: Question) -> Iterator[np.ndarray]:
-    """Covers one place of the view after another: float32 (rows, columns), how far the target fell.
+    """Covers one position of the view after another; yields the drops, float32 (rows, columns).
 
-    After every few places it yields the drops so far, NaN where nothing was covered yet; the last
-    one is whole. A drop is a difference of probabilities, below 0 where the target rose. The patch
-    has the view's mean colour. Whoever stops asking stops the work.
+    Yields after every batch of positions, with NaN where nothing was covered yet; the last one is
+    complete. A drop is a difference of probabilities, below 0 where the target's probability rose.
+    The patch has the view's mean colour. Closing the iterator stops the work.
     """
     view = question.view[0]
     places = OCCLUSION_GRID[len(view)]
@@ -36,7 +36,7 @@ def occlusion(question: Question) -> Iterator[np.ndarray]:
 
 
 def _patch(place: tuple[int, ...], places: int, side: int) -> np.ndarray:
-    """Bool (side, side): the square around the centre of one of `places` × `places` cells."""
+    """Returns bool (side, side): the square centred on one of `places` × `places` cells."""
     along = np.arange(side) + 0.5
     rows, columns = (
         np.abs(along - (p + 0.5) * side / places) < side * PATCH_SHARE / 2 for p in place

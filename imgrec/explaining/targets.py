@@ -1,4 +1,4 @@
-"""What an explanation is asked about: a network cut at a feature map, and one of its answers."""
+"""The input of an explanation: a network split at a feature map, and a target class."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -24,40 +24,40 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-DOG_QUESTION = "dog?"  # the target that asks for the dog question instead of a class
-NO_CLASSES = slice(0, 0)  # what answers the dog question where it isn't asked
-TOP_K = 5  # classes that the page offers
+DOG_QUESTION = "dog?"  # the target for the dog question instead of a class
+NO_CLASSES = slice(0, 0)  # the dog classes of a network without the dog question
+TOP_K = 5  # classes that the page offers as targets
 
-MIN_MAP_SIDE = 7  # places along a side of a map that is shown, if the network has such a map
+MIN_MAP_SIDE = 7  # positions along a side of the explained map, if the network has such a map
 
 Logits = Callable[["tf.Tensor"], "tf.Tensor"]
 
 
 class Target(NamedTuple):
-    """What is explained: one class, or several that count as one answer."""
+    """The explained prediction: one class, or several that count as one."""
 
     label: str
-    classes: slice  # their places among the network's logits and probabilities
+    classes: slice  # their indices in the network's logits and probabilities
 
 
 class ExplainableNetwork(NamedTuple):
-    """A network, cut at its last feature map that is fine enough.
+    """A network, split at its last feature map that is fine enough.
 
     Views are uint8 (n, side, side, 3).
     """
 
-    names: Sequence[str]  # of its classes
+    names: Sequence[str]  # class names
     dogs: slice  # the classes that answer the dog question
     box: Callable[[tuple[int, int]], Box]  # the part of a picture that is in the view
     run: Callable[[np.ndarray], np.ndarray]  # views to probabilities (n, classes)
     to_map: Callable[[np.ndarray], np.ndarray]  # views to that map (n, rows, columns, channels)
     logits: Logits  # from that map: (n, classes), before softmax or sigmoid
-    coarser: bool = False  # whether coarser maps follow it
+    coarser: bool = False  # whether coarser maps follow that map
 
 
 @dataclass(frozen=True)
 class Question:
-    """Why does this network say that of this picture?"""
+    """A request to explain a network's prediction of a target for one picture."""
 
     verdict: Verdict | TaughtVerdict
     size: tuple[int, int]  # the picture's width and height
@@ -66,16 +66,16 @@ class Question:
 
     @functools.cached_property
     def view(self) -> np.ndarray:
-        """What the network saw: uint8 (1, side, side, 3)."""
+        """The network's input view, uint8 (1, side, side, 3)."""
         return np.asarray(self.verdict.saw)[None]
 
     @functools.cached_property
     def probability(self) -> float:
-        """The target's, from 0 to 1."""
+        """The target's probability, from 0 to 1."""
         return float(self.probabilities(self.view)[0])
 
     def probabilities(self, views: np.ndarray) -> np.ndarray:
-        """The target's probability (n,) in other views."""
+        """Returns the target's probability in other views, (n,)."""
         return self.network.run(views)[:, self.target.classes].sum(axis=1)
 
 
@@ -86,7 +86,7 @@ def build_question(
     weights: str = scratch.DEFAULT,
     head: str = transfer.DEFAULT,
 ) -> Question:
-    """The question why the approach says `target` of an RGB picture of any size.
+    """Builds the question why the approach predicts `target` for an RGB picture of any size.
 
     `target` is a class of the network, `DOG_QUESTION`, or empty for the most probable class;
     `weights` and `head` name the trained scratch network and head. Raises ModelError.
@@ -107,9 +107,10 @@ def build_question(
 
 
 def build_taught_question(image: Image.Image, head: TaughtHead, target: str = "") -> Question:
-    """The question why a visitor's own head says `target`, one of its classes, of an RGB picture.
+    """Builds the question why a visitor's own head predicts `target` for an RGB picture.
 
-    An empty `target` means the most probable class. Raises ModelError.
+    The picture may have any size. `target` is one of the head's classes, or empty for the most
+    probable one. Raises ModelError.
     """
     verdict = classifier.answer_picture(head, image)
     network = _taught(vgg16.base(), head)
@@ -117,7 +118,7 @@ def build_taught_question(image: Image.Image, head: TaughtHead, target: str = ""
 
 
 def _target(requested: str, verdict: Verdict, network: ExplainableNetwork) -> Target:
-    """The target of that name."""
+    """Returns the target of that name. Raises ModelError if there is none."""
     if requested == DOG_QUESTION:
         return Target("a dog", network.dogs)
     return _class_target(requested, verdict, network, f"{DOG_QUESTION!r} or ")
@@ -126,7 +127,10 @@ def _target(requested: str, verdict: Verdict, network: ExplainableNetwork) -> Ta
 def _class_target(
     requested: str, verdict: Verdict | TaughtVerdict, network: ExplainableNetwork, or_else: str = ""
 ) -> Target:
-    """The class of that name; of classes with one name (two cranes), the more probable one."""
+    """Returns the class of that name; the most probable one if several share it (two cranes).
+
+    Raises ModelError if there is none.
+    """
     label = requested or verdict.classes[0].label
     if label not in network.names:
         raise ModelError(
@@ -205,7 +209,7 @@ def _transfer(network: Network, head: Network) -> ExplainableNetwork:
 
 
 def _taught(base: Network, head: TaughtHead) -> ExplainableNetwork:
-    """The base that ships and a visitor's own head; the map is that of VGG16's last convolution."""
+    """The shipped base and a visitor's own head; the map is that of VGG16's last convolution."""
     to_map, to_features = split_base(base.model)
 
     def run(views: np.ndarray) -> np.ndarray:
@@ -239,9 +243,9 @@ def _concatenated(*columns: "tf.Tensor") -> "tf.Tensor":
 
 
 def last_fine_feature_map(model: "keras.Model") -> tuple["keras.KerasTensor", bool]:
-    """The last map out of ReLU with MIN_MAP_SIDE places a side, and whether there is a later one.
+    """Returns the last post-ReLU map with MIN_MAP_SIDE positions a side, and whether others follow.
 
-    The map is (None, rows, columns, channels). Without one that is fine enough it is the last.
+    The map is (None, rows, columns, channels). If none is that fine, returns the last one.
     """
     maps = [
         layer.output
@@ -255,10 +259,10 @@ def last_fine_feature_map(model: "keras.Model") -> tuple["keras.KerasTensor", bo
 
 @load_once
 def split_at_feature_map(model: "keras.Model") -> tuple[Forward, Logits, bool]:
-    """The model up to its `last_fine_feature_map`, compiled, the logits from there on.
+    """Splits the model at its `last_fine_feature_map`.
 
-    The third is whether a map follows it. The model's last layer must be dense; its softmax or
-    sigmoid is left out.
+    Returns the compiled part up to that map, the function from the map to logits, and whether
+    coarser maps follow. The model's last layer must be dense; its softmax or sigmoid is left out.
     """
     import keras
 
@@ -270,16 +274,17 @@ def split_at_feature_map(model: "keras.Model") -> tuple[Forward, Logits, bool]:
 def split_transfer(
     base: "keras.Model", head: "keras.Model"
 ) -> tuple[Forward, "keras.Model", Logits]:
-    """Of a head on a base's features, as `split_at_feature_map`.
+    """Splits a head on a base's features, as `split_at_feature_map` does a model.
 
-    To the base's last map, to its features, logits.
+    Returns the part up to the base's last map, the part from there to its features, and the
+    function from features to logits.
     """
     return *split_base(base), _logits(head, head.inputs[0])
 
 
 @load_once
 def split_base(base: "keras.Model") -> tuple[Forward, "keras.Model"]:
-    """VGG16's base up to its last feature map, compiled, and from there to its features."""
+    """Splits VGG16's base into a compiled part up to its last feature map, and the rest."""
     import keras
 
     features = base.outputs[0]
@@ -288,7 +293,7 @@ def split_base(base: "keras.Model") -> tuple[Forward, "keras.Model"]:
 
 
 def _logits(model: "keras.Model", start: "keras.KerasTensor") -> Logits:
-    """What the last, dense layer gives before its activation, from the tensor `start` on."""
+    """Returns the function from `start` to the last, dense layer's output before activation."""
     import keras
 
     answer = model.layers[-1]

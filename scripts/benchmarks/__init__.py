@@ -1,1 +1,1 @@
-"""What `scripts/benchmark.py` measures."""
+"""The benchmarks of `scripts/benchmark.py`."""

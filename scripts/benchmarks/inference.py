@@ -1,4 +1,4 @@
-"""Measures the networks alone: one picture, and the evaluation of many photos."""
+"""Benchmarks the networks without the page: one picture, and the evaluation of many photos."""
 
 import dataclasses
 import itertools
@@ -21,11 +21,11 @@ from imgrec.images.decode import open_image
 from imgrec.networks.inference import BATCH
 from scripts.benchmarks.page import PICTURE
 
-PHOTOS = 1000  # at most so many are evaluated
+PHOTOS = 1000  # maximum number to evaluate
 
 
 def answering(rounds: int) -> dict[str, Any]:
-    """Median milliseconds of one picture through the scratch networks, in turn, and ratios."""
+    """Times the scratch networks on one picture, alternating; median milliseconds and ratios."""
     image = open_image(PICTURE)
     ways = {
         "classic": (scratch.CLASSIC, False),
@@ -48,7 +48,7 @@ def answering(rounds: int) -> dict[str, Any]:
 
 
 def evaluating(rounds: int, photos: Path) -> dict[str, Any]:
-    """Seconds of an evaluation and of its bare forward passes, in turn, and their ratios."""
+    """Times an evaluation and its bare forward passes, alternating; seconds and ratios."""
     whole_set = labelled_images.open_set(photos, "imagenet")
     first = list(itertools.islice(whole_set.items(), PHOTOS))
     some = dataclasses.replace(whole_set, count=len(first), items=lambda: iter(first))
@@ -70,7 +70,7 @@ def evaluating(rounds: int, photos: Path) -> dict[str, Any]:
 
 
 def seconds_of_forward_passes(photos: list[labelled_images.Item], chosen: Sequence[str]) -> float:
-    """The time that the networks alone take, a batch at a time; what prepares it is not counted."""
+    """Returns the seconds of the forward passes alone, batch by batch, without preprocessing."""
     seconds = 0.0
     for start in range(0, len(photos), BATCH):
         pictures = [open_image(photo.read()) for photo in photos[start : start + BATCH]]
@@ -89,5 +89,5 @@ def seconds_of_forward_passes(photos: list[labelled_images.Item], chosen: Sequen
 
 
 def viewed(approach: ModuleType, pictures: Sequence[Image.Image]) -> np.ndarray:
-    """The pictures as the approach sees them: uint8 (n, side, side, 3)."""
+    """Returns the approach's views of the pictures, uint8 (n, side, side, 3)."""
     return np.stack([np.asarray(approach.view(picture)) for picture in pictures])

@@ -1,4 +1,4 @@
-"""Measures the memory that visitors' projects and sessions take."""
+"""Benchmarks the memory usage of visitors' projects and sessions."""
 
 import base64
 import contextlib
@@ -33,9 +33,9 @@ from imgrec.ui.page import SESSIONS
 
 
 def teaching_memory(rounds: int) -> dict[str, Any]:
-    """Bytes of full projects, of the process with and without them, and of looking at pictures.
+    """Measures full projects, the process with and without them, and feature extraction; bytes.
 
-    The projects are filled twice, to tell what stays from what grows.
+    The projects are filled twice, to distinguish a constant cost from a leak.
     """
     full = filled(noise((1024, 768)))
     pictures_kept, (memory, disk) = full.count, full.size()
@@ -63,7 +63,7 @@ def teaching_memory(rounds: int) -> dict[str, Any]:
 
 
 def noise(size: tuple[int, int]) -> Iterator[bytes]:
-    """JPEGs without end, each of other pixels."""
+    """Yields an endless sequence of JPEGs, each with different pixels."""
     random = np.random.default_rng(1)
     while True:
         coarse = random.integers(0, 256, (size[1] // 8, size[0] // 8, 3), np.uint8)
@@ -75,7 +75,7 @@ def noise(size: tuple[int, int]) -> Iterator[bytes]:
 
 
 def filled(jpegs: Iterator[bytes]) -> Project:
-    """A project that takes no more pictures, with stand-ins for its features and their copies'."""
+    """Returns a full project, with random features for its pictures and their copies."""
     project = Project()
     index = project.add_class("full")
     project.configure(Settings(augment=True))
@@ -91,9 +91,9 @@ def filled(jpegs: Iterator[bytes]) -> Project:
 
 
 def looking(visitors: int) -> dict[str, Any]:
-    """Bytes of the process while so many visitors have VGG16 look at pictures, beyond those before.
+    """Returns the additional bytes of the process while so many visitors extract features.
 
-    A first look is not counted: it loads the network.
+    A first extraction is not counted: it loads the network.
     """
     jpegs = noise((320, 240))
     pictures.pooled_features([vgg16.view(open_image(next(jpegs)))])
@@ -115,9 +115,9 @@ def looking(visitors: int) -> dict[str, Any]:
 
 
 def sessions(rounds: int) -> dict[str, Any]:
-    """Bytes that the values of sessions take: of visitors who compare a picture, and of programs.
+    """Measures the bytes of session state, of visitors who compare a picture and of programs.
 
-    `rounds` programs call one after another, far more than the sessions whose values are kept.
+    `rounds` programs call one after another, far more than the sessions whose state is kept.
     """
     page = demo.serve(demo.parse_arguments([]))
     approaches.warm_up()
@@ -152,14 +152,14 @@ def sessions(rounds: int) -> dict[str, Any]:
 
 
 def in_use() -> int:
-    """Bytes of this process in the machine's memory, after what it has freed went back."""
+    """Returns this process's resident bytes, after returning freed memory to the system."""
     gc.collect()
-    with contextlib.suppress(AttributeError):  # of glibc alone
+    with contextlib.suppress(AttributeError):  # only glibc has it
         ctypes.CDLL(None).malloc_trim(0)
     return resident()
 
 
 def resident() -> int:
-    """Bytes of this process in the machine's memory, by Linux."""
+    """Returns this process's resident bytes, as Linux reports them."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * mmap.PAGESIZE

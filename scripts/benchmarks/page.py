@@ -1,4 +1,4 @@
-"""Measures the page: its start, its answers beside a training, its explanations."""
+"""Benchmarks the page: its startup, its responses during a training, its explanations."""
 
 import contextlib
 import socket
@@ -21,7 +21,7 @@ from imgrec.files.paths import IMAGES, ROOT
 EMPTY = "import gradio as gr\nwith gr.Blocks() as d: pass\nd.launch(server_port={port}, quiet=True)"
 TIMEOUT = 120  # seconds
 PICTURE = IMAGES / "examples" / "cifar10_dog.png"
-# What explains a comparison, by the name in the report: the endpoint, and what follows the picture.
+# The explanations of a comparison, by name in the report: the endpoint and its further arguments.
 EXPLANATIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
     "why_scratch": ("/explain", ("scratch",)),
     "why_pretrained": ("/explain", ("pretrained",)),
@@ -32,14 +32,14 @@ EXPLANATIONS: dict[str, tuple[str, tuple[Any, ...]]] = {
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """Returns a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 def seconds_to_answer(command: list[str], port: int) -> float:
-    """Starts the command, waits until its page answers, and ends it."""
+    """Starts the command, waits until its page responds, ends it; returns the seconds."""
     started = time.perf_counter()
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -53,7 +53,7 @@ def seconds_to_answer(command: list[str], port: int) -> float:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Returns when the page answers. Raises TimeoutError if it doesn't, or its process ended."""
+    """Waits until the page responds. Raises TimeoutError if it doesn't, or its process ended."""
     started = time.perf_counter()
     while time.perf_counter() - started < TIMEOUT and process.poll() is None:
         try:
@@ -65,7 +65,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def startup(rounds: int) -> dict[str, Any]:
-    """Seconds until each page answers, in turn, and the ratio of the medians."""
+    """Times both pages' startup, alternating; seconds and the ratio of the medians."""
     demo: list[float] = []
     empty: list[float] = []
     for _ in tqdm(range(rounds)):
@@ -82,10 +82,10 @@ def startup(rounds: int) -> dict[str, Any]:
 
 
 def while_training(rounds: int) -> dict[str, Any]:
-    """Seconds of an answer with nothing else going on and beside a training, and their ratio."""
-    cifar10.load_cifar10()  # the page only trains on what is here
+    """Times a response of the idle page and during a training; seconds and their ratio."""
+    cifar10.load_cifar10()  # the page only trains on local data
     with running_demo() as client:
-        seconds_of_answers(client, rounds)  # meanwhile the page loads what it may need later
+        seconds_of_answers(client, rounds)  # warm-up: the page loads its networks meanwhile
         alone = seconds_of_answers(client, rounds)
         run = client.predict({"network": scratch.DEFAULT}, "", api_name="/train_scratch")
         while client.predict(run, api_name="/train_status")["step"] < 2:
@@ -99,7 +99,7 @@ def while_training(rounds: int) -> dict[str, Any]:
 
 
 def explaining(rounds: int) -> dict[str, Any]:
-    """Median seconds of a comparison and of what explains it, in turn, and the ratios to it."""
+    """Times a comparison and its explanations, alternating; median seconds and ratios to it."""
     calls = {"compare": ("/compare", ()), **EXPLANATIONS}
     times: dict[str, list[float]] = {name: [] for name in calls}
     with running_demo() as client:
@@ -115,7 +115,7 @@ def explaining(rounds: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def running_demo() -> Iterator[Client]:
-    """A client of a demo that runs in a process of its own, with no runs yet."""
+    """Yields a client of a demo in a process of its own, with an empty runs folder."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
@@ -133,13 +133,13 @@ def running_demo() -> Iterator[Client]:
 
 
 def seconds_of_answers(client: Client, rounds: int) -> list[float]:
-    """The time of each of `rounds` comparisons of one picture, over HTTP, after a first one."""
+    """Returns the seconds of each of `rounds` comparisons over HTTP, after a warm-up."""
     times = [round(seconds_of_answer(client, "/compare"), 3) for _ in tqdm(range(rounds + 1))]
     return times[1:]
 
 
 def seconds_of_answer(client: Client, endpoint: str, *more: Any) -> float:
-    """The time that the endpoint takes for one picture, over HTTP."""
+    """Returns the seconds that the endpoint takes for one picture over HTTP."""
     started = time.perf_counter()
     client.predict(handle_file(str(PICTURE)), *more, api_name=endpoint)
     return time.perf_counter() - started

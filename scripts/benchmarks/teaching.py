@@ -1,4 +1,4 @@
-"""Measures teaching on cached features, beside every epoch through the base."""
+"""Benchmarks training on cached features against training through the base in every epoch."""
 
 import statistics
 import time
@@ -20,10 +20,10 @@ from imgrec.training.recipes import HEAD_RECIPES
 
 
 def teaching(rounds: int, photos: Path) -> dict[str, Any]:
-    """Seconds of a training on cached features and through the frozen base, in turn, their ratio.
+    """Times training on cached features and through the frozen base, alternating; and their ratio.
 
-    The former are of the head and of all those that judge it; the latter of the head alone, with
-    as many epochs and as large a batch. Nothing is warmed up.
+    The former trains the head and all its cross-validation heads; the latter the head alone, with
+    as many epochs and as large a batch. There is no warm-up.
     """
     files, classes = imagenet_files(photos)
     dogs = is_dog(classes).astype(int)
@@ -69,7 +69,7 @@ def teaching(rounds: int, photos: Path) -> dict[str, Any]:
 
 
 def pooled_in_batches(views: Sequence[Image.Image]) -> np.ndarray:
-    """The pooled features of VGG16's views, float32 (n, 512), a batch at a time."""
+    """Returns the pooled features of VGG16's views, float32 (n, 512), batch by batch."""
     starts = range(0, len(views), pictures.BATCH)
     batches = [views[start : start + pictures.BATCH] for start in starts]
     return np.concatenate([pictures.pooled_features(batch) for batch in tqdm(batches, "features")])
@@ -78,10 +78,10 @@ def pooled_in_batches(views: Sequence[Image.Image]) -> np.ndarray:
 def taught_through_base(
     inputs: np.ndarray, right: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Trains the same head with the frozen base before it, in every epoch; kernel, bias, seconds.
+    """Trains the same head through the frozen base in every epoch; returns kernel, bias, seconds.
 
-    Inputs are float32 (n, 224, 224, 3), as `vgg16.preprocess` gives them, right classes (n,); as
-    many of each. The features of the base stay what they are, so the head alone is judged.
+    Inputs are float32 (n, 224, 224, 3) from `vgg16.preprocess`, true classes (n,), equally many of
+    each. The base's features don't change, so evaluating the head alone is enough.
     """
     import keras
 
@@ -91,7 +91,7 @@ def taught_through_base(
     base = vgg16.base().model
     base.trainable = False
     head = pooled_head(l2=recipe.l2, classes=2)
-    for weight in head.weights:  # so does the head on cached features begin
+    for weight in head.weights:  # as the head on cached features starts
         weight.assign(np.zeros(weight.shape))
     model = keras.Sequential([base, head])
     adam = keras.optimizers.Adam(recipe.learning_rate)
@@ -104,7 +104,7 @@ def taught_through_base(
 
 
 def accuracy(logits: np.ndarray, right: np.ndarray) -> dict[str, Any]:
-    """How often the most probable of (n, classes) is right, with its interval."""
+    """Returns the accuracy of logits (n, classes), with its interval."""
     count = int((logits.argmax(axis=1) == right).sum())
     low, high = wilson(count, len(right))
     return {"n": len(right), "accuracy": count / len(right), "low": low, "high": high}

@@ -1,4 +1,4 @@
-"""Measures training: the scratch networks in turn, an epoch of each."""
+"""Benchmarks training: the scratch networks side by side, in alternating epochs."""
 
 import dataclasses
 import itertools
@@ -14,7 +14,7 @@ from imgrec.data.cifar10 import Cifar10
 from imgrec.files import atomic
 from imgrec.training.recipes import DEFAULT_RECIPES, Recipe
 
-# Who trains beside whom; of `classic` in bfloat16 only the time is wanted: a few epochs tell it.
+# The runs side by side; `classic` in bfloat16 is only timed, for which a few epochs suffice.
 RACE = {
     "classic": DEFAULT_RECIPES["classic"],
     "fast": DEFAULT_RECIPES["fast"],
@@ -29,7 +29,7 @@ RACE_IN_FLOAT32 = {
 
 
 def training(folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE) -> dict[str, Any]:
-    """Seconds and accuracies of the networks, trained side by side into the folder, and ratios."""
+    """Trains the networks side by side into the folder; returns seconds, accuracies, ratios."""
     sittings, laps = race_with_bars(recipes, data, folder)
     classic, fast = (trained(folder / name, laps[name]) for name in ("classic", "fast"))
     few, epochs = laps["classic_bfloat16"], recipes["classic"].epochs
@@ -51,7 +51,7 @@ def training(folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE) 
 def training_float32(
     folder: Path, data: Cifar10, recipes: Mapping[str, Recipe] = RACE_IN_FLOAT32
 ) -> dict[str, Any]:
-    """Seconds of the recipes in float32, reckoned from a few epochs side by side, and ratios.
+    """Returns seconds of the recipes in float32, extrapolated from a few epochs, and ratios.
 
     `short` is the training of `fast` in a few epochs.
     """
@@ -76,7 +76,7 @@ def training_float32(
 
 
 def extrapolated(few: Sequence[float], epochs: int) -> float:
-    """Seconds of so many epochs, where the first of a few took the set-up along."""
+    """Extrapolates to seconds of `epochs` epochs; the first of the few includes the set-up."""
     return few[0] + (epochs - 1) * statistics.mean(few[1:])
 
 
@@ -84,7 +84,7 @@ Laps = dict[str, list[float]]  # seconds of each epoch, by name
 
 
 def race_with_bars(recipes: Mapping[str, Recipe], data: Cifar10, folder: Path) -> tuple[int, Laps]:
-    """The `race` with a bar and a line an epoch."""
+    """Runs the `race` with a progress bar and a line per epoch."""
     total = sum(recipe.epochs for recipe in recipes.values())
     with tqdm(total=total, unit="epoch") as bar:
 
@@ -101,10 +101,10 @@ def race(
     folder: Path,
     on_epoch: Callable[[str, Laps], None] = lambda name, laps: None,
 ) -> tuple[int, Laps]:
-    """Trains all the recipes to their ends, an epoch in turn, each into a run of the folder.
+    """Trains all recipes to the end, in alternating epochs, each into a run of the folder.
 
-    Whoever has done the smallest share of its epochs is next. Returns how many sittings it took,
-    for each one after the first pays for its set-up again, and the seconds of the epochs.
+    The recipe with the smallest share of its epochs done is next. Returns the number of sittings,
+    since each one after the first pays for the set-up again, and the seconds of the epochs.
     """
     from imgrec.training.scratch import epoch_by_epoch  # loads TensorFlow
 
@@ -112,7 +112,7 @@ def race(
     before = atomic.read_json(notes) if notes.exists() else {}
     sittings: int = before.get("sittings", 0) + 1
     laps: Laps = {name: before.get(name, []) for name in recipes}
-    for name in recipes:  # it may have been killed between an epoch and its note
+    for name in recipes:  # it may have been killed between an epoch and its record
         laps[name] += history_curve(folder / name, "seconds")[len(laps[name]) :]
     trainings = {
         name: epoch_by_epoch(recipe, data, folder / name)
@@ -132,13 +132,13 @@ def race(
 
 
 def history_curve(run: Path, curve: str) -> list[float]:
-    """A curve of a run's history, as far as it has come."""
+    """Returns a curve of a run's history so far."""
     file = run / "history.json"
     return atomic.read_json(file)[curve] if file.exists() else []
 
 
 def trained(run: Path, laps: Sequence[float]) -> dict[str, Any]:
-    """What a finished run reached, and when."""
+    """Returns the accuracies of a finished run, and when it reached them."""
     report = atomic.read_json(run / "report.json")
     figures = ("test_accuracy", "test_accuracy_views", "parameters")
     return {

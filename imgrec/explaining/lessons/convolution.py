@@ -1,4 +1,4 @@
-"""Convolution in the open: kernels, their feature maps, and what a shift of the picture changes."""
+"""The convolution lesson: hand-made, learnt and custom kernels, and their feature maps."""
 
 import functools
 import re
@@ -11,14 +11,14 @@ from imgrec.approaches import scratch
 from imgrec.errors import ImgrecError
 from imgrec.images.crops import square
 
-SIDES = (scratch.SIZE, 128)  # pixels: the picture as the network sees it, and a finer one
-MAX_WEIGHT = 100  # amount of a weight of one's own
-CUSTOM, LEARNT = "own", "learnt-"  # keys of kernels, the latter with a filter's index behind it
+SIDES = (scratch.SIZE, 128)  # pixels: the network's input size, and a finer one
+MAX_WEIGHT = 100  # maximum magnitude of a custom weight
+CUSTOM, LEARNT = "own", "learnt-"  # kernel keys; the latter is followed by a filter's index
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """Weights (3, 3, channels) float32 and a bias; of 1 channel (grey) or 3 (red, green, blue)."""
+    """Weights float32 (3, 3, channels) and a bias; 1 channel (grey) or 3 (red, green, blue)."""
 
     title: str
     weights: np.ndarray
@@ -50,7 +50,7 @@ HAND_MADE = {
 
 @functools.cache
 def learnt_kernels() -> list[Kernel]:
-    """The filters of the first layer of the network `classic`. Raises ModelError."""
+    """Returns the filters of the first layer of the network `classic`. Raises ModelError."""
     weights, biases = scratch.load(scratch.CLASSIC).model.get_layer("conv1").get_weights()
     return [
         Kernel(f"Learnt filter {index + 1}", weights[..., index], float(biases[index]))
@@ -59,7 +59,7 @@ def learnt_kernels() -> list[Kernel]:
 
 
 def custom_kernel(text: str) -> Kernel:
-    """A kernel from nine numbers in a text, row by row. Raises ImgrecError."""
+    """Parses a kernel from nine numbers, row by row. Raises ImgrecError."""
     parts = re.split(r"[\s,;]+", text.strip()) if isinstance(text, str) else []
     try:
         numbers = np.array([float(part) for part in parts])
@@ -74,7 +74,7 @@ def custom_kernel(text: str) -> Kernel:
 
 
 def kernel(key: str, text: str = "") -> Kernel:
-    """The kernel of that key; `text` is the one of one's own. Raises ImgrecError."""
+    """Returns the kernel of that key; `text` holds a custom one. Raises ImgrecError."""
     if key == CUSTOM:
         return custom_kernel(text)
     if isinstance(key, str) and key in HAND_MADE:
@@ -86,25 +86,26 @@ def kernel(key: str, text: str = "") -> Kernel:
 
 
 def view(image: Image.Image, side: int) -> Image.Image:
-    """The central square of a picture at side×side; at 32×32 it is what the network sees."""
+    """Returns the central square of a picture at side×side; at 32×32, the network's input."""
     return square(image, side, Image.Resampling.BICUBIC)
 
 
 def pixels(image: Image.Image, channels: int) -> np.ndarray:
-    """float32 (h, w, channels) in [0, 1], as the network takes them; 1 channel is grey."""
+    """Returns float32 (h, w, channels) in [0, 1], as the network expects; 1 channel is grey."""
     values = scratch.preprocess(np.asarray(image if channels == 3 else image.convert("L")))
     return values.reshape(*values.shape[:2], channels)
 
 
 def feature_map(values: np.ndarray, kernel: Kernel) -> np.ndarray:
-    """float32 (h, w): the kernel at every place of the pixels (h, w, channels), plus the bias.
+    """Applies the kernel at every position of pixels (h, w, channels); returns float32 (h, w).
 
-    That is Keras's Conv2D with padding "same": a correlation, with zeros around the picture.
+    Computes the same as Keras's Conv2D with padding "same": a correlation with zeros around the
+    picture, plus the bias.
     """
     height, width, _ = values.shape
     padded = np.pad(values, ((1, 1), (1, 1), (0, 0)))
     total = np.full((height, width), kernel.bias, "float32")
-    # One product at a time in the same order at every place, so that equal pixels give equal sums.
+    # One product at a time, in the same order everywhere, so that equal pixels give equal sums.
     for row, column, channel in np.ndindex(kernel.weights.shape):
         window = padded[row : row + height, column : column + width, channel]
         total += kernel.weights[row, column, channel] * window
@@ -112,10 +113,10 @@ def feature_map(values: np.ndarray, kernel: Kernel) -> np.ndarray:
 
 
 def patch(values: np.ndarray, row: int, column: int) -> np.ndarray:
-    """The 3×3 pixels (3, 3, channels) around a place; zeros where they are outside."""
+    """Returns the pixels around a position, (3, 3, channels); zeros outside the picture."""
     return np.pad(values, ((1, 1), (1, 1), (0, 0)))[row : row + 3, column : column + 3]
 
 
 def relu(values: np.ndarray) -> np.ndarray:
-    """What is below zero becomes zero."""
+    """Sets negative values to zero."""
     return np.maximum(values, 0)

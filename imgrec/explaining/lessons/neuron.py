@@ -8,21 +8,21 @@ import numpy as np
 from imgrec.errors import ImgrecError
 
 EXAMPLES = 100
-LOW, HIGH = 0.0, 1.0  # the inputs of the examples lie between; what is outside was never seen
-EXPLODED = 1e9  # a loss beyond it, with sums of at most 2 to learn, will not come back
+LOW, HIGH = 0.0, 1.0  # range of the training inputs; the neuron never sees others
+EXPLODED = 1e9  # targets are at most 2, so a loss beyond this will not recover
 MAX_STEPS = 3000
-MAX_INPUT = 1e9  # the greatest number that it may be asked about
+MAX_INPUT = 1e9  # maximum magnitude of a visitor's input
 
 
 class Examples(NamedTuple):
-    """What the neuron learns from: sums that are told to it."""
+    """The training data: pairs of numbers and their sums."""
 
     inputs: np.ndarray  # float64 (n, 2), from LOW to HIGH
     sums: np.ndarray  # float64 (n,)
 
 
 class Weights(NamedTuple):
-    """All that the neuron knows: y = w1·x1 + w2·x2 + bias."""
+    """The neuron's parameters: y = w1·x1 + w2·x2 + bias."""
 
     w1: float
     w2: float
@@ -30,7 +30,7 @@ class Weights(NamedTuple):
 
 
 class Learning(NamedTuple):
-    """How far the neuron is; `seed` gave it its first weights and its examples."""
+    """The training state; `seed` determines the initial weights and the examples."""
 
     seed: int
     weights: Weights
@@ -38,34 +38,34 @@ class Learning(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """How many steps were taken."""
+        """The number of steps taken."""
         return len(self.losses) - 1
 
     @property
     def exploded(self) -> bool:
-        """Whether the numbers have grown beyond return."""
-        return not self.losses[-1] <= EXPLODED  # so written that not-a-number counts
+        """Whether training has diverged."""
+        return not self.losses[-1] <= EXPLODED  # `not <=` instead of `>`, so that NaN counts
 
     @property
     def finished(self) -> bool:
-        """Whether no step can follow."""
+        """Whether training is over: diverged, or MAX_STEPS taken."""
         return self.exploded or self.steps >= MAX_STEPS
 
 
 def begin(seed: int) -> Learning:
-    """A neuron with random weights from -1 to 1."""
+    """Returns the initial state, with random weights from -1 to 1."""
     weights = Weights(*np.random.default_rng([seed, 1]).uniform(-1, 1, 3).tolist())
     return Learning(seed, weights, (loss(weights, examples(seed)),))
 
 
 def examples(seed: int) -> Examples:
-    """EXAMPLES random pairs and their sums."""
+    """Returns EXAMPLES random pairs and their sums."""
     inputs = np.random.default_rng([seed, 0]).uniform(LOW, HIGH, (EXAMPLES, 2))
     return Examples(inputs, inputs.sum(axis=1))
 
 
 def step(learning: Learning, rate: float) -> Learning:
-    """One step down the slope of the loss, over all examples; none where learning is over."""
+    """Takes one step of gradient descent over all examples; does nothing if training is over."""
     if learning.finished:
         return learning
     known = examples(learning.seed)
@@ -75,30 +75,30 @@ def step(learning: Learning, rate: float) -> Learning:
 
 
 def answer(weights: Weights, x1: float, x2: float) -> float:
-    """What the neuron takes for the sum."""
+    """Returns the neuron's prediction of the sum."""
     return weights.w1 * x1 + weights.w2 * x2 + weights.bias
 
 
 def loss(weights: Weights, known: Examples) -> float:
-    """The mean squared error over the examples; infinite where it is too great for a number."""
+    """Returns the mean squared error over the examples; infinite on overflow."""
     with np.errstate(over="ignore"):
         return float(np.mean(_errors(weights, known) ** 2))
 
 
 def gradient(weights: Weights, known: Examples) -> np.ndarray:
-    """The slope of the loss by w1, w2 and the bias, (3,).
+    """Returns the gradient of the loss with respect to w1, w2 and the bias, (3,).
 
-    Of L = mean((y - t)²) with y = w·x + b: dL/dw = 2·mean((y - t)·x) and dL/db = 2·mean(y - t)
+    For L = mean((y - t)²) with y = w·x + b: dL/dw = 2·mean((y - t)·x) and dL/db = 2·mean(y - t)
     (Goodfellow, Bengio & Courville 2016, Deep Learning, section 5.1.4, before it is set to zero).
     """
     return 2 * _errors(weights, known) @ _with_one(known) / len(known.sums)
 
 
 def stability_limit(known: Examples) -> float:
-    """The learning rate beyond which gradient descent explodes: 2 / λ.
+    """Returns the learning rate beyond which gradient descent diverges: 2 / λ.
 
-    λ is the greatest eigenvalue of the loss's Hessian, 2·mean(x·xᵀ) with a 1 for the bias. Along
-    its direction a step multiplies the error by 1 - rate·λ (LeCun, Bottou, Orr & Müller 1998,
+    λ is the largest eigenvalue of the loss's Hessian, 2·mean(x·xᵀ) with a 1 for the bias. Along its
+    eigenvector, a step multiplies the error by 1 - rate·λ (LeCun, Bottou, Orr & Müller 1998,
     Efficient BackProp, section 5.1).
     """
     inputs = _with_one(known)
@@ -106,7 +106,7 @@ def stability_limit(known: Examples) -> float:
 
 
 def number(value: object) -> float:
-    """A number that the neuron may be asked about. Raises ImgrecError."""
+    """Validates a visitor's input. Raises ImgrecError."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         asked = float(value) if abs(value) <= MAX_INPUT else math.nan
         if math.isfinite(asked):
@@ -119,5 +119,5 @@ def _errors(weights: Weights, known: Examples) -> np.ndarray:
 
 
 def _with_one(known: Examples) -> np.ndarray:
-    """The inputs with a 1 beside them, which the bias is the weight of: (n, 3)."""
+    """Returns the inputs with a column of ones for the bias, (n, 3)."""
     return np.column_stack([known.inputs, np.ones(len(known.inputs))])

@@ -1,4 +1,4 @@
-"""What pooling, dropout and a dense layer do to numbers, step by step."""
+"""The arithmetic of pooling, dropout and a dense layer, step by step."""
 
 import functools
 from typing import NamedTuple
@@ -11,13 +11,13 @@ from imgrec.explaining import feature_maps
 from imgrec.metrics.calibration import softmax
 from imgrec.networks.layer_table import Layer
 
-MAP, HIDDEN, LAST = "conv1", "dense1", "predictions"  # the layers that are looked at
+MAP, HIDDEN, LAST = "conv1", "dense1", "predictions"  # the layers of the lesson
 
 
 class Dense(NamedTuple):
-    """A dense layer with one picture's inputs."""
+    """A dense layer and its inputs for one picture."""
 
-    inputs: np.ndarray  # float32 (n,): how active the neurons before it are
+    inputs: np.ndarray  # float32 (n,): activations of the layer before
     kernel: np.ndarray  # float32 (n, classes)
     bias: np.ndarray  # float32 (classes,)
 
@@ -28,19 +28,19 @@ class Dense(NamedTuple):
 
 
 class Activations(NamedTuple):
-    """What the network `classic` makes of a picture, as far as this lesson shows it."""
+    """The activations of the network `classic` for a picture that this lesson uses."""
 
     saw: Image.Image  # the picture as the network saw it
-    channel: int  # which feature map of the layer MAP is the strongest
+    channel: int  # the strongest channel of the layer MAP
     map: np.ndarray  # float32 (32, 32), 0 or more
     last: Dense
-    rows: dict[str, Layer]  # all layers by name
+    rows: dict[str, Layer]  # all layers, by name
 
 
 class Pooled(NamedTuple):
-    """A map after pooling."""
+    """A feature map after pooling."""
 
-    largest: np.ndarray  # (h // window, w // window): of each window
+    largest: np.ndarray  # (h // window, w // window): maximum of each window
     average: np.ndarray
 
 
@@ -52,13 +52,13 @@ class Dropped(NamedTuple):
 
 
 def run_classic(image: Image.Image) -> Activations:
-    """The picture through the network `classic`, in one forward pass. Raises ModelError."""
+    """Runs the network `classic` on a picture in one forward pass. Raises ModelError."""
     return _run_classic(scratch.view(image).tobytes())
 
 
 @functools.lru_cache(16)
 def _run_classic(content: bytes) -> Activations:
-    """`run_classic` on RGB of 32×32 pixels, kept: the parts of the lesson ask for the same."""
+    """`run_classic` on 32×32 RGB bytes, cached because the lesson's parts share the result."""
     layered = feature_maps.load("scratch", scratch.CLASSIC)
     saw = Image.frombytes("RGB", (scratch.SIZE, scratch.SIZE), content)
     outputs = layered.run(scratch.preprocess(np.asarray(saw)[np.newaxis]))
@@ -71,9 +71,9 @@ def _run_classic(content: bytes) -> Activations:
 
 
 def pooled(values: np.ndarray, window: int) -> Pooled:
-    """Maximum and average of each window×window values of a map (h, w).
+    """Returns the maximum and average of each window×window block of a map (h, w).
 
-    As in Keras with "valid" padding, rows and columns that fill no window are left out.
+    As in Keras with "valid" padding, rows and columns that fill no window are dropped.
     """
     height, width = (side // window for side in values.shape)
     used = values[: height * window, : width * window]
@@ -82,7 +82,7 @@ def pooled(values: np.ndarray, window: int) -> Pooled:
 
 
 def strong_corner(values: np.ndarray, side: int) -> tuple[int, int]:
-    """Where side×side values with the greatest of the map (h, w) begin: even row and column."""
+    """Returns the even row and column where a side×side window around a map's maximum begins."""
     place = np.unravel_index(values.argmax(), values.shape)
     row, column = (
         min(int(at) // 2 * 2, (length - side) // 2 * 2)
@@ -92,29 +92,29 @@ def strong_corner(values: np.ndarray, side: int) -> tuple[int, int]:
 
 
 def dropout(values: np.ndarray, rate: float, random: np.random.Generator) -> Dropped:
-    """Each value becomes 0 with the probability `rate`, below 1; the others grow by 1/(1 - rate).
+    """Zeroes each value with probability `rate` (below 1) and scales the others by 1/(1 - rate).
 
-    So the mean stays the same on the average, and nothing changes when dropout is off: Srivastava
-    et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html, section 10, as Keras does it.
+    The scaling preserves the expected value, so nothing changes when dropout is off: Srivastava et
+    al. 2014, https://jmlr.org/papers/v15/srivastava14a.html, section 10, as in Keras.
     """
     kept = random.random(values.shape) >= rate
     return Dropped(np.where(kept, values / (1 - rate), 0).astype(values.dtype), kept)
 
 
 def predict_with_dropout(dense: Dense, rate: float, times: int, seed: int) -> np.ndarray:
-    """Probabilities (times, classes) of a dense layer with dropout on its inputs."""
+    """Returns the probabilities (times, classes) of a dense layer with dropout on its inputs."""
     inputs = np.broadcast_to(dense.inputs, (times, len(dense.inputs)))
     silenced = dropout(inputs, rate, np.random.default_rng(seed)).values
     return softmax(silenced @ dense.kernel + dense.bias)
 
 
 def contributions(dense: Dense, index: int) -> np.ndarray:
-    """What each input adds to the logit of a class, (n,); with the bias they are the logit."""
+    """Returns each input's contribution to a class's logit, (n,); with the bias they sum to it."""
     return dense.inputs * dense.kernel[:, index]
 
 
 def keep_strongest(dense: Dense, index: int, number: int) -> Dense:
-    """The layer with all inputs silent but those `number` that move the logit of a class most."""
+    """Zeroes all inputs except the `number` with the largest contributions to a class's logit."""
     order = np.argsort(-np.abs(contributions(dense, index)), kind="stable")
     inputs = np.zeros_like(dense.inputs)
     inputs[order[:number]] = dense.inputs[order[:number]]

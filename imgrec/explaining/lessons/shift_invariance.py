@@ -1,4 +1,4 @@
-"""A picture moved by a pixel or more: what that changes in convolution, pooling and answers."""
+"""The effect of shifting a picture on convolution, pooling and predictions."""
 
 import functools
 from collections import Counter
@@ -14,12 +14,12 @@ from imgrec.data import labels
 from imgrec.explaining.lessons import pooling_dropout_dense as parts
 from imgrec.explaining.lessons.convolution import Kernel, feature_map, relu
 
-MAX_SHIFT = 8  # pixels: the farthest shift
-WINDOWS = (1, 2, 4, 8, scratch.SIZE)  # sides of pooling windows: none, as in the network, …, all
+MAX_SHIFT = 8  # pixels, in each direction
+WINDOWS = (1, 2, 4, 8, scratch.SIZE)  # sides of pooling windows: none, the network's, …, global
 
 
 def shifted(values: np.ndarray, right: int, down: int) -> np.ndarray:
-    """The pixels (h, w, channels) moved by up to MAX_SHIFT, the edge's pixels repeated behind."""
+    """Shifts pixels (h, w, channels) by up to MAX_SHIFT, repeating the edge pixels in the gap."""
     height, width, _ = values.shape
     row, column = MAX_SHIFT - down, MAX_SHIFT - right
     return _with_margin(values)[row : row + height, column : column + width]
@@ -30,19 +30,19 @@ def _with_margin(values: np.ndarray) -> np.ndarray:
 
 
 class Difference(NamedTuple):
-    """How far the map of a shifted picture is from the shifted map."""
+    """The difference between the feature map of a shifted picture and the shifted feature map."""
 
-    inside: float  # the greatest difference where the kernel meets only pixels of the picture
-    places: int  # how many places those are
-    border: float  # the greatest difference elsewhere, where both maps have a value
+    inside: float  # the maximum difference where the kernel covers only pixels of the picture
+    places: int  # the number of such positions
+    border: float  # the maximum difference at all other positions where both maps have a value
 
 
 def difference(values: np.ndarray, kernel: Kernel, right: int, down: int) -> Difference:
-    """Convolves before and after a shift of the pixels (h, w, channels), and compares."""
+    """Convolves pixels (h, w, channels) before and after a shift, and compares the maps."""
     height, width, _ = values.shape
     before = feature_map(values, kernel)
     after = feature_map(shifted(values, right, down), kernel)
-    rows = slice(max(0, down), height + min(0, down))  # of `after`, where a value came along to
+    rows = slice(max(0, down), height + min(0, down))  # of `after`, that the shifted map covers
     columns = slice(max(0, right), width + min(0, right))
     came = before[
         rows.start - down : rows.stop - down, columns.start - right : columns.stop - right
@@ -55,15 +55,15 @@ def difference(values: np.ndarray, kernel: Kernel, right: int, down: int) -> Dif
 
 
 def change(before: np.ndarray, after: np.ndarray) -> float:
-    """The sum of all differences, as a share of the sum of all amounts before; 0 if all are 0."""
+    """Returns sum |after - before| / sum |before|; 0 if all values before are 0."""
     amount = np.abs(before).sum()
     return float(np.abs(after - before).sum() / amount) if amount else 0.0
 
 
 def change_after_pooling(values: np.ndarray, kernel: Kernel) -> dict[int, float]:
-    """For each pooling window of WINDOWS: how much a shift by one pixel right changes the map.
+    """Returns the `change` of the map by a shift one pixel right, for each pooling window.
 
-    The maps are those after ReLU, as in the network.
+    ReLU is applied before pooling, as in the network.
     """
     before = relu(feature_map(values, kernel))
     after = relu(feature_map(shifted(values, 1, 0), kernel))
@@ -75,32 +75,32 @@ def change_after_pooling(values: np.ndarray, kernel: Kernel) -> dict[int, float]
 
 @dataclass(frozen=True, eq=False)
 class ShiftPredictions:
-    """What the scratch network says of a view at every shift from −MAX_SHIFT to MAX_SHIFT."""
+    """The scratch network's predictions for a view at every shift from −MAX_SHIFT to MAX_SHIFT."""
 
     probabilities: np.ndarray  # (17, 17, 10) float32; the first index is down, the second right
 
     def prediction_at(self, right: int, down: int) -> tuple[str, float]:
-        """The likeliest class at a shift, and its probability."""
+        """Returns the most probable class at a shift, and its probability."""
         row = self.probabilities[down + MAX_SHIFT, right + MAX_SHIFT]
         return labels.CIFAR10[row.argmax()], float(row.max())
 
     @property
     def original(self) -> str:
-        """The class that it says without a shift."""
+        """The class predicted without a shift."""
         return self.prediction_at(0, 0)[0]
 
     @property
     def original_probability(self) -> np.ndarray:
-        """(17, 17): the probability of the class that it says without a shift."""
+        """The probability of the class predicted without a shift, at every shift, (17, 17)."""
         return self.probabilities[..., labels.CIFAR10.index(self.original)]
 
     def counts(self) -> list[tuple[str, int]]:
-        """The classes that it says, and for how many shifts, the most frequent first."""
+        """Returns the predicted classes and their number of shifts, the most frequent first."""
         said = self.probabilities.argmax(axis=-1).ravel()
         return Counter(labels.CIFAR10[index] for index in said).most_common()
 
     def nearest_failure(self) -> tuple[int, int] | None:
-        """The shortest shift (right, down) at which it says something else, if there is one."""
+        """Returns the shortest shift (right, down) that changes the prediction, or None."""
         failing = [shift for shift in SHIFTS if self.prediction_at(*shift)[0] != self.original]
         return min(failing, key=lambda shift: shift[0] ** 2 + shift[1] ** 2, default=None)
 
@@ -113,13 +113,13 @@ SHIFTS = [
 
 
 def predict_shifts(image: Image.Image) -> ShiftPredictions:
-    """What `classic` answers to a 32×32 view at each of the shifts. Raises ModelError."""
+    """Predicts a 32×32 view at every shift with `classic`. Raises ModelError."""
     return _predict_shifts(image.tobytes())
 
 
 @functools.lru_cache(64)
 def _predict_shifts(content: bytes) -> ShiftPredictions:
-    """`predict_shifts` of uint8 (32, 32, 3), kept, for moving a slider asks again and again."""
+    """`predict_shifts` on uint8 (32, 32, 3) bytes, cached for the page's sliders."""
     side = scratch.SIZE
     values = scratch.preprocess(np.frombuffer(content, "uint8").reshape(side, side, 3))
     windows = sliding_window_view(_with_margin(values), (side, side, 3))[::-1, ::-1, 0]
