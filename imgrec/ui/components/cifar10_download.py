@@ -23,7 +23,7 @@ def fetch(status: Status, allowed: bool) -> str:
         total = max(status.done, status.total or 1)
         text = f"{status.done / 1e6:.0f} of {total / 1e6:.0f} MB"
         where = f"CIFAR-10 from {status.what}" if status.what else "Asking for CIFAR-10"
-        return f'<div class="scratch">{html.bar(escape(where), status.done, total, text)}</div>'
+        return f'<div class="scratch">{html.progress(where, status.done, total, text)}</div>'
     text = (
         "The scratch network learns from CIFAR-10, 60,000 small pictures, which are not here yet."
     )

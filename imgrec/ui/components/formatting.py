@@ -60,3 +60,7 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+# The filters of the templates (imgrec.ui.components.templates).
+FORMATS = (percent, count, shape, signed, share, unbroken, megabytes, counted, duration)

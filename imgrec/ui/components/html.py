@@ -1,10 +1,10 @@
-"""Pieces of HTML shared by several tabs: panels, tables, bars, pictures."""
+"""Pieces of HTML shared by several tabs: panels, tables, bars, pictures. All escape their text."""
 
 import base64
 import io
 from collections.abc import Iterable, Sequence
-from html import escape
 
+from markupsafe import Markup
 from PIL import Image
 
 from imgrec.approaches.verdict import ClassProbability
@@ -22,60 +22,64 @@ def to_png_data_uri(image: Image.Image, max_side: int | None = None) -> str:
 LONG_CELL = 24  # characters; a longer text may be broken
 
 
-def bars(classes: Iterable[ClassProbability]) -> str:
+def bars(classes: Iterable[ClassProbability]) -> Markup:
     """Renders each class with its probability, as text and as a bar."""
-    return "".join(
-        f'<div class="bar"><span>{escape(entry.label)}</span>'
-        f"<span>{percent(entry.probability)}</span>{track(entry.probability)}</div>"
+    bar = Markup('<div class="bar"><span>{}</span><span>{}</span>{}</div>')
+    return Markup().join(
+        bar.format(entry.label, percent(entry.probability), track(entry.probability))
         for entry in classes
     )
 
 
-def track(probability: float) -> str:
-    return f'<i class="track"><i style="width:{100 * probability:.2f}%"></i></i>'
+def track(share: float) -> Markup:
+    """Renders a bar that is filled to a share from 0 to 1."""
+    return Markup('<i class="track"><i style="width:{:.2f}%"></i></i>').format(100 * share)
 
 
-def panel(title: str, text: str, kind: str = "") -> str:
+def panel(title: str, text: str, kind: str = "") -> Markup:
     """Renders a panel with a heading and a sentence."""
-    return f'<section class="panel {kind}"><h3>{escape(title)}</h3><p>{escape(text)}</p></section>'
+    section = Markup('<section class="panel {}"><h3>{}</h3><p>{}</p></section>')
+    return section.format(kind, title, text)
 
 
-def failed(reason: object) -> str:
+def failed(reason: object) -> Markup:
     """Renders an error, or its message, as a panel."""
     return panel("That did not work", str(reason), "error")
 
 
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[object]], total: Sequence[object] = ()
-) -> str:
+) -> Markup:
     """Renders a table; numbers are right-aligned, and it scrolls by itself on a narrow screen."""
-    head = "".join(f"<th scope=col>{escape(heading)}</th>" for heading in headings)
-    body = "".join(f"<tr>{_cells(row)}</tr>" for row in rows)
-    foot = f"<tfoot><tr>{_cells(total)}</tr></tfoot>" if total else ""
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody>{foot}</table></div>"
-    )
+    head = Markup().join(Markup("<th scope=col>{}</th>").format(heading) for heading in headings)
+    body = Markup().join(Markup("<tr>{}</tr>").format(_cells(row)) for row in rows)
+    foot = Markup("<tfoot><tr>{}</tr></tfoot>").format(_cells(total)) if total else ""
+    return Markup(
+        '<div class="scroll"><table><thead><tr>{}</tr></thead><tbody>{}</tbody>{}</table></div>'
+    ).format(head, body, foot)
 
 
-def _cells(row: Sequence[object]) -> str:
-    return "".join(_cell(cell) for cell in row)
+def _cells(row: Sequence[object]) -> Markup:
+    return Markup().join(map(_cell, row))
 
 
-def _cell(cell: object) -> str:
+def _cell(cell: object) -> Markup:
     if isinstance(cell, int):
-        return f'<td class="number">{cell:,}</td>'
+        return Markup('<td class="number">{:,}</td>').format(cell)
     if isinstance(cell, tuple):  # a number, with its formula below
-        number, formula = cell
-        return f'<td class="number">{number:,}<small>{escape(formula)}</small></td>'
-    text = escape(str(cell))
-    return f"<td>{text}</td>" if len(text) < LONG_CELL else f'<td class="text">{text}</td>'
+        return Markup('<td class="number">{:,}<small>{}</small></td>').format(*cell)
+    text = str(cell)
+    long = Markup("") if len(text) < LONG_CELL else Markup(' class="text"')
+    return Markup("<td{}>{}</td>").format(long, text)
 
 
-def bar(title: str, done: int, total: int, text: str) -> str:
-    share = 100 * done / total if total else 0
-    return (
-        f'<div class="bar" role="progressbar" aria-label="{title}" aria-valuenow="{share:.0f}" '
-        f'aria-valuemin="0" aria-valuemax="100"><span>{title}</span><span>{text}</span>'
-        f'<i class="track"><i style="width:{share:.1f}%"></i></i></div>'
-    )
+def progress(title: str, done: float, total: float, text: str) -> Markup:
+    """Renders a progress bar with its title and, in words, how far it is."""
+    share = min(1.0, done / total) if total else 0.0
+    return Markup(
+        '<div class="bar" role="progressbar" aria-label="{}" aria-valuenow="{:.0f}" '
+        'aria-valuemin="0" aria-valuemax="100"><span>{}</span><span>{}</span>{}</div>'
+    ).format(title, 100 * share, title, text, track(share))
+
+
+PIECES = (to_png_data_uri, bars, track, panel, failed, table, progress)  # for the templates

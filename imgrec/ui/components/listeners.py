@@ -1,29 +1,26 @@
-"""Options and scripts that listeners share."""
+"""The options and scripts that the listeners of several tabs share."""
 
 from typing import Any
 
 from imgrec.ui.scripts import script
 
-# For a lesson's listeners, whose first input is a picture (see `imgrec.ui.components.picture`).
-LIVE: dict[str, Any] = {
+COMPARE = "compare"  # the tab's id: other tabs may send a picture there
+
+# The options of the page's own listeners, which no program calls: without gradio's spinner.
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+# At once, not in the queue; gradio reports changed states only from there.
+INSTANT: dict[str, Any] = {**PRIVATE, "queue": False}
+# In the queue, but any number at a time. Inputs come as gradio sends them, pictures as paths.
+QUIET: dict[str, Any] = {**PRIVATE, "concurrency_limit": None, "preprocess": False}
+LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
+# Those that run a network take turns; the last input of several is always answered.
+PREDICTING: dict[str, Any] = {
+    **PRIVATE,
     "preprocess": False,
-    "api_visibility": "private",
-    "show_progress": "hidden",
     "trigger_mode": "always_last",
     "concurrency_id": "predict",
 }
 
-COMPARE = "compare"  # the tab's id: other tabs may send a picture there
-
-# In the queue, since gradio reports changed states only from there, but without a limit.
-QUIET: dict[str, Any] = {
-    "concurrency_limit": None,
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    "preprocess": False,
-}
-LATEST: dict[str, Any] = {**QUIET, "trigger_mode": "always_last"}
-PREDICTING: dict[str, Any] = {**LATEST, "concurrency_limit": "default", "concurrency_id": "predict"}
 INTO_VIEW = script(__file__, "into_view.js")
 IF_SEEN = script(__file__, "if_seen.js")
 

@@ -18,7 +18,7 @@ from imgrec.ui.components.errors import as_gradio_error, errors_as_html
 from imgrec.ui.components.formatting import signed
 from imgrec.ui.components.html import to_png_data_uri
 from imgrec.ui.components.html_buttons import pressable, pressed
-from imgrec.ui.components.listeners import LIVE, if_seen
+from imgrec.ui.components.listeners import PREDICTING, if_seen
 from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.lessons import feature_map_html
 from imgrec.ui.lessons.shift_invariance import build_shift
@@ -89,8 +89,8 @@ def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
             slide = gr.Button("Slide", variant="primary", min_width=120)
         answer = gr.HTML(feature_map_html.EMPTY)
         gr.Markdown("### Shift the picture")
-        build_shift(tab, shown, (chosen, own), LIVE, IF_SEEN)
-    tab.select(_choice, chosen, kernels, **LIVE)
+        build_shift(tab, shown, (chosen, own), PREDICTING, IF_SEEN)
+    tab.select(_choice, chosen, kernels, **PREDICTING)
     kernels.select(_choose, None, [chosen, own_box], api_visibility="private")
     inputs = [shown, chosen, own, side, relu, row, column]
     slide.click(
@@ -101,11 +101,11 @@ def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
         api_visibility="private",
         show_progress="hidden",
         concurrency_limit=None,  # it mostly waits
-    ).then(_draw, inputs, answer, **LIVE)  # applies what was changed meanwhile
-    side.input(_resize, side, [row, column], **LIVE).then(_draw, inputs, answer, **LIVE)
-    tab.select(_draw, inputs, answer, **LIVE)
+    ).then(_draw, inputs, answer, **PREDICTING)  # applies what was changed meanwhile
+    side.input(_resize, side, [row, column], **PREDICTING).then(_draw, inputs, answer, **PREDICTING)
+    tab.select(_draw, inputs, answer, **PREDICTING)
     triggers = [shown.change, chosen.change, own.change, relu.input, row.input, column.input]
-    gr.on(triggers, _draw, inputs, answer, js=IF_SEEN, **LIVE)
+    gr.on(triggers, _draw, inputs, answer, js=IF_SEEN, **PREDICTING)
 
 
 @as_gradio_error

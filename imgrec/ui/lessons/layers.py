@@ -12,7 +12,7 @@ from imgrec.explaining.feature_maps import Activation, LayeredNetwork
 from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.html import failed
 from imgrec.ui.components.html_buttons import pressable, pressed
-from imgrec.ui.components.listeners import LIVE, if_seen
+from imgrec.ui.components.listeners import PREDICTING, if_seen
 from imgrec.ui.components.model_choosers import refresh_scratch_chooser, scratch_chooser
 from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.lessons import feature_map_html, layers_html
@@ -210,14 +210,14 @@ def build_layers(tab: gr.Tab, shown: gr.Image) -> None:
 
     inputs = [shown, network, weights, layer, channel, order]
     view = [facts, large, box, channel, gallery]
-    tab.select(refresh_scratch_chooser, weights, weights, **LIVE)
+    tab.select(refresh_scratch_chooser, weights, weights, **PREDICTING)
     arrivals = [tab.select, network.change, weights.change]
-    gr.on(arrivals, _show_network, inputs, [own_weights, buttons, layer, *view], **LIVE)
-    shown.change(_show_layer, inputs, view, js=if_seen("street"), **LIVE)
-    order.change(_show_layer, inputs, view, **LIVE)
-    buttons.select(_select_layer, [shown, network, weights, order], [layer, *view], **LIVE)
-    channel.input(_enlarge, inputs, [large, gallery], **LIVE)
-    gallery.select(_pick, inputs[:4], [channel, large], **LIVE)
+    gr.on(arrivals, _show_network, inputs, [own_weights, buttons, layer, *view], **PREDICTING)
+    shown.change(_show_layer, inputs, view, js=if_seen("street"), **PREDICTING)
+    order.change(_show_layer, inputs, view, **PREDICTING)
+    buttons.select(_select_layer, [shown, network, weights, order], [layer, *view], **PREDICTING)
+    channel.input(_enlarge, inputs, [large, gallery], **PREDICTING)
+    gallery.select(_pick, inputs[:4], [channel, large], **PREDICTING)
     _offer(shown, network, weights)
 
 

@@ -13,7 +13,7 @@ from imgrec.explaining.lessons import pooling_dropout_dense as parts
 from imgrec.explaining.lessons.pooling_dropout_dense import Activations, Dense, Dropped
 from imgrec.ui.components.errors import errors_as_html
 from imgrec.ui.components.formatting import percent, signed
-from imgrec.ui.components.listeners import LIVE, if_seen
+from imgrec.ui.components.listeners import PREDICTING, if_seen
 from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.lessons import feature_map_html
 
@@ -81,9 +81,9 @@ def build_pooling_dropout_dense(tab: gr.Tab, shown: gr.Image) -> None:
     ]
     for handler, controls, output in lessons:
         inputs = [shown, *controls]
-        tab.select(handler, inputs, output, **LIVE)
+        tab.select(handler, inputs, output, **PREDICTING)
         triggers = [shown.change, *(control.change for control in controls)]
-        gr.on(triggers, handler, inputs, output, js=IF_SEEN, **LIVE)
+        gr.on(triggers, handler, inputs, output, js=IF_SEEN, **PREDICTING)
     draw.click(
         lambda number: number + 1, drawn, drawn, api_visibility="private", show_progress="hidden"
     )

@@ -128,7 +128,7 @@ def take(event: gr.EventData, request: gr.Request) -> list[Any]:
         files = uploaded(event, MAX_PICTURES)
         chosen = open_test_set(files)
     except ImgrecError as error:
-        return [[], *_view(failed(error) + HOW_TO_LABEL)]
+        return [[], *_view(f"{failed(error)}{HOW_TO_LABEL}")]
     _jobs[_session(request)] = BackgroundJob("evaluation")
     return [files, *_view(html.waiting(chosen.name, chosen.count), stop=True)]
 

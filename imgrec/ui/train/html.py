@@ -45,11 +45,11 @@ def progress(entry: Entry, status: RunStatus, problem: str) -> str:
 
 def _bars(status: RunStatus) -> str:
     if not status.epochs:
-        return html.bar("Loading TensorFlow and the images", 0, 1, "")
+        return html.progress("Loading TensorFlow and the images", 0, 1, "")
     epoch = min(status.epoch + 1, status.epochs)
-    return html.bar("Epoch", status.epoch, status.epochs, f"{epoch} of {status.epochs}") + html.bar(
-        "Step", status.step, status.steps, f"{status.step:,} of {status.steps:,}"
-    )
+    return html.progress(
+        "Epoch", status.epoch, status.epochs, f"{epoch} of {status.epochs}"
+    ) + html.progress("Step", status.step, status.steps, f"{status.step:,} of {status.steps:,}")
 
 
 def _summary(entry: Entry, status: RunStatus) -> str:
@@ -83,7 +83,9 @@ def head_work(status: Status) -> str:
     if not status.total:
         return '<p class="offer">The head is learning.</p>'
     text = f"{status.done} of {status.total} photos"
-    return f'<div class="transfer">{html.bar("Features", status.done, status.total, text)}</div>'
+    return (
+        f'<div class="transfer">{html.progress("Features", status.done, status.total, text)}</div>'
+    )
 
 
 def sprite(entry: Entry) -> str:
