@@ -8,15 +8,16 @@ of the horizontal axis.
 
 import dataclasses
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import gradio as gr
 import pandas as pd
+from markupsafe import Markup
 
 from imgrec.models.curves import thinned, training_curve, validation_curve
 from imgrec.models.registry import Entry
 from imgrec.models.run_log import Point
+from imgrec.ui.components.templates import render
 
 MAX_RUNS = 6  # in one plot: as many as can be told apart
 MAX_POINTS = 150  # of one line: more would slow the browser down without adding detail
@@ -110,20 +111,20 @@ def rounded_up(value: float) -> float:
     return next((end for end in ends if end >= value), value)
 
 
-def legend(entries: Sequence[Entry], over: str) -> str:
+def legend(entries: Sequence[Entry], over: str) -> Markup:
     """Renders each line's run, the unit of the axis, and whose losses are not comparable."""
-    keys = "".join(
-        f'<span><i style="background:{COLOURS[line]}"></i>'
-        f"{escape(entries[int(line[-1])].name)}, {line[:-2]}</span>"
-        for line, points in _lines(entries).items()
-        if points
+    drawn = entries[:MAX_RUNS]
+    smoothed = [entry.name for entry in drawn if entry.config["recipe"].get("label_smoothing")]
+    return render(
+        __file__,
+        "legend.jinja",
+        lines=[
+            (COLOURS[line], entries[int(line[-1])].name, line[:-2])
+            for line, points in _lines(entries).items()
+            if points
+        ],
+        more=len(entries) - MAX_RUNS,
+        max_runs=MAX_RUNS,
+        smoothed=smoothed if len(entries) > 1 else [],
+        over=over,
     )
-    more = len(entries) - MAX_RUNS
-    note = f"<span>and {more} more: choose at most {MAX_RUNS}</span>" if more > 0 else ""
-    what = "epochs" if over == "epochs" else "minutes of training"
-    smoothed = [e.name for e in entries[:MAX_RUNS] if e.config["recipe"].get("label_smoothing")]
-    if smoothed and len(entries) > 1:
-        note += (
-            f"<span>the loss of {escape(', '.join(smoothed))} is of smoothed labels: higher</span>"
-        )
-    return f'<p class="legend">{keys}{note}<span>over {what}</span></p>'

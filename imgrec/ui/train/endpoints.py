@@ -14,6 +14,7 @@ from imgrec.training.head_job import SHIPPED, head_trainer
 from imgrec.training.process import trainer
 from imgrec.training.recipes import DEFAULT_RECIPES, HEAD_RECIPES, Recipe
 from imgrec.ui.components.errors import as_gradio_error
+from imgrec.ui.train import texts
 
 ACTIONS = ("pause", "continue", "stop", "finish", "resume", "measure")
 
@@ -132,7 +133,7 @@ def runs() -> list[dict[str, Any]]:
 def fetch_cifar10() -> str:
     """Starts to download CIFAR-10 (140 MB) from the official site or a mirror."""
     if not trainer.permissions.download:
-        raise DataError("Downloads are off on this server.")
+        raise DataError(texts.NO_DOWNLOADS)
     if not cifar10.has_cifar10():
         cifar10.start_fetching_cifar10()
     return "here" if cifar10.has_cifar10() else "fetching"
@@ -161,4 +162,4 @@ def zip_run(run: str) -> str:
 
 def _check_may_manage() -> None:
     if not trainer.permissions.manage:
-        raise ImgrecError("On a public page runs can't be renamed or deleted.")
+        raise ImgrecError(texts.NO_MANAGING)

@@ -12,7 +12,7 @@ from imgrec.models.registry import Entry
 from imgrec.training.head_job import head_trainer
 from imgrec.training.process import trainer
 from imgrec.ui.components.cifar10_download import fetch_panel
-from imgrec.ui.train import curves, html
+from imgrec.ui.train import curves, html, texts
 from imgrec.ui.train.html import LIVE
 
 MAX_LOG_LINES = 200
@@ -180,7 +180,8 @@ def buttons(entry: Entry, command: str | None, here: bool) -> list[gr.Button]:
     return [
         gr.Button(interactive=allowed and here and not live),
         gr.Button(
-            "Go on" if command == "pause" else "Pause", interactive=learns and command != "stop"
+            texts.CONTINUE if command == "pause" else texts.PAUSE,
+            interactive=learns and command != "stop",
         ),
         gr.Button(interactive=learns and command != "stop"),
         gr.Button(interactive=learns and command != "finish"),

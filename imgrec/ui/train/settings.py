@@ -21,132 +21,85 @@ from imgrec.training.recipes import (
     HeadRecipe,
     Recipe,
 )
+from imgrec.ui.components.listeners import INSTANT, PRIVATE
+from imgrec.ui.train import texts
 
 SCRATCH_FIELDS = tuple(name for name in Recipe.__dataclass_fields__ if name != "validation_images")
 HEAD_FIELDS = ("head", "epochs", "learning_rate", "hidden", "l2", "apart", "seed")
 MAX_EPOCHS = 100
 BATCH_SIZES = (16, 32, 64, 128, 256, 500, 1000, 2000)
-FLIP_TITLES = {"random": "Any half", "alternating": "One half, then the other"}
-assert set(FLIP_TITLES) == set(FLIPS)
+assert set(texts.FLIPS) == set(FLIPS) and set(texts.HEADS) == set(HEADS)
 
 Controls = list[gr.components.Component]
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+ByName = dict[str, gr.components.Component]  # the settings by their names in the recipe
 
 
 def build_scratch_settings() -> Controls:
     """Builds the scratch settings in the order of `SCRATCH_FIELDS`, then the run's name."""
     first, usual = next(iter(RECIPES.items()))
-    most = all_images(usual.network)
-    preset = gr.Dropdown(
-        list(RECIPES), value=first, label="Recipe", info="Fills in the settings below."
-    )
+    most, told = all_images(usual.network), texts.SCRATCH
+    preset = gr.Dropdown(list(RECIPES), value=first, **texts.RECIPE)
+    made: ByName = {}
     with gr.Row():
-        network = gr.Dropdown(
-            list(NETWORKS),
-            value=usual.network,
-            label="Network",
-            info="Fills in its own recipe.",
-            min_width=140,
+        made["network"] = network = gr.Dropdown(
+            list(NETWORKS), value=usual.network, min_width=140, **told["network"]
         )
-        epochs = _epochs(usual)
-    images = gr.Slider(1000, most, usual.limit or most, step=1000, label="Training images")
-    with gr.Accordion("More settings", open=False):
-        learning = _learning_settings(usual)
-        pictures = _picture_settings(usual)
-        patience = gr.Slider(
-            0, 20, usual.patience, step=1, label="Early stopping: patience (0: never)"
-        )
-        restore_best = gr.Checkbox(
-            usual.restore_best, label="Keep the weights of the best epoch, not of the last"
-        )
-        precision = gr.Checkbox(
-            usual.mixed_precision,
-            label="Mixed precision (bfloat16)",
-            visible=False,
+        made["epochs"] = _epochs(usual)
+    made["limit"] = gr.Slider(1000, most, usual.limit or most, step=1000, **told["limit"])
+    with gr.Accordion(texts.MORE_SETTINGS, open=False):
+        _learning_settings(usual, made)
+        _picture_settings(usual, made)
+        made["patience"] = gr.Slider(0, 20, usual.patience, step=1, **told["patience"])
+        made["restore_best"] = gr.Checkbox(usual.restore_best, **told["restore_best"])
+        made["mixed_precision"] = gr.Checkbox(
+            usual.mixed_precision, visible=False, **told["mixed_precision"]
         )
         with gr.Row():
-            seed = gr.Number(usual.seed, label="Seed", precision=0, minimum=0)
-            name = gr.Textbox(label="Name of the run", placeholder="network and time")
-    by_name = learning | pictures
-    by_name |= {"network": network, "epochs": epochs, "limit": images, "patience": patience}
-    by_name |= {"restore_best": restore_best, "mixed_precision": precision, "seed": seed}
-    settings = [by_name[field] for field in SCRATCH_FIELDS]
-    preset.input(lambda chosen: _filled(RECIPES[chosen]), preset, settings, **QUIET)
+            made["seed"] = gr.Number(usual.seed, precision=0, minimum=0, **told["seed"])
+            name = gr.Textbox(label=texts.RUN_NAME, placeholder=texts.SCRATCH_RUN_NAME)
+    settings = [made[field] for field in SCRATCH_FIELDS]
+    preset.input(lambda chosen: _filled(RECIPES[chosen]), preset, settings, **PRIVATE)
     network.input(
         lambda chosen: [_title(DEFAULT_RECIPES[chosen]), *_filled(DEFAULT_RECIPES[chosen])],
         network,
         [preset, *settings],
-        **QUIET,
+        **PRIVATE,
     )
     return [*settings, name]
 
 
-def _learning_settings(usual: Recipe) -> dict[str, gr.components.Component]:
-    """Builds the settings of the optimisation, by the names of `SCRATCH_FIELDS`."""
-    fast, classic = DEFAULT_RECIPES["fast"], DEFAULT_RECIPES["classic"]
+def _learning_settings(usual: Recipe, made: ByName) -> None:
+    """Builds the settings of the optimisation."""
+    told = texts.SCRATCH
     with gr.Row():
-        optimizer = gr.Dropdown(
-            list(OPTIMIZERS),
-            value=usual.optimizer,
-            label="Optimizer",
-            info="Muon turns all filters of a layer equally fast.",
+        made["optimizer"] = gr.Dropdown(
+            list(OPTIMIZERS), value=usual.optimizer, **told["optimizer"]
         )
-        rate = gr.Number(
-            usual.learning_rate,
-            label="Learning rate",
-            step=1e-4,
-            info=f"Muon wants about {fast.learning_rate:g}, Adam about {classic.learning_rate:g}.",
-        )
+        made["learning_rate"] = gr.Number(usual.learning_rate, step=1e-4, **told["learning_rate"])
     with gr.Row():
-        schedule = gr.Dropdown(
-            list(SCHEDULES),
-            value=usual.schedule,
-            label="Learning rate schedule",
-            info="Linear: it falls evenly to 0 at the end.",
+        made["schedule"] = gr.Dropdown(list(SCHEDULES), value=usual.schedule, **told["schedule"])
+        made["batch_size"] = gr.Dropdown(
+            list(BATCH_SIZES), value=usual.batch_size, **told["batch_size"]
         )
-        batch_size = gr.Dropdown(
-            list(BATCH_SIZES),
-            value=usual.batch_size,
-            label="Batch size",
-            info="Images that it learns from in one step.",
-        )
-    dropout = gr.Slider(0, 0.9, usual.dropout, step=0.05, label="Dropout")
-    smoothing = gr.Slider(0, 0.5, usual.label_smoothing, step=0.05, label="Label smoothing")
-    return {
-        "optimizer": optimizer,
-        "learning_rate": rate,
-        "schedule": schedule,
-        "batch_size": batch_size,
-        "dropout": dropout,
-        "label_smoothing": smoothing,
-    }
-
-
-def _picture_settings(usual: Recipe) -> dict[str, gr.components.Component]:
-    """Builds the settings of the images, by the names of `SCRATCH_FIELDS`."""
-    whitening = _whitening(usual)
-    augmentation = gr.Checkbox(
-        usual.augmentation,
-        label="Augmentation: the images are a little different in each epoch",
+    made["dropout"] = gr.Slider(0, 0.9, usual.dropout, step=0.05, **told["dropout"])
+    made["label_smoothing"] = gr.Slider(
+        0, 0.5, usual.label_smoothing, step=0.05, **told["label_smoothing"]
     )
+
+
+def _picture_settings(usual: Recipe, made: ByName) -> None:
+    """Builds the settings of the images."""
+    told = texts.SCRATCH
+    made["whitening"] = _whitening(usual)
+    made["augmentation"] = augmentation = gr.Checkbox(usual.augmentation, **told["augmentation"])
     with gr.Column(visible=usual.augmentation) as box:
-        flip = gr.Dropdown(
-            [(title, name) for name, title in FLIP_TITLES.items()],
-            value=usual.flip,
-            label="Mirrored in an epoch",
-        )
-        shift = gr.Slider(0, 8, usual.shift, step=1, label="Shifted by up to (pixels)")
-        cutout = gr.Slider(0, 24, usual.cutout, step=1, label="Covered square (pixels)")
+        flips = [(title, name) for name, title in texts.FLIPS.items()]
+        made["flip"] = gr.Dropdown(flips, value=usual.flip, **told["flip"])
+        made["shift"] = gr.Slider(0, 8, usual.shift, step=1, **told["shift"])
+        made["cutout"] = gr.Slider(0, 24, usual.cutout, step=1, **told["cutout"])
     augmentation.change(
-        lambda wanted: gr.Column(visible=wanted is True), augmentation, box, queue=False, **QUIET
+        lambda wanted: gr.Column(visible=wanted is True), augmentation, box, **INSTANT
     )
-    return {
-        "whitening": whitening,
-        "augmentation": augmentation,
-        "flip": flip,
-        "shift": shift,
-        "cutout": cutout,
-    }
 
 
 def _epochs(recipe: Recipe) -> gr.Slider:
@@ -158,19 +111,16 @@ def _epochs(recipe: Recipe) -> gr.Slider:
         most,
         min(recipe.epochs, most),
         step=1,
-        label="Epochs",
-        info=f"Visitors may train {most}." if limits else None,
+        info=texts.epochs_limit(most) if limits else None,
         min_width=200,
+        **texts.SCRATCH["epochs"],
     )
 
 
 def _whitening(recipe: Recipe) -> gr.Checkbox:
     """Builds the setting that only the network fast has."""
-    return gr.Checkbox(
-        recipe.whitening,
-        label="Whitening: the first layer is set from the images, not learnt",
-        visible=recipe.network == "fast",
-    )
+    visible = recipe.network == "fast"
+    return gr.Checkbox(recipe.whitening, visible=visible, **texts.SCRATCH["whitening"])
 
 
 def _filled(recipe: Recipe) -> list[Any]:
@@ -211,29 +161,22 @@ def scratch_values(recipe: Recipe) -> list[Any]:
 
 def build_head_settings() -> Controls:
     """Builds the head's settings in the order of `HEAD_FIELDS`, its photos and the run's name."""
-    usual = HEAD_RECIPES["pooled"]
-    titles = [("Pooled features, one neuron", "pooled"), ("All features, dense layers", "flatten")]
-    assert {value for _, value in titles} == set(HEADS)
-    head = gr.Dropdown(titles, value=usual.head, label="Head")
-    source = gr.Dropdown(head_trainer.sources(), value=head_trainer.sources()[0], label="Photos")
+    usual, told = HEAD_RECIPES["pooled"], texts.HEAD
+    titles, sources = [(title, name) for name, title in texts.HEADS.items()], head_trainer.sources()
+    head = gr.Dropdown(titles, value=usual.head, **told["head"])
+    source = gr.Dropdown(sources, value=sources[0], label=texts.PHOTOS)
     with gr.Row():
-        epochs = gr.Slider(1, 300, usual.epochs, step=1, label="Epochs")
-        rate = gr.Number(usual.learning_rate, label="Learning rate", step=1e-4)
+        epochs = gr.Slider(1, 300, usual.epochs, step=1, **told["epochs"])
+        rate = gr.Number(usual.learning_rate, step=1e-4, **told["learning_rate"])
     with gr.Row():
-        hidden = gr.Slider(0, 512, usual.hidden, step=8, label="Hidden neurons")
-        l2 = gr.Number(usual.l2, label="Weight decay (L2)", step=1e-5)
-    apart = gr.Slider(0, 0.5, usual.apart, step=0.05, label="Share kept apart for validation")
+        hidden = gr.Slider(0, 512, usual.hidden, step=8, **told["hidden"])
+        l2 = gr.Number(usual.l2, step=1e-5, **told["l2"])
+    apart = gr.Slider(0, 0.5, usual.apart, step=0.05, **told["apart"])
     with gr.Row():
-        seed = gr.Number(usual.seed, label="Seed", precision=0, minimum=0)
-        name = gr.Textbox(label="Name of the run", placeholder="head and time")
+        seed = gr.Number(usual.seed, precision=0, minimum=0, **told["seed"])
+        name = gr.Textbox(label=texts.RUN_NAME, placeholder=texts.HEAD_RUN_NAME)
     settings: Controls = [epochs, rate, hidden, l2, apart, seed]
-    head.input(
-        lambda chosen: head_values(HEAD_RECIPES[chosen])[1:],
-        head,
-        settings,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    head.input(lambda chosen: head_values(HEAD_RECIPES[chosen])[1:], head, settings, **PRIVATE)
     return [head, *settings, source, name]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
+from markupsafe import Markup
 
 from imgrec.data import cifar10
 from imgrec.errors import ImgrecError
@@ -16,8 +17,9 @@ from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.cifar10_download import fetch_layout
 from imgrec.ui.components.errors import as_gradio_error, error_html
 from imgrec.ui.components.formatting import duration
+from imgrec.ui.components.listeners import INSTANT, LATEST, PRIVATE, QUIET
 from imgrec.ui.components.model_choosers import Choosers, use
-from imgrec.ui.train import curves, endpoints
+from imgrec.ui.train import curves, endpoints, texts
 from imgrec.ui.train.refresh import Picks, Seen, View, refresh_view
 from imgrec.ui.train.settings import (
     SCRATCH_FIELDS,
@@ -29,21 +31,12 @@ from imgrec.ui.train.settings import (
 )
 
 POLL_SECONDS = 1.0
-KINDS = [("The scratch network", "scratch"), ("The transfer head", "transfer")]
-# Without preprocessing: gradio would reject a run's name that another page has just changed.
-QUIET: dict[str, Any] = {
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    "preprocess": False,
-}
-# In the queue, but never waiting behind another visitor's poll.
-POLLING: dict[str, Any] = {**QUIET, "concurrency_limit": None}
-
-OFF = (
-    "Training the scratch network is off on this public page; whoever runs it can allow it with "
-    "--allow-training. The head can be trained: it takes some seconds."
-)
-
+# In the queue, one at a time. Without preprocessing: gradio would reject a run's name that another
+# page has just changed.
+IN_TURN: dict[str, Any] = {**PRIVATE, "preprocess": False}
+# At once. Without preprocessing, too.
+AT_ONCE: dict[str, Any] = {**INSTANT, "preprocess": False}
+ESTIMATING: dict[str, Any] = {**IN_TURN, "concurrency_id": "estimate"}
 
 ENDPOINTS = (
     endpoints.train_scratch,
@@ -82,12 +75,12 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
     parts = _layout()
     view, seen, picks = parts.view, gr.State({}), gr.State(Picks())
     timer = gr.Timer(POLL_SECONDS, active=False)
-    tabs.select(_poll_while_shown, None, timer, **QUIET, queue=False, trigger_mode="always_last")
+    tabs.select(_poll_while_shown, None, timer, trigger_mode="always_last", **AT_ONCE)
     looking: dict[str, Any] = {
         "fn": refresh_view,
         "inputs": [seen, picks, parts.over],
         "outputs": [seen, *view],
-        **POLLING,
+        **QUIET,
     }
     gr.on([tab.select, timer.tick, parts.over.input], **looking)
     gr.on(
@@ -95,25 +88,22 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
         lambda seen, shown, chosen: Picks(seen["run"], tuple(shown or ()), chosen or ""),
         [seen, view.shown, view.chosen],
         picks,
-        trigger_mode="always_last",
-        **POLLING,
+        **LATEST,
     ).then(**looking)
-    parts.kind.input(_boxes, parts.kind, parts.boxes, queue=False, **QUIET)
+    parts.kind.input(_boxes, parts.kind, parts.boxes, **AT_ONCE)
     gr.on(
         [tab.select, *(control.change for control in parts.scratch[:-1])],  # type: ignore[attr-defined]
         estimate,
         parts.scratch[:-1],
         parts.estimate,
-        concurrency_id="estimate",
         trigger_mode="always_last",
-        **QUIET,
+        **ESTIMATING,
     )
     tab.select(
         offer_precision,
         None,
         parts.scratch[SCRATCH_FIELDS.index("mixed_precision")],
-        concurrency_id="estimate",
-        **QUIET,
+        **ESTIMATING,
     )
     _connect_training(parts, seen)
     _connect_runs(parts, choosers)
@@ -125,34 +115,37 @@ def build_train(tabs: gr.Tabs, tab: gr.Tab, choosers: Choosers) -> None:
 
 
 def _layout() -> Parts:
+    kinds = [(title, kind) for kind, title in texts.KINDS.items()]
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300):
-            kind = gr.Radio(KINDS, value="scratch", label="What learns")
+            kind = gr.Radio(kinds, value="scratch", label=texts.WHAT_LEARNS)
             with gr.Column() as scratch_box:
                 scratch_controls = build_scratch_settings()
-                estimate = gr.HTML("" if trainer.permissions.train else _offer(OFF))
+                estimate = gr.HTML(_off())
                 fetching = fetch_layout()
                 with gr.Row(elem_classes="controls"):
                     training = [
-                        _button("Start", variant="primary"),
-                        _button("Pause"),
-                        _button("Stop"),
-                        _button("Finish here"),
+                        _button(texts.START, variant="primary"),
+                        _button(texts.PAUSE),
+                        _button(texts.STOP),
+                        _button(texts.FINISH),
                     ]
             with gr.Column(visible=False) as head_box:
                 head_controls = build_head_settings()
                 with gr.Row(elem_classes="controls"):
-                    head = [_button("Train the head", variant="primary"), _button("Stop")]
+                    head = [_button(texts.START_HEAD, variant="primary"), _button(texts.STOP)]
                 head_text = gr.HTML()
             notice = gr.HTML()
         with gr.Column(scale=3, min_width=320):
-            status = gr.HTML(html.panel("Training", "Looking for runs."))
+            status = gr.HTML(html.panel(*texts.NO_RUN_YET))
             with gr.Row(equal_height=False):
-                shown = gr.Dropdown([], multiselect=True, label="Curves of", min_width=200)
-                over = gr.Radio(["epochs", "minutes"], value="epochs", label="Over", min_width=220)
+                shown = gr.Dropdown([], multiselect=True, label=texts.CURVES_OF, min_width=200)
+                over = gr.Radio(
+                    ["epochs", "minutes"], value="epochs", label=texts.OVER, min_width=220
+                )
             plots = curves.plots()
             sprite, strip = gr.HTML(elem_classes="sprite"), gr.HTML()
-            with gr.Accordion("Log", open=False):
+            with gr.Accordion(texts.LOG, open=False):
                 log = gr.Textbox(lines=8, max_lines=8, show_label=False, interactive=False)
     table, choice, rest = _runs_layout()
     chosen, *actions = choice
@@ -164,22 +157,22 @@ def _layout() -> Parts:
 
 def _runs_layout() -> tuple[gr.HTML, tuple[Any, ...], tuple[Any, ...]]:
     """Builds the table; the selected run and its buttons; and the remaining components."""
-    gr.Markdown("### Runs")
+    gr.Markdown(texts.RUNS)
     table = gr.HTML()
     with gr.Row(equal_height=False, elem_classes="actions"):
-        chosen = gr.Dropdown([], label="Run", min_width=240, scale=3)
-        use = _button("Use it", variant="primary")
-        resume, measure = _button("Resume"), _button("Finish here")
-        rename = _button("Rename")
-        zip_button = gr.Button("Download", min_width=90)
-        delete = _button("Delete")
+        chosen = gr.Dropdown([], label=texts.RUN, min_width=240, scale=3)
+        use = _button(texts.USE, variant="primary")
+        resume, measure = _button(texts.RESUME), _button(texts.FINISH)
+        rename = _button(texts.RENAME)
+        zip_button = gr.Button(texts.DOWNLOAD, min_width=90)
+        delete = _button(texts.DELETE)
     zip_file = gr.DownloadButton(visible="hidden", elem_id="run-zip")
     with gr.Row(visible=False, elem_classes="actions") as rename_box:
-        new_name = gr.Textbox(label="New name", max_length=60, min_width=240, scale=3)
-        rename_now = gr.Button("Rename it", variant="primary", min_width=90)
+        new_name = gr.Textbox(label=texts.NEW_NAME, max_length=60, min_width=240, scale=3)
+        rename_now = gr.Button(texts.RENAME_NOW, variant="primary", min_width=90)
     with gr.Row(visible=False, elem_classes="actions") as delete_box:
-        delete_now = gr.Button("Delete it for good", variant="stop", min_width=160)
-        keep = gr.Button("Keep it", min_width=90)
+        delete_now = gr.Button(texts.DELETE_NOW, variant="stop", min_width=160)
+        keep = gr.Button(texts.KEEP, min_width=90)
     notice = gr.HTML()
     following = (chosen, use, resume, measure, rename, delete)
     others = (notice, rename_box, new_name, rename_now, delete_box, delete_now, keep)
@@ -191,8 +184,13 @@ def _button(label: str, **options: Any) -> gr.Button:
     return gr.Button(label, interactive=False, min_width=90, **options)
 
 
-def _offer(text: str) -> str:
-    return f'<p class="offer">{text}</p>'
+def _offer(text: str) -> Markup:
+    return Markup('<p class="offer">{}</p>').format(text)
+
+
+def _off() -> str:
+    """Says that training is off; empty if it isn't."""
+    return "" if trainer.permissions.train else _offer(texts.TRAINING_IS_OFF)
 
 
 # Listeners
@@ -210,13 +208,13 @@ def _boxes(kind: str) -> list[gr.Column]:
 def estimate(*values: Any) -> str:
     """Estimates how long the scratch network's recipe takes here; empty if it can't be trained."""
     if not cifar10.has_cifar10() or not trainer.permissions.train:
-        return "" if trainer.permissions.train else _offer(OFF)
+        return _off()
     try:
         recipe = time_estimate.with_supported_precision(scratch_recipe(*values))
         seconds = time_estimate.estimated_seconds(recipe)
     except ImgrecError as error:
         return _offer(str(error))
-    return _offer(f"About {duration(seconds)} on this machine, from a few timed steps.")
+    return _offer(texts.estimated(duration(seconds)))
 
 
 def offer_precision() -> gr.Checkbox:
@@ -251,7 +249,7 @@ def _connect_training(parts: Parts, seen: gr.State) -> None:
 
     def act(button: gr.Button, handler: Callable[..., Any], given: list[Any]) -> None:
         """Runs the handler and displays its error, if any; the next poll updates the rest."""
-        button.click(lambda *values: error_html(handler, *values), given, parts.notice, **QUIET)
+        button.click(lambda *values: error_html(handler, *values), given, parts.notice, **IN_TURN)
 
     act(view.start, start_scratch, parts.scratch)
     act(view.pause, pause, [seen])
@@ -268,8 +266,8 @@ def _connect_runs(parts: Parts, choosers: Choosers) -> None:
     closed = [parts.rename_box, parts.delete_box]
 
     def act(button: gr.Button, handler: Callable[..., Any], given: list[Any]) -> None:
-        button.click(lambda *values: error_html(handler, *values), given, notice, **QUIET).then(
-            _close, None, closed, queue=False, **QUIET
+        button.click(lambda *values: error_html(handler, *values), given, notice, **IN_TURN).then(
+            _close, None, closed, **AT_ONCE
         )
 
     act(view.resume, lambda run: endpoints.train_control(run, "resume"), [chosen])
@@ -280,22 +278,17 @@ def _connect_runs(parts: Parts, choosers: Choosers) -> None:
         lambda run: [gr.Row(visible=True), gr.Row(visible=False), run],
         chosen,
         [*closed, parts.new_name],
-        queue=False,
-        **QUIET,
+        **AT_ONCE,
     )
     view.delete.click(
-        lambda: [gr.Row(visible=False), gr.Row(visible=True)], None, closed, queue=False, **QUIET
+        lambda: [gr.Row(visible=False), gr.Row(visible=True)], None, closed, **AT_ONCE
     )
-    gr.on([parts.keep.click, chosen.change], _close, None, closed, queue=False, **QUIET)
-    zipped = parts.zip.click(endpoints.zip_run, chosen, parts.zip_file, **QUIET)
+    gr.on([parts.keep.click, chosen.change], _close, None, closed, **AT_ONCE)
+    zipped = parts.zip.click(endpoints.zip_run, chosen, parts.zip_file, **IN_TURN)
     zipped.success(None, js="() => document.querySelector('#run-zip').click()")
-    zipped.failure(
-        lambda run: error_html(endpoints.zip_run, run), chosen, notice, queue=False, **QUIET
-    )
+    zipped.failure(lambda run: error_html(endpoints.zip_run, run), chosen, notice, **AT_ONCE)
     dropdowns = [*choosers.scratch, *choosers.transfer]
-    view.use.click(
-        lambda run: use_run(run, choosers), chosen, [notice, *dropdowns], queue=False, **QUIET
-    )
+    view.use.click(lambda run: use_run(run, choosers), chosen, [notice, *dropdowns], **AT_ONCE)
 
 
 def _close() -> list[gr.Row]:
@@ -306,8 +299,8 @@ def use_run(run: str, choosers: Choosers) -> list[Any]:
     """Returns a message, then the other tabs' dropdowns with this run selected where it belongs."""
     try:
         kind = registry.find(run).kind
-        said = f"Compare and {verdict_cards.TITLES[kind]} answer with {run} now."
-        return [html.panel("Chosen", said), *use(run, choosers)]
+        said = texts.used(run, verdict_cards.TITLES[kind])
+        return [html.panel(texts.CHOSEN, said), *use(run, choosers)]
     except ImgrecError as error:  # it has just been deleted or renamed
         skipped = [gr.skip() for dropdowns in choosers for _ in dropdowns]
         return [html.failed(error), *skipped]
