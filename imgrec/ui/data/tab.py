@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
+from markupsafe import Markup
 
 from imgrec.approaches import scratch
 from imgrec.data import cifar10, cifar10_statistics, labels
@@ -17,6 +18,7 @@ from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import COMPARE, INTO_VIEW, LATEST, PREDICTING, QUIET
 from imgrec.ui.components.model_choosers import refresh_scratch_chooser, scratch_chooser
 from imgrec.ui.data import html as data_html
+from imgrec.ui.data import texts
 from imgrec.ui.data.html import Place
 
 POLL_SECONDS = 0.5
@@ -25,10 +27,8 @@ SEED_COUNT = 2**32
 MAX_SHOWN = 40  # images per cell of the confusion matrix
 MAX_MISTAKES = 20  # most confident mistakes on display
 PROGRESS = gr.Progress()
-WAITING = shared_html.panel(
-    "What it takes for what", "The network looks at the test images.", "looking"
-)
-NO_CELL = shared_html.panel("A cell’s images", "Press a number above to see its images here.")
+WAITING = shared_html.panel(*texts.WAITING, "looking")
+NO_CELL = shared_html.panel(*texts.NO_CELL)
 
 
 class Enlarged(NamedTuple):
@@ -52,10 +52,8 @@ def dataset_sample(
     """
     if label and label not in labels.CIFAR10:
         raise DataError(f"There is no class {label!r}; choose one of {', '.join(labels.CIFAR10)}.")
-    count, seed = (
-        _checked_integer("n", n, 1, MAX_DRAWN),
-        _checked_integer("seed", seed, 0, SEED_COUNT - 1),
-    )
+    count = _checked_integer("n", n, 1, MAX_DRAWN)
+    seed = _checked_integer("seed", seed, 0, SEED_COUNT - 1)
     data = cifar10_statistics.current_set()
     chosen = labels.CIFAR10.index(label) if label else None
     indices = cifar10_statistics.draw(data.split(split), chosen, count, seed)
@@ -68,7 +66,7 @@ def dataset_sample(
             {
                 "index": place.number,
                 "label": place.label,
-                "class": labels.CIFAR10[place.label],
+                "class": place.class_name,
                 "one_hot": cifar10_statistics.one_hot(place.label),
                 "png": to_png_data_uri(place.image),
             }
@@ -90,11 +88,11 @@ def build_data(tab: gr.Tab, tabs: gr.Tabs, shared: gr.Image) -> None:
     heading, fetching = gr.HTML(), fetch_layout()
     source = gr.State("")  # of the displayed images
     with gr.Tabs() as parts:
-        with gr.Tab("Images", id="images", render_children=True):
+        with gr.Tab(texts.IMAGES, id="images", render_children=True):
             _build_images(source, tabs, shared)
-        with gr.Tab("Pixels", render_children=True) as pixels:
+        with gr.Tab(texts.PIXELS, render_children=True) as pixels:
             _build_pixels(pixels)
-        with gr.Tab("Mistakes", render_children=True) as mistakes:
+        with gr.Tab(texts.MISTAKES, render_children=True) as mistakes:
             weights = _build_mistakes(mistakes, tabs, shared)
     _connect_fetching(tab, source, parts, [heading, *fetching])
     tab.select(refresh_scratch_chooser, weights, weights, **QUIET)
@@ -136,14 +134,14 @@ def _build_images(source: gr.State, tabs: gr.Tabs, shared: gr.Image) -> None:
         with gr.Column(scale=3, min_width=320):
             with gr.Row(equal_height=False, elem_classes="actions"):
                 split = gr.Radio(
-                    [("Test images", "test"), ("Training images", "train")],
+                    [(title, key) for key, title in texts.SPLIT_CHOICES.items()],
                     value="test",
                     show_label=False,
                     visible=False,
                     min_width=240,
                     scale=2,
                 )
-                again = gr.Button("Reshuffle", variant="primary", min_width=110)
+                again = gr.Button(texts.RESHUFFLE, variant="primary", min_width=110)
             note = gr.HTML()
             tiles = pressable()
         enlarged = _enlarged_part()
@@ -173,8 +171,8 @@ def draw(split: str, seed: int) -> tuple[str, str]:
         tiles = data_html.tiles(cifar10_statistics.current_set(), split, seed)
     except ImgrecError as error:
         return shared_html.failed(error), ""
-    note = f"Ten random images of each class, draw number {seed + 1}. Press one to see it large."
-    return f'<p class="offer">{note}</p>', tiles
+    note = texts.DRAWN.format(number=seed + 1)
+    return Markup('<p class="offer">{}</p>').format(note), tiles
 
 
 # One image
@@ -182,8 +180,8 @@ def draw(split: str, seed: int) -> tuple[str, str]:
 
 def _enlarged_part() -> Enlarged:
     with gr.Column(scale=2, min_width=300, elem_classes="one-image"):
-        shown = gr.HTML(data_html.NOTHING_ENLARGED)
-        send = gr.Button("Send to Compare", visible=False)
+        shown = gr.HTML(shared_html.panel(*texts.NOTHING_ENLARGED))
+        send = gr.Button(texts.SEND_TO_COMPARE, visible=False)
     return Enlarged(shown, send, gr.State(""))
 
 
@@ -195,13 +193,8 @@ def _connect_enlarged(
     shared: gr.Image,
 ) -> None:
     """Connects pressed images to the enlarged view, and its button to the first tab."""
-    gr.on(
-        [html.select for html in buttons],
-        enlarge,
-        weights,
-        enlarged,
-        **PREDICTING,
-    ).then(None, js=INTO_VIEW)
+    presses = [html.select for html in buttons]
+    gr.on(presses, enlarge, weights, enlarged, **PREDICTING).then(None, js=INTO_VIEW)
     enlarged.send.click(send, enlarged.place, [shared, tabs, enlarged.shown], **QUIET)
 
 
@@ -211,8 +204,7 @@ def enlarge(name: str, event: gr.EventData) -> tuple[str, gr.Button, str]:
         place = Place.of(pressed(event))
         (verdict,) = scratch.predict([place.image], cifar10_statistics.CLASSES, str(name))
     except ImgrecError as error:
-        failed = shared_html.failed(error)
-        return failed, gr.Button(visible=False), ""
+        return shared_html.failed(error), gr.Button(visible=False), ""
     return data_html.enlarged(place, verdict), gr.Button(visible=True), str(place)
 
 
@@ -229,9 +221,9 @@ def send(place: str) -> tuple[Any, Any, Any]:
 
 def _build_pixels(tab: gr.Tab) -> None:
     scale = gr.Radio(
-        [(title[0].upper() + title[1:], key) for key, title in data_html.TITLES.items()],
+        [(title[0].upper() + title[1:], key) for key, (title, _) in texts.SCALES.items()],
         value=cifar10_statistics.SCALES[0],
-        label="Pixel values",
+        label=texts.PIXEL_VALUES,
     )
     numbers, means = gr.HTML(), gr.HTML()
     tab.select(pixels, scale, numbers, **LATEST).then(
@@ -283,15 +275,16 @@ def measure(
         found = cifar10_predictions.predictions(
             str(name),
             data,
-            lambda done, total: progress((done, total), desc="Looking", unit="images"),
+            lambda done, total: progress(
+                (done, total), desc=texts.PREDICTING, unit=texts.PREDICTING_UNIT
+            ),
         )
     except ImgrecError as error:
         return ("", ""), shared_html.failed(error), "", ""
     wrong = cifar10_predictions.most_confident_mistakes(
         found, data.splits["test"].labels, MAX_MISTAKES
     )
-    note = "Wrong, and sure of it: the caption says what the network takes each image for."
-    surest = data_html.predicted_images("Most confidently wrong", note, data, wrong, found)
+    surest = data_html.predicted_images(*texts.MOST_CONFIDENT, data, wrong, found)
     return (data.source, name), data_html.matrix(name, data, found), NO_CELL, surest
 
 
@@ -305,10 +298,13 @@ def show_cell(measured: tuple[str, str], event: gr.EventData) -> str:
     except ImgrecError as error:
         return shared_html.failed(error)
     inside = cifar10_predictions.confusion_cell(found, data.splits["test"].labels, label, guess)
-    title = f"{labels.CIFAR10[label]} taken for {labels.CIFAR10[guess]}: {len(inside)}"
-    more = len(inside) > MAX_SHOWN
-    note = f"The {MAX_SHOWN} it is surest of." if more else "The surest guess comes first."
-    return data_html.predicted_images(title.capitalize(), note, data, inside[:MAX_SHOWN], found)
+    title = texts.CELL.format(
+        label=labels.CIFAR10[label], prediction=labels.CIFAR10[guess], number=len(inside)
+    )
+    note = texts.SOME_OF_A_CELL if len(inside) > MAX_SHOWN else texts.ALL_OF_A_CELL
+    return data_html.predicted_images(
+        title.capitalize(), note.format(number=MAX_SHOWN), data, inside[:MAX_SHOWN], found
+    )
 
 
 def _cell(text: str) -> tuple[int, int]:
