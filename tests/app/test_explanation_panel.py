@@ -1,6 +1,7 @@
 """*Why?* by program, and the panel's HTML."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -14,7 +15,7 @@ from imgrec.explaining import targets
 from imgrec.explaining.explanation import Explanation, explain
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
-from imgrec.ui.components import explanation_html, verdict_cards
+from imgrec.ui.components import explanation_html, texts, verdict_cards
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -142,8 +143,6 @@ def test_the_figure_has_two_layers_with_words_for_both(explanation):
 
 
 def test_names_are_text_not_html(explanation):
-    from dataclasses import replace
-
     planted = "<b id=x>&\"'"
     hostile = replace(explanation, target=planted, model=planted, notes=(planted,))
     html = explanation_html.heading(hostile, "") + explanation_html.opinion(
@@ -167,19 +166,13 @@ def test_what_the_network_did_not_see_is_striped_and_has_no_heat():
 
 @pytest.mark.parametrize("size", [(1, 1), (2048, 3), (3, 2048), (640, 480)])
 def test_any_picture_can_be_shown(explanation, size):
-    from dataclasses import replace
-
     of = replace(explanation, size=size, box=scratch.box(size))
     assert len(Images(explanation_html.figure(of, Image.new("RGB", size), "here")).found) == 2
 
 
 @pytest.mark.parametrize(
-    ("other", "words"),
-    [(1, "they agree"), (-1, "contradict"), (0, "empty")],
+    ("correlation", "words"),
+    [(0.5, "they agree:"), (0.2, "in part"), (0, "little"), (-0.9, "contradict"), (None, "empty")],
 )
-def test_agreement_is_told_in_words(explanation, other, words):
-    from dataclasses import replace
-
-    assert words in explanation_html.agreement(
-        explanation, replace(explanation, map=other * explanation.map)
-    )
+def test_agreement_is_told_in_words(correlation, words):
+    assert words in texts.maps_agree(correlation)

@@ -1,14 +1,15 @@
 """The panel that downloads CIFAR-10 and displays its progress."""
 
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from imgrec.background_job import Status
 from imgrec.data import cifar10
 from imgrec.training.process import trainer
-from imgrec.ui.components import html
+from imgrec.ui.components import texts
+from imgrec.ui.components.templates import render
 
 
 def start_fetching() -> None:
@@ -17,20 +18,24 @@ def start_fetching() -> None:
         cifar10.start_fetching_cifar10()
 
 
-def fetch(status: Status, allowed: bool) -> str:
+def fetch(status: Status, allowed: bool) -> Markup:
     """Renders the panel's text while CIFAR-10 is missing."""
-    if status.running:
-        total = max(status.done, status.total or 1)
-        text = f"{status.done / 1e6:.0f} of {total / 1e6:.0f} MB"
-        where = f"CIFAR-10 from {status.what}" if status.what else "Asking for CIFAR-10"
-        return f'<div class="scratch">{html.progress(where, status.done, total, text)}</div>'
-    text = (
-        "The scratch network learns from CIFAR-10, 60,000 small pictures, which are not here yet."
+    total = max(status.done, status.total or 1)
+    source = texts.CIFAR10_FROM.format(source=status.what)
+    return render(
+        __file__,
+        "download.jinja",
+        approach="scratch",
+        running=status.running,
+        allowed=allowed,
+        title=source if status.what else texts.ASKING_FOR_CIFAR10,
+        done=status.done,
+        total=total,
+        text=f"{status.done / 1e6:.0f} of {total / 1e6:.0f} MB",
+        missing=texts.NO_CIFAR10,
+        off=texts.CIFAR10_OFF,
+        problem=status.problem,
     )
-    if not allowed:
-        text += " Downloads are off on this server."
-    problem = f'<p class="offer problem">{escape(status.problem)}</p>' if status.problem else ""
-    return f'<p class="offer">{text}</p>{problem}'
 
 
 def fetch_panel(here: bool) -> list[Any]:
@@ -49,6 +54,6 @@ def fetch_layout() -> list[Any]:
     with gr.Column(visible=False, elem_classes="vgg16-offer") as box:
         text = gr.HTML()
         with gr.Row():
-            fetch = gr.Button("Fetch CIFAR-10 (140 MB)", size="sm", variant="primary")
-            stop = gr.Button("Stop fetching", size="sm", visible=False)
+            fetch = gr.Button(texts.FETCH_CIFAR10, size="sm", variant="primary")
+            stop = gr.Button(texts.STOP_FETCHING, size="sm", visible=False)
     return [box, text, fetch, stop]

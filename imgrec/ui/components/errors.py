@@ -8,6 +8,7 @@ import gradio as gr
 
 from imgrec.errors import ImgrecError
 from imgrec.ui.components import html
+from imgrec.ui.components.listeners import PREDICTING
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,18 +52,10 @@ def listen(
         except gr.Error as error:
             return failed(html.failed(error.message))
 
-    common: dict[str, Any] = {"preprocess": False, "concurrency_id": "predict"}
-    gr.on(
-        triggers,
-        answer,
-        inputs,
-        outputs,
-        **common,
-        api_visibility="private",
-        show_progress="minimal",
-        trigger_mode="always_last",
+    gr.on(triggers, answer, inputs, outputs, **{**PREDICTING, "show_progress": "minimal"})
+    gr.Button(visible=False).click(
+        handler, inputs, outputs, preprocess=False, concurrency_id="predict", api_name=name
     )
-    gr.Button(visible=False).click(handler, inputs, outputs, **common, api_name=name)
 
 
 def errors_as_html(handler: Callable[..., str]) -> Callable[..., str]:

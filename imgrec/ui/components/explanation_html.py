@@ -1,100 +1,73 @@
 """An explanation as HTML: the map over the picture, its legend, and its description."""
 
-from html import escape
-
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from imgrec.explaining import heatmaps, targets
 from imgrec.explaining.explanation import Explanation
 from imgrec.images.colormaps import coloured
 from imgrec.images.crops import Box
-from imgrec.ui.components import verdict_cards
-from imgrec.ui.components.formatting import percent
-from imgrec.ui.components.html import to_png_data_uri
+from imgrec.ui.components.templates import render
+from imgrec.ui.components.texts import METHODS, TITLES
 
 OPACITY = 0.7  # initial opacity of the heatmap
 SHOWN_SIDE = 400  # pixels, the longer side of the picture in the panel
 HATCH = 6  # pixels, the width of a stripe over what the network did not see
 
-METHOD_NAMES = {"grad-cam": "Grad-CAM", "occlusion": "Occlusion"}
 
-
-def heading(explanation: Explanation, target: str) -> str:
-    dog = target == targets.DOG_QUESTION
-    asked = "What speaks for a dog?" if dog else f"Why “{explanation.target}”?"
-    who = f"{verdict_cards.TITLES.get(explanation.approach, 'Your own')} · {explanation.model}"
-    sure = percent(explanation.probability)
-    # A shipped network's map explains its raw probability, whereas its card has the calibrated one.
-    says = (
-        f"the network itself says {sure}" if explanation.approach in verdict_cards.TITLES else sure
-    )
-    return (
-        f'<h3 tabindex="-1" data-approach="{explanation.approach}">{escape(asked)}</h3>'
-        f'<p class="who">{escape(who)}: {says}</p>'
+def heading(explanation: Explanation, target: str) -> Markup:
+    """Renders what is explained, a class or the dog question, and which network answered."""
+    return render(
+        __file__,
+        "explanation_heading.jinja",
+        explanation=explanation,
+        target=target,
+        dog_question=targets.DOG_QUESTION,
+        titles=TITLES,
     )
 
 
-def opinion(explanation: Explanation, image: Image.Image, name: str, more: str) -> str:
+def opinion(explanation: Explanation, image: Image.Image, name: str, more: str) -> Markup:
     """Renders the map over the picture with its description below."""
-    notes = [*explanation.notes, more]
-    words = "".join(f"<li>{escape(note)}</li>" for note in notes if note)
-    return f'{figure(explanation, image, name)}<ul class="why-words">{words}</ul>'
-
-
-def growing(explanation: Explanation, image: Image.Image, name: str, done: int, total: int) -> str:
-    return (
-        f"{figure(explanation, image, name)}"
-        f'<p class="why-progress" role="status">{done} of {total} places covered</p>'
-        f'<progress value="{done}" max="{total}" aria-label="Occlusion"></progress>'
+    return render(
+        __file__,
+        "explanation_opinion.jinja",
+        figure=figure(explanation, image, name),
+        notes=[*explanation.notes, more],
     )
 
 
-def unseen(explanation: Explanation) -> str:
-    if explanation.seen > 0.995:
-        return ""
-    return (
-        f"The network saw {100 * explanation.seen:.0f} % of the picture; the striped part was cut "
-        "away before."
+def growing(
+    explanation: Explanation, image: Image.Image, name: str, done: int, total: int
+) -> Markup:
+    """Renders an unfinished map over the picture and how many places are covered so far."""
+    return render(
+        __file__,
+        "explanation_growing.jinja",
+        figure=figure(explanation, image, name),
+        done=done,
+        total=total,
     )
 
 
-def agreement(one: Explanation, other: Explanation) -> str:
-    """Describes how well two maps of one picture agree."""
-    correlation = heatmaps.agreement(one.map, other.map)
-    if correlation is None:
-        return "One of the two maps is empty, so they can’t be compared."
-    if correlation >= 0.5:
-        words = "they agree: the same places are hot"
-    elif correlation >= 0.2:
-        words = "they agree in part"
-    elif correlation > -0.2:
-        words = "they have little to do with each other, so trust neither much"
-    else:
-        words = "they contradict each other, so trust neither"
-    return f"Beside Grad-CAM, {words} (rank correlation {correlation:.2f}; 1 is full agreement)."
-
-
-def figure(explanation: Explanation, image: Image.Image, name: str) -> str:
+def figure(explanation: Explanation, image: Image.Image, name: str) -> Markup:
     """Renders the picture with the heatmap over it, in two layers, and the legend.
 
     The CSS variable `--heat-<name>` sets the heatmap's opacity.
     """
     size, box = _displayed(image.size, explanation.box)
-    picture = to_png_data_uri(hatched(image.resize(size, _filter(image, size)), box))
-    method = METHOD_NAMES[explanation.method]
-    empty = (
-        "no heat"
-        if not explanation.map.any()
-        else f"hottest {heatmaps.location_in_words(explanation.map)}"
-    )
-    alt = escape(f"{method}’s map for “{explanation.target}” over the picture: {empty}")
-    return (
-        f'<figure class="why-figure"><figcaption>{method}</figcaption><div class="why-layers">'
-        f'<img src="{picture}" alt="The picture; striped where the network saw nothing of it">'
-        f'<img src="{to_png_data_uri(heat(explanation.map, box, size))}" alt="{alt}" '
-        f'style="opacity:var(--heat-{name}, {OPACITY})"></div>'
-        '<p class="why-legend"><span>little</span><i></i><span>much evidence</span></p></figure>'
+    some = explanation.map.any()
+    return render(
+        __file__,
+        "explanation_figure.jinja",
+        picture=hatched(image.resize(size, _filter(image, size)), box),
+        heat=heat(explanation.map, box, size),
+        method=METHODS[explanation.method],
+        target=explanation.target,
+        hottest=heatmaps.location_in_words(explanation.map) if some else "",
+        name=name,
+        opacity=OPACITY,
     )
 
 

@@ -6,38 +6,33 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from imgrec.approaches import scratch, transfer
 from imgrec.errors import ImgrecError
-from imgrec.explaining import targets
+from imgrec.explaining import heatmaps, targets
 from imgrec.explaining.explanation import explain, interpret
 from imgrec.explaining.occlusion import occlusion
 from imgrec.explaining.targets import Question
-from imgrec.ui.components import explanation_html
+from imgrec.ui.components import explanation_html, texts
 from imgrec.ui.components.errors import as_gradio_error
 from imgrec.ui.components.html import failed, panel
 from imgrec.ui.components.html_buttons import pressed
+from imgrec.ui.components.listeners import INSTANT, PREDICTING
 from imgrec.ui.components.picture import Source, open_source
 from imgrec.ui.scripts import script
 
-DOG_CHOICE = ("Is there a dog?", targets.DOG_QUESTION)
-
-INTRODUCTION = panel(
-    "A second opinion",
-    "Grad-CAM looks into the network. Occlusion asks from outside: it covers one place of the "
-    "picture after another and watches how far the answer falls. That takes some seconds.",
-)
-STOPPED = '<p class="why-status" role="status">Stopped: the map is not whole.</p>'
+DOG_CHOICE = (texts.IS_THERE_A_DOG, targets.DOG_QUESTION)
+INTRODUCTION = panel(texts.OCCLUSION_TITLE, texts.OCCLUSION_TEXT)
+STOPPED = Markup('<p class="why-status" role="status">{}</p>').format(texts.STOPPED)
 SHOW_AND_FOCUS = script(__file__, "explanation_panel_open.js")
 FOCUS_BACK = script(__file__, "explanation_panel_close.js")
 
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-
-Names = Callable[..., dict[str, str]]  # from a tab's controls: the weights and head to explain
-BuildQuestion = Callable[
-    ..., Question
-]  # from a picture, an approach, a target and the result of Names
+# From a tab's controls: the weights and head to explain.
+Names = Callable[..., dict[str, str]]
+# From a picture, an approach, a target and the result of Names.
+BuildQuestion = Callable[..., Question]
 
 
 @as_gradio_error
@@ -65,9 +60,8 @@ def explain_picture(
     image, name = open_source(source)
     question = targets.build_question(image, approach, _text(target), _text(weights), _text(head))
     explanation = explain(question, method)
-    return {"file": name, **explanation.as_json()}, explanation_html.figure(
-        explanation, image, "api"
-    )
+    figure = explanation_html.figure(explanation, image, "api")
+    return {"file": name, **explanation.as_json()}, figure
 
 
 def _text(value: Any) -> str:
@@ -152,15 +146,15 @@ def build_why(
         yield html, "", gr.Button(visible=True), gr.Button(visible=False)
 
     asked = [shown, panel.approach, panel.target, *controls]
+    once = {**PREDICTING, "trigger_mode": "once"}
     # Occlusion takes seconds: it has its own queue, so that no verdict waits for it.
-    running = panel.second.click(doubt, asked, panel.answer[3:], **_heavy("occlusion"))
+    own_queue = {**once, "concurrency_id": "occlusion"}
+    running = panel.second.click(doubt, asked, panel.answer[3:], **own_queue)
     outputs = [panel.box, panel.approach, *panel.answer]
-    opening = card.select(start, [shown, *controls], outputs, cancels=[running], **_heavy())
+    opening = card.select(start, [shown, *controls], outputs, cancels=[running], **once)
     opening.then(None, js=SHOW_AND_FOCUS)
     # Not `input`, which gradio fires twice per choice: the second would cancel what follows.
-    choosing = panel.target.select(
-        show, asked, panel.answer, cancels=[running], trigger_mode="always_last", **_heavy()
-    )
+    choosing = panel.target.select(show, asked, panel.answer, cancels=[running], **PREDICTING)
     panel.opacity.change(
         None,
         panel.opacity,
@@ -175,15 +169,15 @@ def _layout() -> Panel:
     with gr.Column(visible=False, elem_classes="why") as box:
         with gr.Row(elem_classes="why-head"):
             heading = gr.HTML()
-            close = gr.Button("Close", size="sm", elem_classes="why-close")
+            close = gr.Button(texts.CLOSE, size="sm", elem_classes="why-close")
         with gr.Row(elem_classes="why-controls"):
-            target = gr.Dropdown([DOG_CHOICE], label="Evidence for", filterable=False)
+            target = gr.Dropdown([DOG_CHOICE], label=texts.EVIDENCE_FOR, filterable=False)
             opacity = gr.Slider(
                 0,
                 100,
                 100 * explanation_html.OPACITY,
                 step=5,
-                label="Strength of the heat (%)",
+                label=texts.STRENGTH,
                 buttons=[],
             )
         with gr.Row(equal_height=False):
@@ -193,16 +187,11 @@ def _layout() -> Panel:
                 opinion = gr.HTML(INTRODUCTION)
                 status = gr.HTML()
                 with gr.Row():
-                    second = gr.Button("Second opinion: occlusion", size="sm")
-                    stop = gr.Button("Stop", size="sm", visible=False)
+                    second = gr.Button(texts.SECOND_OPINION, size="sm")
+                    stop = gr.Button(texts.STOP, size="sm", visible=False)
     return Panel(
         box, close, opacity, approach, heading, target, view, opinion, status, second, stop
     )
-
-
-def _heavy(queue: str = "predict") -> dict[str, Any]:
-    """Returns the options of listeners that run a network."""
-    return {**QUIET, "preprocess": False, "concurrency_id": queue}
 
 
 def _connect_ends(panel: Panel, changes: Sequence[Any], running: Any, asking: list[Any]) -> None:
@@ -215,8 +204,7 @@ def _connect_ends(panel: Panel, changes: Sequence[Any], running: Any, asking: li
         None,
         [panel.status, panel.second, panel.stop],
         cancels=[running],
-        queue=False,
-        **QUIET,
+        **INSTANT,
     )
     panel.close.click(None, js=FOCUS_BACK)
     gr.on(
@@ -226,8 +214,7 @@ def _connect_ends(panel: Panel, changes: Sequence[Any], running: Any, asking: li
         [panel.box, panel.view, panel.heading],
         cancels=[*asking, running],
         trigger_mode="multiple",
-        queue=False,
-        **QUIET,
+        **INSTANT,
     )
 
 
@@ -245,11 +232,11 @@ def _shown(
         choices.append(DOG_CHOICE)
     value = target or explanation.target
     # An updated component keeps only what the update contains, so everything is repeated.
-    chooser = gr.Dropdown(choices, value=value, label="Evidence for", filterable=False)
+    chooser = gr.Dropdown(choices, value=value, label=texts.EVIDENCE_FOR, filterable=False)
     return (
         explanation_html.heading(explanation, target),
         chooser,
-        explanation_html.opinion(explanation, image, name, explanation_html.unseen(explanation)),
+        explanation_html.opinion(explanation, image, name, texts.cut_away(explanation.seen)),
         INTRODUCTION,
         "",
         gr.Button(visible=True),
@@ -288,9 +275,7 @@ def _occluding(
             done, total = int(np.isfinite(drops).sum()), drops.size
             explanation = interpret(question, "occlusion", drops)
             yield explanation_html.growing(explanation, image, name, done, total)
-        inside = explain(question)
-        yield explanation_html.opinion(
-            explanation, image, name, explanation_html.agreement(inside, explanation)
-        )
+        correlation = heatmaps.agreement(explain(question).map, explanation.map)
+        yield explanation_html.opinion(explanation, image, name, texts.maps_agree(correlation))
     except ImgrecError as error:
         yield failed(error)

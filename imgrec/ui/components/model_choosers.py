@@ -8,6 +8,8 @@ import gradio as gr
 from imgrec.approaches import scratch, transfer
 from imgrec.evaluation import reports
 from imgrec.models import registry
+from imgrec.ui.components import texts
+from imgrec.ui.components.listeners import INSTANT
 
 
 class Choosers(NamedTuple):
@@ -19,7 +21,7 @@ class Choosers(NamedTuple):
 
 def scratch_chooser() -> gr.Dropdown:
     """Builds the dropdown of scratch networks; shipped ones have a title, the default is first."""
-    return gr.Dropdown(_networks(), value=scratch.DEFAULT, label="Trained weights")
+    return gr.Dropdown(_networks(), value=scratch.DEFAULT, label=texts.TRAINED_WEIGHTS)
 
 
 def refresh_scratch_chooser(chosen: str) -> gr.Dropdown:
@@ -40,7 +42,7 @@ def _networks() -> list[tuple[str, str]]:
 
 def transfer_chooser() -> gr.Dropdown:
     """Builds the dropdown of trained heads; shipped ones have a title."""
-    return gr.Dropdown(_heads(), value=transfer.DEFAULT, label="Trained head")
+    return gr.Dropdown(_heads(), value=transfer.DEFAULT, label=texts.TRAINED_HEAD)
 
 
 def _heads() -> list[tuple[str, str]]:
@@ -63,16 +65,7 @@ def keep_fresh(triggers: Sequence[Any], choosers: Choosers) -> None:
             for name in chosen[border:]
         ]
 
-    gr.on(
-        triggers,
-        refresh,
-        dropdowns,
-        dropdowns,
-        preprocess=False,
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    gr.on(triggers, refresh, dropdowns, dropdowns, preprocess=False, **INSTANT)
 
 
 def use(run: str, choosers: Choosers) -> list[Any]:

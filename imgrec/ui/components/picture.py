@@ -13,6 +13,8 @@ from imgrec.errors import ImgrecError, UploadError
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
 from imgrec.ui.access.uploaded_files import uploaded_file
+from imgrec.ui.components import texts
+from imgrec.ui.components.listeners import PRIVATE
 
 # An uploaded picture as gradio describes it (`gradio.data_classes.ImageData`), or none. Listeners
 # use `preprocess=False`, because gr.Image would decode the file itself, without our limits and
@@ -32,23 +34,16 @@ def picture(value: str | None = None) -> gr.Image:
     component = gr.Image(
         value,
         format="png",  # lossless: what is displayed must be what the networks get
-        label="Picture",
-        alt_text="The picture that the networks look at",
+        label=texts.PICTURE,
+        alt_text=texts.PICTURE_ALT,
         show_label=False,
         sources=["upload", "clipboard", "webcam"],
         buttons=["fullscreen"],
         height=300,
         elem_classes="picture",
-        placeholder="Drop a picture here, paste one, or click to choose",
+        placeholder=texts.PICTURE_PLACEHOLDER,
     )
-    component.upload(
-        _displayable,
-        component,
-        component,
-        preprocess=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    component.upload(_displayable, component, component, preprocess=False, **PRIVATE)
     return component
 
 

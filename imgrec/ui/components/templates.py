@@ -15,7 +15,7 @@ from markupsafe import Markup
 from imgrec.ui.components import formatting, html
 
 
-def render(module: str, name: str, **values: Any) -> Markup:
+def render(module: str, name: str, /, **values: Any) -> Markup:
     """Renders a template beside a module, given the module's `__file__`.
 
     Values are escaped unless they are Markup. Raises jinja2.UndefinedError if one is missing.

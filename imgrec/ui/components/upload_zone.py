@@ -5,14 +5,16 @@ files one by one and then sends their paths in the folder.
 """
 
 from collections.abc import Sequence
-from html import escape
 from typing import NamedTuple
 
 import gradio as gr
+from markupsafe import Markup
 
 from imgrec.errors import DataError, UploadError
 from imgrec.images.decode import MAX_BYTES
 from imgrec.ui.access.uploaded_files import NOT_UPLOADED, uploaded_file
+from imgrec.ui.components import texts
+from imgrec.ui.components.templates import render
 from imgrec.ui.components.webcam import CAMERA
 from imgrec.ui.scripts import script
 
@@ -28,23 +30,14 @@ class Way(NamedTuple):
     """A way to choose files."""
 
     label: str  # of the button
-    attributes: str  # of the input
+    attributes: Markup  # of the input
 
 
 WAYS = {
-    "files": Way("Choose pictures", 'multiple accept="image/*,.heic,.heif"'),
-    "zip": Way("Choose a zip", 'accept=".zip,application/zip"'),
-    "folder": Way("Choose a folder", "webkitdirectory multiple"),
+    "files": Way(texts.CHOOSE_FILES, Markup('multiple accept="image/*,.heic,.heif"')),
+    "zip": Way(texts.CHOOSE_ZIP, Markup('accept=".zip,application/zip"')),
+    "folder": Way(texts.CHOOSE_FOLDER, Markup("webkitdirectory multiple")),
 }
-SHOOT = f"""
-  <div class="camera" hidden>
-    <video muted playsinline aria-label="What the webcam sees"></video>
-    <div class="choose">
-      <button type="button" data-shoot="hold" data-most="{MAX_SHOTS}" data-side="{SHOT_SIDE}"
-        data-every="{MILLISECONDS}">Hold to take pictures</button>
-      <button type="button" data-shoot="close">Close the webcam</button>
-    </div>
-  </div>"""
 
 GATHER = script(__file__, "upload_zone.js")
 PASTE = script(__file__, "upload_zone_paste.js")
@@ -62,24 +55,20 @@ def drop_zone(
 
     `ways` are keys of WAYS. With `more`, pictures can also be pasted, or taken with the webcam.
     """
-    buttons = "".join(
-        f'<button type="button" data-choose="{way}">{WAYS[way].label}</button>' for way in ways
+    html = render(
+        __file__,
+        "upload_zone.jinja",
+        heading=heading,
+        note=note,
+        max_files=max_files,
+        max_bytes=MAX_BYTES,
+        at_once=AT_ONCE,
+        ways={way: WAYS[way] for way in ways},
+        more=more,
+        max_shots=MAX_SHOTS,
+        shot_side=SHOT_SIDE,
+        milliseconds=MILLISECONDS,
     )
-    inputs = "".join(
-        f'<input type="file" data-input="{way}" {WAYS[way].attributes} '
-        f'aria-label="{WAYS[way].label}" hidden>'
-        for way in ways
-    )
-    if more:
-        buttons += '<button type="button" data-shoot="open">Webcam</button>'
-    html = f"""
-<div class="drop" data-most="{max_files}" data-bytes="{MAX_BYTES}" data-at-once="{AT_ONCE}">
-  <p><b>{escape(heading)}</b></p>
-  <div class="choose">{buttons}</div>{SHOOT if more else ""}
-  <p class="note">{escape(note)}</p>
-  <p class="told" role="status"></p>
-  {inputs}
-</div>"""
     return gr.HTML(html, js_on_load=GATHER + (PASTE + CAMERA + BURST if more else ""))
 
 

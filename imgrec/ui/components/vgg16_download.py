@@ -1,13 +1,15 @@
 """The offer to download VGG16's own weights, with progress, in every tab that needs them."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
+from markupsafe import Markup
 
-from imgrec.approaches.vgg16_weights import FILE_MEGABYTES, Status, weights
-from imgrec.ui.components import html
+from imgrec.approaches.vgg16_weights import Status, weights
+from imgrec.ui.components import texts
+from imgrec.ui.components.listeners import PRIVATE
+from imgrec.ui.components.templates import render
 
 POLL_SECONDS = 0.5
 
@@ -26,8 +28,8 @@ def build_panel() -> Panel:
     with gr.Column(visible=False, elem_classes="vgg16-offer") as box:
         status = gr.HTML()
         with gr.Row():
-            start = gr.Button(f"Download VGG16 ({FILE_MEGABYTES} MB)", size="sm")
-            stop = gr.Button("Stop the download", size="sm", visible=False)
+            start = gr.Button(texts.DOWNLOAD_VGG16, size="sm")
+            stop = gr.Button(texts.STOP_DOWNLOAD, size="sm", visible=False)
     return Panel(box, status, start, stop)
 
 
@@ -36,11 +38,7 @@ def connect(page: gr.Blocks, panels: Sequence[Panel], arrived: gr.State) -> None
     timer = gr.Timer(POLL_SECONDS, active=False)
     parts = [part for panel in panels for part in panel]
     # In the queue, since gradio reports changed states only from there, but without a limit.
-    hidden: dict[str, Any] = {
-        "concurrency_limit": None,
-        "show_progress": "hidden",
-        "api_visibility": "private",
-    }
+    hidden = {**PRIVATE, "concurrency_limit": None}
 
     def show() -> list[Any]:
         status = weights.status()
@@ -76,21 +74,21 @@ def _updates(status: Status) -> list[Any]:
     ]
 
 
-def download(status: Status, allowed: bool) -> str:
+def download(status: Status, allowed: bool) -> Markup:
     """Renders the text beside the offer to download VGG16's own weights."""
-    if status.state == "downloading":
-        total = max(status.done, status.total) / 1e6  # a server may not report the exact size
-        done = status.done / 1e6
-        return (
-            f'<div class="pretrained" role="status"><p class="offer">VGG16 is being downloaded: '
-            f"{done:.0f} of {total:.0f} MB, {100 * done / total:.0f} %</p>"
-            f"{html.track(done / total)}</div>"
-        )
-    text = (
-        "VGG16’s own weights are not here yet, so a small network, EfficientNet-Lite0, stands in "
-        "for it."
+    total = max(status.done, status.total)  # a server may not report the exact size
+    done_mb, total_mb = status.done / 1e6, total / 1e6
+    return render(
+        __file__,
+        "download.jinja",
+        approach="pretrained",
+        running=status.state == "downloading",
+        allowed=allowed,
+        title=texts.VGG16_RUNNING,
+        done=status.done,
+        total=total,
+        text=f"{done_mb:.0f} of {total_mb:.0f} MB, {100 * status.done / total:.0f} %",
+        missing=texts.NO_VGG16,
+        off=texts.VGG16_OFF,
+        problem=status.message,
     )
-    if not allowed:
-        text += " Downloads are off; start with --vgg16-weights FILE if you have the file."
-    problem = f'<p class="offer problem">{escape(status.message)}</p>' if status.message else ""
-    return f'<p class="offer">{text}</p>{problem}'

@@ -7,6 +7,7 @@ from PIL import Image
 
 from imgrec.errors import ImageError
 from imgrec.images.decode import open_image
+from imgrec.ui.components.templates import render
 from imgrec.ui.scripts import script
 
 MAX_LENGTH = 400_000  # characters of a frame: about ten times what a browser produces
@@ -17,29 +18,22 @@ MINUTES = 10  # after which the live webcam closes by itself
 CAMERA = script(__file__, "webcam.js")
 WATCH = script(__file__, "webcam_live.js")
 
-LIVE = f"""
-<div class="live" data-minutes="{MINUTES}" data-side="{LIVE_SIDE}" data-every="{EVERY}">
-  <div class="camera" hidden>
-    <video muted playsinline aria-label="What the webcam sees"></video>
-    <div class="choose"><button type="button" data-live="close">Stop the webcam</button></div>
-  </div>
-  <div class="choose"><button type="button" data-live="open">Webcam, live</button></div>
-  <p class="told" role="status"></p>
-</div>"""
-
 
 def live_camera() -> gr.HTML:
     """Builds a webcam whose `.frame` listener reads frames with `frame(event)` until it closes."""
-    return gr.HTML(LIVE, js_on_load=CAMERA + WATCH)
+    html = render(
+        __file__, "webcam.jinja", minutes=MINUTES, live_side=LIVE_SIDE, milliseconds=EVERY
+    )
+    return gr.HTML(html, js_on_load=CAMERA + WATCH)
 
 
 def frame(event: gr.EventData) -> Image.Image:
     """Returns the webcam's frame. Raises ImageError, because a visitor can send anything."""
     data = event._data
     address = data.get("image") if isinstance(data, dict) else None
-    if not isinstance(address, str) or len(address) > MAX_LENGTH:
-        raise ImageError("That was no picture of the webcam; start it again.")
     try:
+        if not isinstance(address, str) or len(address) > MAX_LENGTH:
+            raise ValueError
         content = base64.b64decode(address.partition(",")[2], validate=True)
     except ValueError as error:
         raise ImageError("That was no picture of the webcam; start it again.") from error
