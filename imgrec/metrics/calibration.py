@@ -6,6 +6,7 @@ weights. A network without the file keeps its raw probabilities.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,8 @@ MIN_IMAGES = 20  # fewest images that a calibration is fitted on
 TEMPERATURES = (0.05, 1000.0)
 BISECTIONS = 60  # of the interval of inverse temperatures: down to the precision of a float
 ACCEPTED_SHARE = 0.95  # share of the held-out images that count as familiar
+
+Score = Literal["energy", "maximum_logit", "maximum_probability"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Calibration:
     split: str  # which images, fit for display
     threshold: float | None = None  # of the score; unfamiliar below it; None: can't flag any
     accepted: float | None = None  # share of the n images above the threshold
-    score: str = "energy"  # the one of SCORES that measures familiarity
+    score: Score = "energy"  # the one of SCORES that measures familiarity
 
     def calibrated_probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Converts logits (..., classes) to calibrated probabilities; the ranking stays."""
@@ -66,7 +69,7 @@ def energy(logits: np.ndarray) -> np.ndarray:
 # Familiarity by logits (..., classes), higher is more familiar: the energy, the maximum logit
 # (Hendrycks et al. 2022, https://arxiv.org/abs/1911.11132) and the maximum probability
 # (Hendrycks & Gimpel 2017, https://arxiv.org/abs/1610.02136).
-SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+SCORES: dict[Score, Callable[[np.ndarray], np.ndarray]] = {
     "energy": energy,
     "maximum_logit": lambda logits: logits.max(axis=-1),
     "maximum_probability": lambda logits: softmax(logits).max(axis=-1),
@@ -105,7 +108,7 @@ def calibration_error(probabilities: np.ndarray, outcomes: np.ndarray) -> float:
 
 
 def calibrate_multiclass(
-    logits: np.ndarray, right: np.ndarray, split: str, score: str = "energy"
+    logits: np.ndarray, right: np.ndarray, split: str, score: Score = "energy"
 ) -> Calibration | None:
     """Calibrates a classifier on its logits (n, classes) and the right classes (n,).
 

@@ -1,17 +1,37 @@
 """The calibration file beside a trained model, used only if it belongs to the model's weights."""
 
 import dataclasses
-import math
 from pathlib import Path
 from typing import Any
 
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+
 from imgrec.environment import environment
 from imgrec.files import atomic
-from imgrec.metrics.calibration import SCORES, TEMPERATURES, Calibration
+from imgrec.metrics.calibration import TEMPERATURES, Calibration, Score
 from imgrec.models.registry import Entry
 
 FILE = "calibration.json"
-RENAMED = {"energy_threshold": "threshold"}  # in older files, which know no other score
+
+
+class _Content(BaseModel):
+    """The keys of the file, with the fields of Calibration."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    weights_sha256: str
+    temperature: float = Field(ge=TEMPERATURES[0], le=TEMPERATURES[1])
+    ece_before: float = Field(ge=0, le=1)
+    ece_after: float = Field(ge=0, le=1)
+    n: int = Field(gt=0)
+    split: str
+    # The second name is that of older files, which know no other score.
+    threshold: float | None = Field(
+        None, validation_alias=AliasChoices("threshold", "energy_threshold")
+    )
+    accepted: float | None = None
+    score: Score = "energy"
+    environment: dict[str, Any] = {}
 
 
 def write(folder: Path, calibration: Calibration) -> None:
@@ -32,30 +52,9 @@ def load_calibration(entry: Entry) -> Calibration | None:
     Older runs have none: their raw probabilities are displayed.
     """
     try:
-        content = atomic.read_json(entry.folder / FILE)
-        if content["weights_sha256"] != entry.report["weights_sha256"]:
-            return None
-        fields = {field.name for field in dataclasses.fields(Calibration)}
-        known = {RENAMED.get(name, name): value for name, value in content.items()}
-        calibration = Calibration(**{name: known[name] for name in fields & set(known)})
-        return calibration if _is_valid(calibration) else None
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        content = _Content.model_validate_json((entry.folder / FILE).read_bytes())
+    except (OSError, ValueError):
         return None
-
-
-def _is_valid(calibration: Calibration) -> bool:
-    """Returns whether the values have the right types, are finite, and are in their ranges.
-
-    Raises TypeError or OverflowError for some that are not.
-    """
-    values: list[Any] = [calibration.ece_before, calibration.ece_after]
-    threshold = calibration.threshold
-    return (
-        TEMPERATURES[0] <= calibration.temperature <= TEMPERATURES[1]
-        and all(0 <= value <= 1 for value in values)
-        and isinstance(calibration.n, int)
-        and calibration.n > 0
-        and isinstance(calibration.split, str)
-        and (threshold is None or math.isfinite(threshold))
-        and calibration.score in SCORES
-    )
+    if content.weights_sha256 != entry.report.get("weights_sha256"):
+        return None
+    return Calibration(**content.model_dump(exclude={"weights_sha256", "environment"}))

@@ -16,7 +16,7 @@ from imgrec.data.cifar10 import Cifar10
 from imgrec.errors import DataError
 from imgrec.files import atomic
 from imgrec.metrics import calibration
-from imgrec.metrics.calibration import Calibration
+from imgrec.metrics.calibration import Calibration, Score
 from imgrec.models import calibration_file, store
 from imgrec.models.run_control import pending_command, unusable
 from imgrec.models.run_log import STRIP, STRIP_TURNS, RunLog, Step
@@ -264,7 +264,7 @@ def calibrate_network(logits: Logits, recipe: Recipe, data: Cifar10) -> Calibrat
     right = data.y_train[validation].astype(int)
     # Label smoothing pulls the logits of all images to one magnitude (Müller et al. 2019,
     # https://arxiv.org/abs/1906.02629); `scripts/evaluate.py unfamiliar` compares the scores.
-    score = "maximum_probability" if recipe.label_smoothing else "energy"
+    score: Score = "maximum_probability" if recipe.label_smoothing else "energy"
     return calibration.calibrate_multiclass(outputs, right, "the validation images", score)
 
 

@@ -191,6 +191,7 @@ def test_a_calibration_comes_back_and_nothing_else_is_touched(run):
         *({"n": value} for value in (0, -5, 2.5, "many")),
         {"split": 7},
         *({"score": value} for value in ("mood", None, 3)),
+        {"mood": 1},
     ],
     ids=str,
 )
@@ -320,14 +321,14 @@ def calibrate(monkeypatch, *arguments: str) -> int:
 
 
 def test_a_head_is_calibrated_on_the_features_that_it_kept(run, monkeypatch, capsys):
+    monkeypatch.setattr(heads, "CALIBRATION_FOLDS", 2)
+    config = atomic.read_json(run / "config.json")
+    config["recipe"]["epochs"] = 20
+    atomic.write_json(run / "config.json", config)
     before = {path.name: path.read_bytes() for path in run.iterdir()}
     assert calibrate(monkeypatch, "mine") == 0
-    found, shipped = (
-        calibration_file.load_calibration(registry.find(name)) for name in ("mine", "dog_pooled_64")
-    )
-    assert found.temperature == pytest.approx(shipped.temperature, rel=0.02)
-    assert found.ece_after == pytest.approx(shipped.ece_after, abs=0.02)
-    assert (found.n, found.split) == (64, shipped.split)
+    found = calibration_file.load_calibration(registry.find("mine"))
+    assert found.n == 64 and "2-fold" in found.split and found.ece_after < found.ece_before
     assert f"temperature {found.temperature:.3f}" in capsys.readouterr().out
     after = {path.name: path.read_bytes() for path in run.iterdir() if path.name in before}
     assert after == before
