@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pillow_heif
-from PIL import ExifTags, Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from imgrec.errors import ImageError
 
@@ -45,18 +45,6 @@ OTHER_KINDS = (
     (rb"(\xef\xbb\xbf)?\s*<(!doctype )?html", "a web page"),
     (rb"(\xef\xbb\xbf)?\s*<(.*<)?svg\b", "an SVG drawing"),
 )
-
-# The transposition that makes a picture upright, by EXIF orientation: Exif 2.32, section 4.6.4, tag
-# 0x0112.
-UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 SIXTEEN_TO_EIGHT_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)  # 65535 becomes 255
 
@@ -192,11 +180,12 @@ def _normalised(image: Image.Image, name: str) -> Image.Image:
         image.load()
         rgb = _rgb(image, name)
         # After loading: a PNG may state it at its end, and Pillow has rotated a TIFF by then.
-        turn = UPRIGHT.get(_orientation(image))
-    picture = within(rgb, MAX_SIDE)
-    picture = picture.copy() if turn is None else picture.transpose(turn)
-    picture.info.clear()
-    return picture
+        orientation = _orientation(image)
+        picture = within(rgb, MAX_SIDE).copy()
+        picture.info.clear()
+        # Alone: Pillow, which writes the other tags anew, can't write damaged ones.
+        picture.getexif()[ExifTags.Base.Orientation] = orientation
+        return ImageOps.exif_transpose(picture)
 
 
 def _check_decoder(image: Image.Image, name: str) -> None:
