@@ -35,9 +35,25 @@ from imgrec.environment import environment
 from imgrec.errors import DataError, ImgrecError
 from imgrec.evaluation import distribution_shift, out_of_distribution
 from imgrec.evaluation import evaluate as evaluation
+from imgrec.evaluation.figures import (
+    Accuracy,
+    Cifar10Report,
+    Data,
+    DogsReport,
+    Evaluation,
+    Figures,
+    FlaggedShare,
+    ImagenetReport,
+    Network,
+    NetworkDogFigures,
+    OutsideReport,
+    TopFigures,
+    UnfamiliarReport,
+)
+from imgrec.evaluation.reports import Report
 from imgrec.networks import test_time_augmentation as tta
 
-Report = dict[str, Any]
+Row = dict[str, Any]  # plain JSON about one picture
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -73,50 +89,53 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def cifar10(options: argparse.Namespace, **listeners: Any) -> Report:
+def cifar10(options: argparse.Namespace, **listeners: Any) -> Cifar10Report:
     """Evaluates the scratch network on its own task."""
     chosen = {"weights": options.weights, "use_tta": options.views}
     measured = evaluation.measure(test_images(options.data), ("scratch",), **chosen, **listeners)
-    return {**task_figures(measured), "views": options.views}
+    return Cifar10Report(**own_task(measured), views=options.views, **origin(options))
 
 
-def imagenet(options: argparse.Namespace, **listeners: Any) -> Report:
+def imagenet(options: argparse.Namespace, **listeners: Any) -> ImagenetReport:
     """Evaluates the pre-trained network, or its stand-in, on its own task."""
-    return task_figures(evaluation.measure(photos(options), ("pretrained",), **listeners))
+    measured = evaluation.measure(photos(options), ("pretrained",), **listeners)
+    return ImagenetReport(**own_task(measured), **origin(options))
 
 
-def dogs(options: argparse.Namespace, **listeners: Any) -> Report:
+def dogs(options: argparse.Namespace, **listeners: Any) -> DogsReport:
     """Evaluates all three approaches on the dog question."""
     chosen = photos(options) if options.data else labelled_images.sample_set()
     measured = evaluation.measure(chosen, weights=options.weights, head=options.head, **listeners)
     answers = {
-        name: {**network_facts(entry), **entry["dog"]}
-        for name, entry in measured["approaches"].items()
+        name: NetworkDogFigures(**part(Network, measured.approaches[name]), **dict(answered))
+        for name, answered in measured.dog_answers().items()
     }
-    return {**measured, "approaches": answers}
+    return DogsReport(**{**dict(measured), "approaches": answers}, **origin(options))
 
 
-def unfamiliar(options: argparse.Namespace, **listeners: Any) -> Report:
+def unfamiliar(options: argparse.Namespace, **listeners: Any) -> UnfamiliarReport:
     """Evaluates the flag *unlike anything it was trained on*."""
     familiar = test_images(options.cifar10)
-    return out_of_distribution.measure(familiar, photos(options), options.weights, **listeners)
+    measured = out_of_distribution.measure(familiar, photos(options), options.weights, **listeners)
+    return UnfamiliarReport(**dict(measured), **origin(options))
 
 
-def from_elsewhere(options: argparse.Namespace, **listeners: Any) -> Report:
+def from_elsewhere(options: argparse.Namespace, **listeners: Any) -> OutsideReport:
     """Evaluates the shipped scratch networks side by side on other photos of the ten classes."""
-    return distribution_shift.measure(photos(options), **listeners)
+    measured = distribution_shift.measure(photos(options), **listeners)
+    return OutsideReport(**dict(measured), **origin(options))
 
 
-def task_figures(measured: Report) -> Report:
-    """Returns the figures of one approach on its own task."""
-    (entry,) = measured["approaches"].values()
-    about = {name: measured[name] for name in ("data_sha256", "unusable", "unusable_count")}
-    return {**network_facts(entry), **entry["own"], **about}
+def own_task(measured: Evaluation) -> dict[str, Any]:
+    """Returns the fields of a report about the one evaluated approach on its own task."""
+    (entry,) = measured.approaches.values()
+    assert entry.own  # every picture has a label for it
+    return {**part(Network, entry), **dict(entry.own), **part(Data, measured)}
 
 
-def network_facts(entry: Report) -> Report:
-    """Returns the facts about the evaluated network."""
-    return {name: entry[name] for name in ("model", "trained_on", "stand_in")}
+def part(kind: type[Figures], of: Figures) -> dict[str, Any]:
+    """Returns the fields of `kind`, a base of the class of `of`."""
+    return {name: getattr(of, name) for name in kind.model_fields}
 
 
 def photos(options: argparse.Namespace) -> labelled_images.LabelledSet:
@@ -150,7 +169,7 @@ def evaluate(options: argparse.Namespace) -> Report:
             options,
             lambda row: print(f"{next(separators)}\n{json.dumps(row)}", end="", file=everything),
         )
-        text = json.dumps(report, indent=2) + "\n"
+        text = json.dumps(report.as_json(), indent=2) + "\n"
         everything.write("\n  ],\n" + text.removeprefix("{\n"))
         summary.write(text)
     return report
@@ -179,7 +198,7 @@ def replacing(path: Path | None) -> Iterator[TextIO]:
         temporary.unlink(missing_ok=True)
 
 
-def measure(options: argparse.Namespace, on_picture: Callable[[Report], None]) -> Report:
+def measure(options: argparse.Namespace, on_picture: Callable[[Row], None]) -> Report:
     """Runs the requested evaluation with a progress bar; reports unusable files on stderr."""
     with tqdm(unit="picture") as bar:
 
@@ -193,8 +212,12 @@ def measure(options: argparse.Namespace, on_picture: Callable[[Report], None]) -
             tqdm.write(f"left out: {told}", file=sys.stderr)
 
         listeners = {"on_picture": on_picture, "on_progress": on_progress, "on_bad": on_bad}
-        measured = QUESTIONS[options.question].measure(options, **listeners)
-    return {**measured, "command": command(options), "environment": environment()}
+        return QUESTIONS[options.question].measure(options, **listeners)
+
+
+def origin(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns the fields of a report that tell how to measure it again."""
+    return {"command": command(options), "environment": environment()}
 
 
 def command(options: argparse.Namespace) -> str:
@@ -210,27 +233,24 @@ def command(options: argparse.Namespace) -> str:
 
 def as_text(question: str, report: Report) -> str:
     """Returns the report as readable text."""
-    left_out = f", {report['unusable_count']:,} left out" if report["unusable_count"] else ""
+    left_out = f", {report.unusable_count:,} left out" if report.unusable_count else ""
     lines = QUESTIONS[question].lines(report)
-    return "\n".join([f"{report['n']:,} pictures{left_out}", *lines])
+    return "\n".join([f"{report.n:,} pictures{left_out}", *lines])
 
 
-def cifar10_lines(report: Report) -> list[str]:
+def cifar10_lines(report: Cifar10Report) -> list[str]:
     """Returns accuracy and calibration error, a row per class, and the top confusions."""
-    calibrated = report["calibrated"]
-    better = f" ({calibrated['ece']:.4f} when calibrated)" if calibrated else ""
+    calibrated = report.calibrated
+    better = f" ({calibrated.ece:.4f} when calibrated)" if calibrated else ""
     rows = [
-        [name, f"{entry['count']:,}", percent(entry["precision"]), percent(entry["recall"])]
-        for name, entry in report["classes"].items()
+        [name, f"{each.count:,}", percent(each.precision), percent(each.recall)]
+        for name, each in report.classes.items()
     ]
-    mistakes = [
-        f"{entry['class']} for {entry['taken_for']} ({entry['count']:,})"
-        for entry in report["confusions"]
-    ]
-    looks = f", {tta.VIEWS} views of each" if report["views"] else ""
+    mistakes = [f"{c.actual} for {c.predicted} ({c.count:,})" for c in report.confusions]
+    looks = f", {tta.VIEWS} views of each" if report.views else ""
     return [
-        f"{report['model']}{looks}: {percent(report['accuracy'], 2)} right ({interval(report)}), "
-        f"calibration error {report['ece']:.4f}{better}",
+        f"{report.model}{looks}: {percent(report.accuracy, 2)} right ({interval(report)}), "
+        f"calibration error {report.ece:.4f}{better}",
         "",
         *table([["class", "images", "precision", "recall"], *rows]),
         "",
@@ -238,37 +258,36 @@ def cifar10_lines(report: Report) -> list[str]:
     ]
 
 
-def imagenet_lines(report: Report) -> list[str]:
+def imagenet_lines(report: ImagenetReport) -> list[str]:
     """Returns top-1 accuracy with its interval, and top-5 accuracy."""
     return [
-        f"{named(report)}: top-1 {percent(report['top1'])} ({interval(report)}), "
-        f"top-5 {percent(report['top5'])}"
+        f"{named(report)}: top-1 {percent(report.top1)} ({interval(report)}), "
+        f"top-5 {percent(report.top5)}"
     ]
 
 
-def dogs_lines(report: Report) -> list[str]:
+def dogs_lines(report: DogsReport) -> list[str]:
     """Returns a row per approach, and each one's most confident mistakes."""
     heading = ["approach", "accuracy", "(95 %)", "precision", "recall", "specificity", "AUC"]
     rows = [
         [
-            f"{name}: {named(entry)}",
-            percent(entry["accuracy"]),
-            interval(entry),
-            percent(entry["precision"]),
-            percent(entry["recall"]),
-            percent(entry["specificity"]),
-            "–" if entry["auc"] is None else f"{entry['auc']:.4f}",
+            f"{name}: {named(each)}",
+            percent(each.accuracy),
+            interval(each),
+            percent(each.precision),
+            percent(each.recall),
+            percent(each.specificity),
+            "–" if each.auc is None else f"{each.auc:.4f}",
         ]
-        for name, entry in report["approaches"].items()
+        for name, each in report.approaches.items()
     ]
     worst = [
-        f"{name} is most wrong about: {', '.join(wrong['file'] for wrong in entry['worst'][:3])}"
-        for name, entry in report["approaches"].items()
-        if entry["worst"]
+        f"{name} is most wrong about: {', '.join(wrong.file for wrong in each.worst[:3])}"
+        for name, each in report.approaches.items()
+        if each.worst
     ]
     return [
-        f"{report['dogs']:,} of them dogs; the approaches disagree on "
-        f"{report['disagreement_count']:,}",
+        f"{report.dogs:,} of them dogs; the approaches disagree on {report.disagreement_count:,}",
         "",
         *table([heading, *rows]),
         "",
@@ -276,7 +295,7 @@ def dogs_lines(report: Report) -> list[str]:
     ]
 
 
-def unfamiliar_lines(report: Report) -> list[str]:
+def unfamiliar_lines(report: UnfamiliarReport) -> list[str]:
     """Returns the flagged share of each group, and how well each score separates them."""
     kinds = {
         "cifar10": "CIFAR-10 images",
@@ -285,16 +304,16 @@ def unfamiliar_lines(report: Report) -> list[str]:
         "other": "photos of other things",
     }
     rows = [
-        [kinds[name], f"{group['n']:,}", percent(group["flagged"]), interval(group)]
-        for name, group in report["groups"].items()
+        [kinds[name], f"{group.n:,}", percent(group.flagged), interval(group)]
+        for name, group in report.groups.items()
     ]
     scores = [
         [name.replace("_", " "), "–" if value is None else f"{value:.4f}"]
-        for name, value in report["auroc"].items()
+        for name, value in report.auroc.items()
     ]
     return [
-        f"{report['model']}, which takes {percent(report['accepted'])} of its validation images "
-        "for familiar",
+        f"{report.model}, which takes {percent(report.accepted)} of its validation images for "
+        "familiar",
         "",
         *table([["", "pictures", "flagged", "(95 %)"], *rows]),
         "",
@@ -302,21 +321,18 @@ def unfamiliar_lines(report: Report) -> list[str]:
     ]
 
 
-def outside_lines(report: Report) -> list[str]:
+def outside_lines(report: OutsideReport) -> list[str]:
     """Returns a row per network: plain, and with test-time augmentation."""
     rows = [
-        [
-            name,
-            *(f"{percent(figures['accuracy'])} ({interval(figures)})" for figures in of.values()),
-        ]
-        for name, of in report["networks"].items()
+        [name, *(f"{percent(f.accuracy)} ({interval(f)})" for f in (looks.one, looks.several))]
+        for name, looks in report.networks.items()
     ]
     return table([["network", "one look (95 %)", f"{tta.VIEWS} looks (95 %)"], *rows])
 
 
-def named(entry: Report) -> str:
+def named(network: Network) -> str:
     """Returns the network's name, marked if it is the stand-in."""
-    return entry["model"] + (" (stand-in)" if entry["stand_in"] else "")
+    return network.model + (" (stand-in)" if network.stand_in else "")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -324,9 +340,9 @@ def percent(share: float | None, digits: int = 1) -> str:
     return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
-def interval(entry: Report) -> str:
-    """Returns the ends of the accuracy's 95% interval."""
-    return f"{percent(entry['low'])} to {percent(entry['high'])}"
+def interval(figures: Accuracy | TopFigures | FlaggedShare) -> str:
+    """Returns the ends of the 95% interval."""
+    return f"{percent(figures.low)} to {percent(figures.high)}"
 
 
 def table(rows: list[list[str]]) -> list[str]:
@@ -345,7 +361,7 @@ class Question(NamedTuple):
     """An evaluation, and the function that formats its report."""
 
     measure: Callable[..., Report]
-    lines: Callable[[Report], list[str]]
+    lines: Callable[[Any], list[str]]  # gets what `measure` returns
 
 
 QUESTIONS = {

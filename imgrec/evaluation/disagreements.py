@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -10,6 +10,7 @@ from imgrec.approaches import MODULES
 from imgrec.data.label_names import Label
 from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import DataError
+from imgrec.evaluation.figures import DisputedPicture
 from imgrec.images.decode import open_image
 
 
@@ -35,18 +36,16 @@ class Disagreement(NamedTuple):
         return None if is_dog is None else (self.dog[self.outlier] >= 0.5) == is_dog
 
 
-def widest_disagreements(
-    labelled: LabelledSet, measured: dict[str, Any], limit: int
-) -> list[Disagreement]:
-    """Returns the `limit` widest disagreements in the order of the set.
+def in_set(labelled: LabelledSet, disputed: Sequence[DisputedPicture]) -> list[Disagreement]:
+    """Finds the disputed pictures again, in the order of the set.
 
     Pictures that are no longer in the set are left out.
     """
-    rows = {row["file"]: row for row in measured["disagreements"][:limit]}
+    rows = {row.file: row for row in disputed}
     found = []
     for number, item in enumerate(labelled.items()):
         if row := rows.pop(item.name, None):
-            found.append(Disagreement(number, item.name, item.label, row["dog"]))
+            found.append(Disagreement(number, item.name, item.label, row.dog))
     return found
 
 

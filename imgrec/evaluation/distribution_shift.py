@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from typing import Any
 
 from PIL import Image
 
@@ -11,10 +10,11 @@ from imgrec.approaches.verdict import Verdict
 from imgrec.data import labels
 from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.evaluation.evaluate import EvaluatedPictures, Row, predict_all
+from imgrec.evaluation.figures import ClassFigures, DistributionShift, TtaFigures
 from imgrec.metrics.classification import Classes
 
 NETWORKS = (scratch.DEFAULT, scratch.CLASSIC)
-TTA_MODES = {"one": False, "several": True}  # whether each mode of the report uses TTA
+TTA_MODES = {"one": False, "several": True}  # whether each mode of TtaFigures uses TTA
 
 Answers = dict[str, dict[str, Verdict]]  # by network and TTA mode
 
@@ -25,12 +25,11 @@ def measure(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     on_bad: Callable[[str, str], None] = lambda file, reason: None,
     on_picture: Callable[[Row], None] = lambda row: None,
-) -> dict[str, Any]:
-    """Returns the accuracy of each shipped network, without and with TTA, as plain JSON.
+) -> DistributionShift:
+    """Returns the accuracy of each shipped network, without and with TTA.
 
-    `photos` have ImageNet classes; only those whose class is clearly one of the ten are used. The
-    keys are those of `EvaluatedPictures.figures` and `"networks": {name: {"one" | "several": as in
-    Classes.figures}}`. Same callbacks and exceptions as `evaluate.measure`.
+    `photos` have ImageNet classes; only those whose class is clearly one of the ten are used. Same
+    callbacks and exceptions as `evaluate.measure`.
     """
     evaluated = EvaluatedPictures()
     tallies = {name: {mode: Classes(labels.CIFAR10) for mode in TTA_MODES} for name in NETWORKS}
@@ -52,13 +51,11 @@ def measure(
                     tallies[name][mode].add(right, winner.index, winner.probability)
                     row[f"{name}, {mode}"] = winner.label
             on_picture(row)
-    return {
-        **evaluated.figures(),
-        "networks": {
-            name: {mode: tally.figures() for mode, tally in each.items()}
-            for name, each in tallies.items()
-        },
+    networks = {
+        name: TtaFigures(**{mode: ClassFigures(**tally.figures()) for mode, tally in each.items()})
+        for name, each in tallies.items()
     }
+    return DistributionShift(**dict(evaluated.figures()), networks=networks)
 
 
 def cifar10_classes_only(photos: LabelledSet) -> LabelledSet:

@@ -18,9 +18,23 @@ from imgrec.data import labels
 from imgrec.data.label_names import Label
 from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import CancelledError, DataError, ImageError
+from imgrec.evaluation.figures import (
+    ApproachFigures,
+    BinaryFigures,
+    DisputedPicture,
+    DogFigures,
+    Evaluation,
+    Mistake,
+    Pictures,
+    Reliability,
+    ScratchFigures,
+    TopFigures,
+    Unusable,
+)
 from imgrec.files import atomic
 from imgrec.images.decode import open_image
-from imgrec.metrics.classification import Classes, LargestRows, Reliability, TopFive, YesNo
+from imgrec.metrics import classification
+from imgrec.metrics.classification import Classes, LargestRows, TopFive, YesNo
 from imgrec.networks.inference import BATCH
 
 TOP_K = 5  # classes in each verdict
@@ -30,7 +44,7 @@ MAX_UNUSABLE = 100  # files listed by name
 BATCH_PIXELS = 32_000_000  # bounds a batch of large pictures: three bytes per pixel
 
 T = TypeVar("T")
-Row = dict[str, Any]
+Row = dict[str, Any]  # plain JSON about one picture
 
 
 class Picture(NamedTuple):
@@ -46,7 +60,7 @@ class Batch(NamedTuple):
     """Pictures that are evaluated together, and the unusable ones found among them."""
 
     pictures: list[Picture]
-    unusable: list[Row]  # {"file", "reason"}
+    unusable: list[Unusable]
 
     @property
     def seen(self) -> int:
@@ -59,7 +73,7 @@ class EvaluatedPictures:
 
     def __init__(self) -> None:
         self.n = self.unusable_count = 0
-        self.unusable: list[Row] = []
+        self.unusable: list[Unusable] = []
         self._digest = hashlib.sha256()
 
     def add(self, picture: Picture) -> None:
@@ -67,23 +81,20 @@ class EvaluatedPictures:
         self.n += 1
         self._digest.update(json.dumps([picture.sha256, picture.label]).encode())
 
-    def leave_out(self, bad: Row) -> None:
+    def leave_out(self, bad: Unusable) -> None:
         """Counts a picture that can't be used."""
         self.unusable_count += 1
         if len(self.unusable) < MAX_UNUSABLE:
             self.unusable.append(bad)
 
-    def figures(self) -> dict[str, Any]:
-        """Returns the number of pictures, their hash, and the first of the unusable ones.
-
-        `{"n", "data_sha256", "unusable": [{"file", "reason"}, ...], "unusable_count"}`
-        """
-        return {
-            "n": self.n,
-            "data_sha256": self._digest.hexdigest(),
-            "unusable": self.unusable,
-            "unusable_count": self.unusable_count,
-        }
+    def figures(self) -> Pictures:
+        """Returns the number of pictures, their hash, and the first of the unusable ones."""
+        return Pictures(
+            n=self.n,
+            data_sha256=self._digest.hexdigest(),
+            unusable=tuple(self.unusable),
+            unusable_count=self.unusable_count,
+        )
 
 
 def measure(
@@ -97,14 +108,13 @@ def measure(
     on_bad: Callable[[str, str], None] = lambda file, reason: None,
     on_picture: Callable[[Row], None] = lambda row: None,
     cancelled: Callable[[], bool] = lambda: False,
-) -> dict[str, Any]:
-    """Evaluates the approaches in `names` on the pictures and returns the figures as plain JSON.
+) -> Evaluation:
+    """Evaluates the approaches in `names` on the pictures, on all that the labels allow.
 
-    The keys are described at `EvaluatedPictures.figures` and `Tally.figures`. `weights` and `head`
-    name the trained scratch network and the trained head; `use_tta` is as in `scratch.predict`.
-    `on_progress` gets the number of pictures done and in total, `on_bad` the name of an unusable
-    picture and the reason as a sentence, and `on_picture` the answers about each picture (`row`);
-    all are called in this thread. Memory grows by some bytes per picture.
+    `weights` and `head` name the trained scratch network and the trained head; `use_tta` is as in
+    `scratch.predict`. `on_progress` gets the number of pictures done and in total, `on_bad` the
+    name of an unusable picture and the reason as a sentence, and `on_picture` the answers about
+    each picture (`row`); all are called in this thread. Memory grows by some bytes per picture.
 
     Raises DataError if no picture can be used, ModelError if a network can't be loaded,
     CancelledError if `cancelled()` became true.
@@ -122,7 +132,7 @@ def measure(
         for picture, answers in answered:
             tally.add(picture, answers)
             on_picture(row(picture, answers))
-    return {**evaluated.figures(), **tally.figures()}
+    return tally.figures(evaluated.figures())
 
 
 def predict_all(
@@ -146,7 +156,7 @@ def predict_all(
                 break
             for bad in batch.unusable:
                 evaluated.leave_out(bad)
-                on_bad(bad["file"], bad["reason"])
+                on_bad(bad.file, bad.reason)
             images = [picture.image for picture in batch.pictures]
             answers = predict(images) if images else ()
             for picture, answer in zip(batch.pictures, answers, strict=True):
@@ -157,7 +167,7 @@ def predict_all(
     if cancelled():
         raise CancelledError("The evaluation was stopped.")
     if not evaluated.n:
-        first = f", for instance: {evaluated.unusable[0]['reason']}" if evaluated.unusable else "."
+        first = f", for instance: {evaluated.unusable[0].reason}" if evaluated.unusable else "."
         raise DataError(f"No picture of {labelled.name} can be used{first}")
 
 
@@ -182,7 +192,7 @@ def _read(items: Iterator[Item], cancelled: Callable[[], bool]) -> Batch:
             content = item.read()
             image = open_image(content, name=item.name)
         except ImageError as error:
-            batch.unusable.append({"file": item.name, "reason": str(error)})
+            batch.unusable.append(Unusable(file=item.name, reason=str(error)))
             continue
         pixels += image.width * image.height
         encoded = content if isinstance(content, bytes) else np.ascontiguousarray(content).data
@@ -225,9 +235,11 @@ class Approach:
     first: Verdict  # any of its verdicts, for the model's name
     dog: YesNo = field(default_factory=YesNo)
     dog_calibrated: YesNo = field(default_factory=YesNo)
-    mistakes: LargestRows = field(default_factory=lambda: LargestRows(MAX_MISTAKES))
+    mistakes: LargestRows[Mistake] = field(default_factory=lambda: LargestRows(MAX_MISTAKES))
     classes: Classes = field(default_factory=lambda: Classes(labels.CIFAR10))
-    classes_calibrated: Reliability = field(default_factory=Reliability)
+    classes_calibrated: classification.Reliability = field(
+        default_factory=classification.Reliability
+    )
     flaggable: int = 0
     flagged: int = 0
     top: TopFive = field(default_factory=TopFive)
@@ -245,7 +257,7 @@ class Approach:
     def _add_dog(self, file: str, is_dog: bool, verdict: Verdict) -> None:
         self.dog.add(verdict.dog, is_dog)
         if (verdict.dog >= 0.5) != is_dog:
-            wrong = {"file": file, "is_dog": is_dog, "dog": verdict.dog}
+            wrong = Mistake(file=file, is_dog=is_dog, dog=verdict.dog)
             self.mistakes.add(abs(verdict.dog - is_dog), wrong)
         if verdict.dog_calibrated is not None:
             self.dog_calibrated.add(verdict.dog_calibrated, is_dog)
@@ -259,38 +271,35 @@ class Approach:
             self.flaggable += 1
             self.flagged += verdict.unfamiliar
 
-    def figures(self) -> dict[str, Any]:
-        """Returns the model, the dog question, and the approach's own task; None without a label.
+    def figures(self) -> ApproachFigures:
+        """Returns the figures on the dog question and on the approach's own task."""
+        return ApproachFigures(
+            model=self.first.model,
+            trained_on=self.first.trained_on,
+            stand_in=self.first.stand_in,
+            dog=self._dog_figures() if self.dog.scores else None,
+            own=self._task_figures(),
+        )
 
-        `{"model", "trained_on", "stand_in", "dog": {as in YesNo, "worst": [{"file", "is_dog",
-        "dog"}, ...], "calibrated": as in YesNo}, "own": as in Classes with "calibrated" (as in
-        Reliability) and "unfamiliar" (the share flagged) for scratch, as in TopFive for
-        pretrained}`; "calibrated" is None for a network without calibration.
-        """
-        return {
-            "model": self.first.model,
-            "trained_on": self.first.trained_on,
-            "stand_in": self.first.stand_in,
-            "dog": self._dog_figures() if self.dog.scores else None,
-            "own": self._task_figures(),
-        }
+    def _dog_figures(self) -> DogFigures:
+        calibrated = self.dog_calibrated
+        return DogFigures(
+            **self.dog.figures(),
+            worst=tuple(self.mistakes.rows()),
+            calibrated=BinaryFigures(**calibrated.figures()) if calibrated.scores else None,
+        )
 
-    def _dog_figures(self) -> dict[str, Any]:
-        calibrated = self.dog_calibrated.figures() if self.dog_calibrated.scores else None
-        return {**self.dog.figures(), "worst": self.mistakes.rows(), "calibrated": calibrated}
-
-    def _task_figures(self) -> dict[str, Any] | None:
+    def _task_figures(self) -> ScratchFigures | TopFigures | None:
         if self.top.total:
-            return self.top.figures()
+            return TopFigures(**self.top.figures())
         if not self.classes.table.any():
             return None
         calibrated = self.classes_calibrated
-        flaggable = self.flaggable
-        return {
+        return ScratchFigures(
             **self.classes.figures(),
-            "calibrated": calibrated.figures() if any(calibrated.counts) else None,
-            "unfamiliar": self.flagged / flaggable if flaggable else None,
-        }
+            calibrated=Reliability(**calibrated.figures()) if any(calibrated.counts) else None,
+            unfamiliar=self.flagged / self.flaggable if self.flaggable else None,
+        )
 
 
 class Tally:
@@ -300,7 +309,7 @@ class Tally:
         self.names = names
         self.with_dog_label = self.dogs = 0  # pictures labelled for the dog question, and dogs
         self.approaches: dict[str, Approach] = {}
-        self.disagreements = LargestRows(MAX_DISAGREEMENTS)
+        self.disagreements = LargestRows[DisputedPicture](MAX_DISAGREEMENTS)
 
     def add(self, picture: Picture, verdicts: Sequence[Verdict]) -> None:
         """Counts a picture and its verdicts, in the order of `names`."""
@@ -309,22 +318,18 @@ class Tally:
             self.dogs += picture.label.dog
         for name, verdict in zip(self.names, verdicts, strict=True):
             self.approaches.setdefault(name, Approach(verdict)).add(picture, verdict)
-        probabilities = {verdict.approach: verdict.dog for verdict in verdicts}
-        if len({dog >= 0.5 for dog in probabilities.values()}) > 1:
-            disagreement = {"file": picture.name, "is_dog": picture.label.dog, "dog": probabilities}
-            self.disagreements.add(
-                max(probabilities.values()) - min(probabilities.values()), disagreement
-            )
+        dog = {verdict.approach: verdict.dog for verdict in verdicts}
+        if len({probability >= 0.5 for probability in dog.values()}) > 1:
+            gap = max(dog.values()) - min(dog.values())
+            disputed = DisputedPicture(file=picture.name, is_dog=picture.label.dog, dog=dog)
+            self.disagreements.add(gap, disputed)
 
-    def figures(self) -> dict[str, Any]:
-        """Returns the counts as plain JSON; None without a label.
-
-        `{"dogs", "approaches": {name: Approach.figures()}, "disagreement_count", "disagreements":
-        [{"file", "is_dog", "dog": {name: probability}}, ...]}`, with the widest disagreements.
-        """
-        return {
-            "dogs": self.dogs if self.with_dog_label else None,
-            "approaches": {name: counted.figures() for name, counted in self.approaches.items()},
-            "disagreements": self.disagreements.rows(),
-            "disagreement_count": self.disagreements.seen,
-        }
+    def figures(self, pictures: Pictures) -> Evaluation:
+        """Returns the figures over the evaluated pictures."""
+        return Evaluation(
+            **dict(pictures),
+            dogs=self.dogs if self.with_dog_label else None,
+            approaches={name: counted.figures() for name, counted in self.approaches.items()},
+            disagreements=tuple(self.disagreements.rows()),
+            disagreement_count=self.disagreements.seen,
+        )

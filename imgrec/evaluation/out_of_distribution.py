@@ -8,7 +8,7 @@ import itertools
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
+from typing import get_args
 
 import numpy as np
 from PIL import Image
@@ -19,12 +19,13 @@ from imgrec.data.label_names import Label
 from imgrec.data.labelled_images import LabelledSet
 from imgrec.errors import ModelError
 from imgrec.evaluation.evaluate import EvaluatedPictures, Row, predict_all
+from imgrec.evaluation.figures import FlaggedShare, Group, OutOfDistribution
 from imgrec.metrics.calibration import SCORES
 from imgrec.metrics.classification import roc_auc, wilson, without_nan
 from imgrec.models.loading import load_trained
 
 
-def group(label: Label) -> str:
+def group(label: Label) -> Group:
     """Returns the group of a picture: CIFAR-10, or a photo of the ten kinds, unclear or other."""
     if label.imagenet is None:
         return "cifar10"
@@ -41,8 +42,8 @@ def measure(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     on_bad: Callable[[str, str], None] = lambda file, reason: None,
     on_picture: Callable[[Row], None] = lambda row: None,
-) -> dict[str, Any]:
-    """Returns the flagged share of each group and the ROC AUC of each score, as plain JSON.
+) -> OutOfDistribution:
+    """Returns the flagged share of each group and the ROC AUC of each score.
 
     `familiar` are CIFAR-10 images that the network was not trained on; `photos` have ImageNet
     classes: CIFAR-10's ten kinds, what is near them, or other things. The ROC AUC is the
@@ -51,8 +52,8 @@ def measure(
     can be used.
     """
     loaded = load_trained(weights, "scratch")
-    threshold = loaded.calibration.threshold if loaded.calibration else None
-    if loaded.calibration is None or threshold is None:
+    calibration = loaded.calibration
+    if calibration is None or calibration.threshold is None or calibration.accepted is None:
         raise ModelError(f"{weights} has no calibration; run scripts/calibrate.py {weights} first.")
 
     def logits(images: Sequence[Image.Image]) -> list[np.ndarray]:
@@ -64,37 +65,39 @@ def measure(
         familiar.count + photos.count,
         lambda: itertools.chain(familiar.items(), photos.items()),
     )
-    found = {name: array("f") for name in ("cifar10", "ten_kinds", "unclear", "other")}
+    found = {name: array("f") for name in get_args(Group)}
     evaluated = EvaluatedPictures()
     answered = predict_all(together, logits, evaluated, on_progress=on_progress, on_bad=on_bad)
     with closing(answered):
         for picture, row in answered:
             kind = group(picture.label)
             found[kind].extend(row)
-            scores = {name: float(score(row[None])[0]) for name, score in SCORES.items()}
+            scores: dict[str, float] = {
+                name: float(score(row[None])[0]) for name, score in SCORES.items()
+            }
             on_picture({"file": picture.name, "group": kind, **scores})
     by_group = {
         name: np.array(rows).reshape(-1, len(labels.CIFAR10)) for name, rows in found.items()
     }
     pair = by_group["cifar10"], by_group["other"]
-    sign = SCORES[loaded.calibration.score]
-    return {
-        **evaluated.figures(),
-        "model": f"{loaded.network.model.name} CNN",
-        "score": loaded.calibration.score,
-        "threshold": threshold,
-        "accepted": loaded.calibration.accepted,
-        "groups": {name: flagged_share(sign(rows), threshold) for name, rows in by_group.items()},
-        "auroc": without_nan({name: auroc(score, *pair) for name, score in SCORES.items()}),
-    }
+    sign, threshold = SCORES[calibration.score], calibration.threshold
+    return OutOfDistribution(
+        **dict(evaluated.figures()),
+        model=f"{loaded.network.model.name} CNN",
+        score=calibration.score,
+        threshold=threshold,
+        accepted=calibration.accepted,
+        groups={name: flagged_share(sign(rows), threshold) for name, rows in by_group.items()},
+        auroc=without_nan({name: auroc(score, *pair) for name, score in SCORES.items()}),
+    )
 
 
-def flagged_share(scores: np.ndarray, threshold: float) -> dict[str, Any]:
+def flagged_share(scores: np.ndarray, threshold: float) -> FlaggedShare:
     """Returns the number of pictures with scores (n,) and the share flagged, with its interval."""
     count = int((scores < threshold).sum())
     low, high = wilson(count, len(scores))
     share = count / len(scores) if len(scores) else None
-    return {"n": len(scores), "flagged": share, "low": low, "high": high}
+    return FlaggedShare(n=len(scores), flagged=share, low=low, high=high)
 
 
 def auroc(

@@ -2,24 +2,71 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TypeVar
 
+from imgrec.evaluation.figures import (
+    BinaryFigures,
+    Cifar10Report,
+    DogsReport,
+    Figures,
+    ImagenetReport,
+    OutsideReport,
+    TaskAccuracy,
+    UnfamiliarReport,
+)
 from imgrec.files import atomic
 from imgrec.files.paths import MODELS, REPORTS
 from imgrec.training.recipes import CIFAR10_TRAINING_IMAGES, Recipe
 
-# Written by `scripts/evaluate.py`: each approach on its own task, all on the dog question with
-# photos and with the CIFAR-10 images that ship, the unfamiliar flag, and the scratch networks on
-# photos from other sources.
-REPORT_NAMES = ("cifar10", "imagenet", "dogs", "sample", "unfamiliar", "outside")
-
-Figures = dict[str, Any]  # an approach's figures from `imgrec.metrics.classification`
+Report = Cifar10Report | ImagenetReport | DogsReport | UnfamiliarReport | OutsideReport
+R = TypeVar("R", bound=Figures)
 
 
 @cache
-def load_report(name: str) -> dict[str, Any]:
-    """Loads a report by its name in `REPORT_NAMES`, as it was written."""
-    return atomic.read_json(REPORTS / f"{name}.json")
+def _read(name: str, kind: type[R]) -> R:
+    return kind.model_validate(atomic.read_json(REPORTS / f"{name}.json"))
+
+
+def cifar10_report() -> Cifar10Report:
+    """Loads the report of the scratch network on its own task, CIFAR-10's test images."""
+    return _read("cifar10", Cifar10Report)
+
+
+def imagenet_report() -> ImagenetReport:
+    """Loads the report of the pre-trained network on its own task, ImageNet's classes."""
+    return _read("imagenet", ImagenetReport)
+
+
+def dogs_report() -> DogsReport:
+    """Loads the report of all three approaches on photos with and without a dog."""
+    return _read("dogs", DogsReport)
+
+
+def sample_report() -> DogsReport:
+    """Loads the report of all three approaches on the CIFAR-10 images that ship."""
+    return _read("sample", DogsReport)
+
+
+def unfamiliar_report() -> UnfamiliarReport:
+    """Loads the report of the scratch network's unfamiliar flag."""
+    return _read("unfamiliar", UnfamiliarReport)
+
+
+def outside_report() -> OutsideReport:
+    """Loads the report of the scratch networks on photos from other sources."""
+    return _read("outside", OutsideReport)
+
+
+def all_reports() -> dict[str, Report]:
+    """Loads the reports of `scripts/evaluate.py`, by the names of their files."""
+    return {
+        "cifar10": cifar10_report(),
+        "imagenet": imagenet_report(),
+        "dogs": dogs_report(),
+        "sample": sample_report(),
+        "unfamiliar": unfamiliar_report(),
+        "outside": outside_report(),
+    }
 
 
 @dataclass(frozen=True)
@@ -38,16 +85,19 @@ class DogReport:
 @cache
 def dogs(calibrated: bool = False) -> DogReport:
     """Loads the report of `scripts/evaluate.py dogs`, with calibrated figures where it has them."""
-    report = load_report("dogs")
-    approaches = [
-        {**entry, **((calibrated and entry["calibrated"]) or {})}
-        for entry in report["approaches"].values()
-    ]
+    report = dogs_report()
+    figures: dict[str, BinaryFigures] = {
+        each.model: (calibrated and each.calibrated) or each for each in report.approaches.values()
+    }
     return DogReport(
-        photos=report["n"],
-        dogs=report["dogs"],
-        recall={entry["model"]: entry["recall"] for entry in approaches},
-        false_positive_rate={entry["model"]: 1 - entry["specificity"] for entry in approaches},
+        photos=report.n,
+        dogs=report.dogs or 0,
+        recall={model: each.recall for model, each in figures.items() if each.recall is not None},
+        false_positive_rate={
+            model: 1 - each.specificity
+            for model, each in figures.items()
+            if each.specificity is not None
+        },
     )
 
 
@@ -113,42 +163,10 @@ def head(name: str) -> HeadReport:
     )
 
 
-# Accuracy
-
-
-def dog_answers(measured: dict[str, Any]) -> dict[str, Figures]:
-    """Returns each approach's figures on the dog question; empty without labels for it.
-
-    `measured` is a report of `scripts/evaluate.py dogs`, which has the figures beside the model's
-    name, or the result of `imgrec.evaluation.evaluate`, which has them under `dog`.
-    """
-    found = {name: entry.get("dog", entry) for name, entry in measured["approaches"].items()}
-    return {name: figures for name, figures in found.items() if figures}
-
-
-def task_figures(measured: dict[str, Any]) -> dict[str, Figures | None]:
-    """Returns each approach's figures on its own task, from `imgrec.evaluation.evaluate`'s result.
-
-    The head's own task is the dog question. None without labels for the task.
-    """
-    tasks = {name: entry["own"] for name, entry in measured["approaches"].items()}
-    return {**tasks, "transfer": _with_count(dog_answers(measured).get("transfer"))}
-
-
-def shipped_task_figures() -> dict[str, Figures | None]:
-    """Same as `task_figures`, from the reports that ship."""
-    dogs = load_report("dogs")
+def shipped_tasks() -> dict[str, TaskAccuracy]:
+    """Returns each approach's accuracy on its own task; the head's is the dog question."""
     return {
-        "scratch": load_report("cifar10"),
-        "pretrained": load_report("imagenet"),
-        "transfer": _with_count(dogs["approaches"]["transfer"]),
+        "scratch": cifar10_report().task(),
+        "pretrained": imagenet_report().task(),
+        "transfer": dogs_report().approaches["transfer"].task(),
     }
-
-
-def _with_count(figures: Figures | None) -> Figures | None:
-    return figures and {**figures, "n": labelled_count(figures)}
-
-
-def labelled_count(figures: Figures) -> int:
-    """Returns how many pictures were evaluated: those with a label for the task."""
-    return sum(each["count"] for each in figures["reliability"])

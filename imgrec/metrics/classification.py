@@ -10,12 +10,14 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 BINS = 15  # as in Guo et al. 2017, On Calibration of Modern Neural Networks, table 1
 EDGES = tuple(i / BINS for i in range(BINS + 1))
+
+T = TypeVar("T")
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:
@@ -213,21 +215,21 @@ class TopFive:
         }
 
 
-class LargestRows:
+class LargestRows(Generic[T]):
     """The `limit` rows with the greatest values; among equal ones, the earliest."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.seen = 0
-        self._heap: list[tuple[float, int, dict[str, Any]]] = []
+        self._heap: list[tuple[float, int, T]] = []
 
-    def add(self, value: float, row: dict[str, Any]) -> None:
+    def add(self, value: float, row: T) -> None:
         """Adds a row, which is kept if it is among the greatest so far."""
         self.seen += 1
         keep = heapq.heappush if len(self._heap) < self.limit else heapq.heappushpop
         keep(self._heap, (value, -self.seen, row))
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[T]:
         """Returns the rows, the greatest first."""
         return [row for _, _, row in sorted(self._heap, key=lambda kept: kept[:2], reverse=True)]
 

@@ -8,10 +8,11 @@ from imgrec.ui.approaches import transfer as ui_transfer
 
 
 def test_the_tabs_tell_what_was_measured(monkeypatch):
-    groups = {"other": {"n": 719, "flagged": 0.254}, "cifar10": {"n": 10_000, "flagged": 0.05}}
-    both = {name: {"one": {"accuracy": 0.5}} for name in (scratch.DEFAULT, scratch.CLASSIC)}
-    made_up = {"unfamiliar": {"groups": groups}, "outside": {"n": 214, "networks": both}}
-    monkeypatch.setattr(reports, "load_report", made_up.__getitem__)
+    unfamiliar = reports.unfamiliar_report()
+    other = unfamiliar.groups["other"].model_copy(update={"n": 719, "flagged": 0.254})
+    cifar10 = unfamiliar.groups["cifar10"].model_copy(update={"n": 10_000, "flagged": 0.05})
+    made_up = unfamiliar.model_copy(update={"groups": {"other": other, "cifar10": cifar10}})
+    monkeypatch.setattr(reports, "unfamiliar_report", lambda: made_up)
     said = " ".join(ui_scratch._text().split())
     measured = calibration_file.load_calibration(registry.find(scratch.DEFAULT))
     mistake = "too sure" if measured.temperature > 1 else "not sure enough"

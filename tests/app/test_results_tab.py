@@ -4,7 +4,7 @@ import re
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from zipfile import ZipFile
 
 import gradio as gr
@@ -27,8 +27,11 @@ from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import CancelledError, DataError, UploadError
 from imgrec.evaluation import comparison, evaluate, reports
 from imgrec.evaluation.comparison import Timing
-from imgrec.evaluation.disagreements import Disagreement
-from imgrec.metrics.classification import Reliability, YesNo
+from imgrec.evaluation.figures import Evaluation, Reliability, UnfamiliarReport
+from imgrec.files import atomic
+from imgrec.files.paths import REPORTS
+from imgrec.metrics import classification
+from imgrec.metrics.classification import YesNo
 from imgrec.models import registry
 from imgrec.ui.components import upload_zone
 from imgrec.ui.components.formatting import share
@@ -40,6 +43,7 @@ from imgrec.ui.results import (
     tab,
 )
 from imgrec.ui.results import html as results_html
+from imgrec.ui.results.reliability_diagram import Diagram
 
 NAMES = tuple(MODULES)
 
@@ -54,17 +58,19 @@ def answers(*said: tuple[float, bool]) -> dict:
     tally = YesNo()
     for probability, dog in said:
         tally.add(probability, dog)
-    return {**tally.figures(), "calibrated": None}
+    return {**tally.figures(), "worst": [], "calibrated": None}
 
 
-def measured(*dogs: list[tuple[float, bool]], **changes) -> dict:
-    """What `evaluate.measure` gives for an approach's answers each."""
+def measured(*dogs: list[tuple[float, bool]], entry=MappingProxyType({}), **changes) -> Evaluation:
+    """What `evaluate.measure` gives for an approach's answers each; `entry` changes each one's."""
+    network = {"trained_on": "nothing", "stand_in": False, "own": None}
     found = {
-        name: {"model": f"net {name}", "stand_in": False, "dog": answers(*said), "own": None}
+        name: {"model": f"net {name}", **network, "dog": answers(*said), **entry}
         for name, said in zip(NAMES, dogs, strict=True)
     }
     usual = {
         "n": len(dogs[0]),
+        "data_sha256": "",
         "dogs": sum(dog for _, dog in dogs[0]),
         "approaches": found,
         "disagreements": [],
@@ -72,7 +78,7 @@ def measured(*dogs: list[tuple[float, bool]], **changes) -> dict:
         "unusable": [],
         "unusable_count": 0,
     }
-    return usual | changes
+    return Evaluation.model_validate(usual | changes)
 
 
 FOUR = measured(
@@ -80,6 +86,7 @@ FOUR = measured(
     [(0.9, True), (0.8, True), (0.1, False), (0.2, False)],
     [(0.9, True), (0.8, True), (0.6, False), (0.3, False)],
 )
+ONE = [[(0.9, True)]] * 3
 
 
 # What it comes to
@@ -131,12 +138,8 @@ def test_figures_that_cannot_be_had_are_named(dog, missing, row):
 
 
 def test_where_no_label_tells_of_dogs_only_the_own_tasks_are_shown():
-    found = measured(*[[(0.9, True)]] * 3)
-    for entry in found["approaches"].values():
-        entry["dog"] = None
     top = {"n": 3, "top1": 1 / 3, "top5": 1.0, "low": 0.06, "high": 0.79}
-    found["approaches"]["pretrained"]["own"] = top
-    found["dogs"] = None
+    found = measured(*ONE, entry={"dog": None, "own": top}, dogs=None)
     assert "no label tells whether there is a dog" in text(results_html.summary_panel("A", found))
     sheet = text(results_html.custom_sheet(found))
     assert "Is there a dog?" not in sheet
@@ -146,7 +149,7 @@ def test_where_no_label_tells_of_dogs_only_the_own_tasks_are_shown():
 
 def test_what_could_not_be_used_is_listed_and_escaped():
     bad = [{"file": HOSTILE, "reason": f"{HOSTILE} is not a picture."}]
-    found = measured(*[[(0.9, True)]] * 3, unusable=bad, unusable_count=3)
+    found = measured(*ONE, unusable=bad, unusable_count=3)
     html = results_html.summary_panel(HOSTILE, found)
     assert not [tag for tag, _ in Page(html).tags if tag in ("script", "img")]
     assert "3 files could not be used" in text(html) and "and 2 more" in text(html)
@@ -156,39 +159,36 @@ def test_what_could_not_be_used_is_listed_and_escaped():
 
 
 def test_the_sheet_shows_the_figures_of_the_reports():
-    dogs, cifar10 = reports.load_report("dogs"), reports.load_report("cifar10")
+    dogs, cifar10 = reports.dogs_report(), reports.cifar10_report()
     html = tab.sheet(dogs, {})
     said = text(html)
-    for entry in dogs["approaches"].values():
-        assert share(entry["accuracy"]) in said
-        low, high = 100 * entry["low"], 100 * entry["high"]
-        assert f"{low:.1f} to {high:.1f} %" in said
-        assert share(entry["recall"]) in said
-    low, high = 100 * cifar10["low"], 100 * cifar10["high"]
-    right = f"{100 * cifar10['accuracy']:.1f} % {low:.1f} to {high:.1f} %"
-    assert f"{right} the right one of ten kinds, of {cifar10['n']:,} pictures" in said
+    for entry in dogs.approaches.values():
+        assert f"{100 * entry.low:.1f} to {100 * entry.high:.1f} %" in said
+        assert share(entry.accuracy) in said and share(entry.recall) in said
+    right = f"{share(cifar10.accuracy)} {100 * cifar10.low:.1f} to {100 * cifar10.high:.1f} %"
+    assert f"{right} the right one of ten kinds, of {cifar10.n:,} pictures" in said
     assert said.count("not measured yet") == 3
     cells = [attributes for tag, attributes in Page(html).tags if tag in ("td", "th")]
     assert all("role" in attributes for attributes in cells)
 
 
 def test_it_is_told_how_the_figures_came_about_and_what_may_flatter_one():
-    dogs = reports.load_report("dogs")
+    dogs = reports.dogs_report()
     said = text(results_html.source(dogs))
-    assert dogs["command"] in said and dogs["environment"]["processor"] in said
+    assert dogs.command in said and dogs.environment["processor"] in said
     assert "may have met some of these photos" in said
 
 
 def test_the_sheet_shows_the_milliseconds_once_they_are_measured():
     timings = {name: Timing(12.4, 9.94, 20.6) for name in NAMES}
-    said = text(tab.sheet(reports.load_report("dogs"), timings))
+    said = text(tab.sheet(reports.dogs_report(), timings))
     assert said.count("12 ms 9.9 to 21 ms") == 3 and "not measured yet" not in said
 
 
 def test_a_figure_of_another_network_is_labelled(monkeypatch, tmp_path):
     (tmp_path / "weights.h5").write_bytes(b"")
     monkeypatch.setattr(comparison.weights, "named", tmp_path / "weights.h5")
-    said = text(tab.sheet(reports.load_report("dogs"), {}))
+    said = text(tab.sheet(reports.dogs_report(), {}))
     assert "measured with EfficientNet-Lite0" in said and "stands in" not in said
 
 
@@ -196,13 +196,14 @@ def test_a_figure_of_another_network_is_labelled(monkeypatch, tmp_path):
 
 
 def test_a_diagram_has_its_points_where_the_bins_are():
-    raw = Reliability()
+    raw = classification.Reliability()
     for _ in range(30):
         raw.add(0.5, True)
     for number in range(10):
         raw.add(0.55, number < 3)
-    html = reliability_diagram.diagram("scratch", "A title", raw.figures(), None, "right")
-    circles = [a for tag, a in Page(html).tags if tag == "circle"]
+    figures = Reliability(**raw.figures())
+    html = reliability_diagram.draw([Diagram("scratch", "A title", figures, None, "right")])
+    circles = [a for tag, a in Page(html).tags if tag == "circle" and float(a["cx"]) >= 60]
     found = [(float(a["cx"]), float(a["cy"])) for a in circles]
     assert found == [(180.0, 12.0), (192.0, 180.0)]  # the square is 240 wide, from (60, 12) on
     assert float(circles[0]["r"]) > float(circles[1]["r"])
@@ -216,11 +217,10 @@ def test_a_diagram_has_its_points_where_the_bins_are():
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40))
 def test_any_answers_can_be_drawn(said):
-    tally = answers(*said)
-    html = reliability_diagram.diagrams(None, {"scratch": tally | {"calibrated": tally}})
-    circles = [a for tag, a in Page(html).tags if tag == "circle" and "aria-hidden" not in a]
-    drawn = [a for a in circles if float(a["cx"]) >= 60]
-    assert len(drawn) == 2 * sum(each["count"] > 0 for each in tally["reliability"])
+    figures = Reliability(**{key: answers(*said)[key] for key in Reliability.model_fields})
+    html = reliability_diagram.draw([Diagram("scratch", "A title", figures, figures, "right")])
+    drawn = [a for tag, a in Page(html).tags if tag == "circle" and float(a["cx"]) >= 60]
+    assert len(drawn) == 2 * sum(each.count > 0 for each in figures.reliability)
     for circle in drawn:
         assert 60 <= float(circle["cx"]) <= 300 and 12 <= float(circle["cy"]) <= 252
 
@@ -231,14 +231,15 @@ def test_without_answers_there_is_nothing_to_draw():
 
 def test_the_sign_of_the_unfamiliar_is_reported():
     group = {"n": 4, "flagged": 0.25, "low": 0, "high": 1}
-    report = {
+    changes = {
         "accepted": 0.95,
         "score": "energy",
         "groups": {"cifar10": group, "ten_kinds": group | {"n": 0}, "unclear": group,
                    "other": group | {"flagged": 0.5}},
         "auroc": {"energy": 0.789, "maximum_logit": None, "maximum_probability": 0.7},
     }  # fmt: skip
-    html = results_html.unfamiliar(report)
+    report = reports.unfamiliar_report().as_json() | changes
+    html = results_html.unfamiliar(UnfamiliarReport.model_validate(report))
     assert Page(html).widths() == [25, 25, 50]
     assert "4 photos of other things 50.0 %" in text(html)
     assert "the sign’s own measure: 0.789; the greatest probability: 0.700." in text(html)
@@ -252,13 +253,14 @@ def test_tiles_are_grouped_and_enlarged_and_escaped():
     items = [Item(HOSTILE, Label(dog=True), lambda: pixels), Item("b", Label(), lambda: b"gone")]
     chosen = LabelledSet("a", 2, lambda: iter(items))
     told = [
-        {"file": HOSTILE, "dog": dict(zip(NAMES, (0.9, 0.2, 0.1), strict=True))},
-        {"file": "b", "dog": dict(zip(NAMES, (0.9, 0.2, 0.8), strict=True))},
+        {"file": file, "is_dog": None, "dog": dict(zip(NAMES, dogs, strict=True))}
+        for file, dogs in ((HOSTILE, (0.9, 0.2, 0.1)), ("b", (0.9, 0.2, 0.8)))
     ]
-    found = {"disagreements": told, "disagreement_count": 2, "n": 9}
+    found = measured(*ONE, disagreements=told, disagreement_count=2, n=9)
     html = disagreements.tiles(chosen, found)
     (button,) = [a for tag, a in Page(html).tags if tag == "button"]  # the other file has gone
     assert button["data-press"] == "0"
+    assert [a["alt"] for tag, a in Page(html).tags if tag == "img"] == [f"a dog, {HOSTILE}"]
     assert "From scratch alone is right: 1 picture" in text(html)
     assert "On 2 of 9 pictures they disagree" in text(html)
 
@@ -272,8 +274,7 @@ def test_tiles_are_grouped_and_enlarged_and_escaped():
 
 
 def test_where_they_agree_that_is_said():
-    found = {"disagreements": [], "disagreement_count": 0, "n": 1}
-    html = disagreements.tiles(LabelledSet("a", 0, lambda: iter(())), found)
+    html = disagreements.tiles(LabelledSet("a", 0, lambda: iter(())), measured(*ONE))
     assert "On all of the 1 picture they agree" in text(html)
 
 
@@ -298,15 +299,6 @@ def test_a_forged_place_is_refused(place):
         assert str(error) == "There is no such picture; press one."
     else:
         assert str(number) == place.lstrip("0").rjust(1, "0") and number < 10**6
-
-
-def test_a_tile_has_a_group_and_an_alternative_text():
-    dispute = Disagreement(3, "photo.jpg", Label(dog=False, cifar10=8), {})
-    (image,) = [
-        a for tag, a in Page(disagreements_html.tile(dispute, Image.new("RGB", (8, 8)))).tags
-        if tag == "img"
-    ]  # fmt: skip
-    assert image["alt"] == "ship, photo.jpg"
 
 
 # What is dropped
@@ -481,9 +473,8 @@ def test_results_gives_the_reports_and_the_facts(client):
     assert [each["approach"] for each in answer["approaches"]] == list(NAMES)
     report = registry.find(scratch.DEFAULT).report
     assert answer["approaches"][0]["parameters"] == report["parameters"]
-    assert set(answer) == {"approaches", *reports.REPORT_NAMES}
-    assert answer["dogs"]["n"] == reports.load_report("dogs")["n"]
-    assert answer["sample"]["n"] == 100
+    assert set(answer) == {"approaches", *reports.all_reports()}
+    assert answer["dogs"] == atomic.read_json(REPORTS / "dogs.json")
 
 
 def zipped(path, *wanted: int):
@@ -504,10 +495,7 @@ def test_evaluate_measures_a_zip_as_the_package_does(client, tmp_path):
     answer = client.predict(handle_file(str(file)), api_name="/evaluate")
     assert (answer["n"], answer["dogs"], answer["unusable_count"]) == (4, 2, 1)
     expected = evaluate.measure(labelled_images.open_zip(file))
-    assert answer["data_sha256"] == expected["data_sha256"]
-    for name, entry in expected["approaches"].items():
-        for key in ("accuracy", "recall", "specificity"):
-            assert answer["approaches"][name]["dog"][key] == entry["dog"][key]
+    assert answer == expected.as_json()
     assert answer["approaches"]["scratch"]["own"]["n"] == 4
 
 

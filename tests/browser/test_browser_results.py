@@ -30,10 +30,9 @@ def choose_part(page: Page, name: str) -> None:
 
 def test_figures_diagrams_and_disputed_pictures(page):
     choose_tab(page, "Results")
-    dogs = reports.load_report("dogs")
     sheet = page.locator(".sheet:visible")
-    for entry in dogs["approaches"].values():
-        expect(sheet).to_contain_text(share(entry["accuracy"]))
+    for figures in reports.dogs_report().approaches.values():
+        expect(sheet).to_contain_text(share(figures.accuracy))
     expect(page.locator(".ranks:visible li")).to_have_count(3)
     expect(sheet.get_by_role("columnheader")).to_have_count(3)  # also where it is laid out anew
     assert_no_sideways_scrolling(page)
@@ -44,15 +43,15 @@ def test_figures_diagrams_and_disputed_pictures(page):
 
     choose_part(page, "How sure")
     expect(page.locator(".reliability:visible").first).to_contain_text("which of ten kinds?")
-    ece = reports.load_report("cifar10")["ece"]
+    ece = reports.cifar10_report().ece
     expect(page.locator(".reliability:visible").first).to_contain_text(f"off by {100 * ece:.1f}")
     page.locator(".reliability:visible summary").first.click()
     assert_no_sideways_scrolling(page)
 
     choose_part(page, "Disputed")
-    sample = reports.load_report("sample")
+    sample = reports.sample_report()
     tiles = page.locator(".disputed:visible .sample")
-    expect(tiles).to_have_count(min(sample["disagreement_count"], 30))
+    expect(tiles).to_have_count(min(sample.disagreement_count, 30))
     tile = tiles.nth(1)
     tile.focus()
     page.keyboard.press("Enter")
@@ -63,8 +62,8 @@ def test_figures_diagrams_and_disputed_pictures(page):
     expect(large).to_be_in_viewport(ratio=0.3)
     number = int(tile.get_attribute("data-press"))
     name = list(labelled_images.sample_set().items())[number].name
-    (told,) = [row for row in sample["disagreements"] if row["file"] == name]
-    for approach, dog in told["dog"].items():
+    (told,) = [row for row in sample.disagreements if row.file == name]
+    for approach, dog in told.dog.items():
         said = large.locator(f"li.{approach}")
         expect(said).to_contain_text(f"says {'yes' if dog >= 0.5 else 'no'}")
     assert_no_sideways_scrolling(page)

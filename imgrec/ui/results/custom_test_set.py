@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from imgrec.approaches import scratch, transfer
 from imgrec.background_job import BackgroundJob, Report, Status
@@ -14,7 +15,7 @@ from imgrec.data import labelled_images, labels
 from imgrec.data.labelled_images import LabelledSet
 from imgrec.errors import DataError, ImgrecError
 from imgrec.evaluation import evaluate as evaluation
-from imgrec.evaluation import reports
+from imgrec.evaluation.figures import Evaluation, ScratchFigures
 from imgrec.images.decode import MAX_BYTES
 from imgrec.ui.access.uploaded_files import uploaded_file
 from imgrec.ui.components.errors import as_gradio_error
@@ -27,35 +28,15 @@ from imgrec.ui.components.model_choosers import (
     transfer_chooser,
 )
 from imgrec.ui.components.picture import Source
+from imgrec.ui.components.templates import render
 from imgrec.ui.components.upload_zone import Upload, drop_zone, uploaded
-from imgrec.ui.results import disagreements_html, html, reliability_diagram
+from imgrec.ui.results import disagreements_html, html, reliability_diagram, texts
 from imgrec.ui.results.disagreements import build_disagreements, tiles
 
 MAX_PICTURES = 1000  # per test: some minutes on two cores
 POLL_SECONDS = 0.25
-STOPPED = panel("Stopped", "The test was stopped; drop the pictures again to start anew.")
-
-HOW_TO_LABEL = f"""
-<section class="panel made labelling">
-  <h3>How to label the pictures</h3>
-  <p>Put them into folders whose names say what they show. The figures will stand here.</p>
-  <ul>
-    <li><b>Dogs:</b> a folder <code>dog</code>, and one of any other name with pictures without a
-    dog. That is enough for the common question.</li>
-    <li><b>CIFAR-10’s ten kinds:</b> a folder for each, or some, of {", ".join(labels.CIFAR10)}. The
-    scratch network is then measured on its own task too.</li>
-    <li><b>ImageNet’s thousand:</b> folders or files whose names begin with a WordNet id, such as
-    <code>n02085620_Chihuahua.jpg</code>. The pre-trained network is then measured on its own task
-    too.</li>
-  </ul>
-  <p>Nobody else sees your pictures, and the server deletes them after about a day. For more than
-  {MAX_PICTURES:,} there is <code>scripts/evaluate.py</code>.</p>
-</section>"""
-HEADING = "Drop a zip or a folder of labelled pictures here"
-NOTE = (
-    f"At most {MAX_PICTURES:,} pictures; a zip, or a picture, may have {MAX_BYTES // 2**20} MiB. "
-    "Nothing is shared with others."
-)
+STOPPED = panel(*texts.STOPPED)
+HOW_TO_LABEL = render(__file__, "labelling.jinja", kinds=labels.CIFAR10, most=MAX_PICTURES)
 
 _jobs: dict[str, BackgroundJob] = {}  # by session: the test that is running or waiting
 
@@ -65,15 +46,16 @@ def build_custom_test_set(page: gr.Blocks, tab: gr.Tab, tabs: gr.Tabs, shared: g
     files = gr.State([])  # what was uploaded
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            zone = drop_zone(HEADING, NOTE, MAX_PICTURES)
-            with gr.Accordion("Which trained networks answer", open=False):
+            note = texts.NOTE.format(most=MAX_PICTURES, mebibytes=MAX_BYTES // 2**20)
+            zone = drop_zone(texts.HEADING, note, MAX_PICTURES)
+            with gr.Accordion(texts.WHICH_NETWORKS, open=False):
                 weights, head = scratch_chooser(), transfer_chooser()
         with gr.Column(scale=2, min_width=320):
             status = gr.HTML(HOW_TO_LABEL)
-            stop = gr.Button("Stop", visible=False, variant="stop")
+            stop = gr.Button(texts.STOP, visible=False, variant="stop")
     figures = gr.HTML()
     with gr.Column(visible=False) as disputed:
-        gr.Markdown("### What they disagree on")
+        gr.Markdown(texts.WHAT_THEY_DISAGREE_ON)
         shown, large = build_disagreements(tabs, shared, open_test_set, files, [weights, head])
     outputs = [status, stop, figures, disputed, shown, large]
     zone.upload(take, None, [files, *outputs], queue=False, **QUIET).then(
@@ -128,7 +110,7 @@ def take(event: gr.EventData, request: gr.Request) -> list[Any]:
         files = uploaded(event, MAX_PICTURES)
         chosen = open_test_set(files)
     except ImgrecError as error:
-        return [[], *_view(f"{failed(error)}{HOW_TO_LABEL}")]
+        return [[], *_view(failed(error) + HOW_TO_LABEL)]
     _jobs[_session(request)] = BackgroundJob("evaluation")
     return [files, *_view(html.waiting(chosen.name, chosen.count), stop=True)]
 
@@ -141,7 +123,7 @@ def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> It
         yield [gr.skip()] * 6
         return
     started = time.monotonic()
-    found: list[dict[str, Any]] = []
+    found: list[Evaluation] = []
     view: list[Any] = []
     try:
         chosen = open_test_set(files)
@@ -165,7 +147,7 @@ def run(files: list[Upload], weights: str, head: str, request: gr.Request) -> It
 
 
 def _steps(
-    chosen: LabelledSet, weights: str, head: str, work: BackgroundJob, found: list[dict[str, Any]]
+    chosen: LabelledSet, weights: str, head: str, work: BackgroundJob, found: list[Evaluation]
 ) -> Iterator[Status]:
     """Runs the evaluation and yields its progress; appends its result to `found`.
 
@@ -173,14 +155,15 @@ def _steps(
     """
 
     def measure(report: Report, cancelled: Any) -> None:
-        figures = evaluation.measure(
-            chosen,
-            weights=weights,
-            head=head,
-            on_progress=lambda done, total: report(chosen.name, done, total),
-            cancelled=cancelled,
+        found.append(
+            evaluation.measure(
+                chosen,
+                weights=weights,
+                head=head,
+                on_progress=lambda done, total: report(chosen.name, done, total),
+                cancelled=cancelled,
+            )
         )
-        found.append(figures)
 
     work.start(measure)
     while (status := work.status).running:
@@ -195,22 +178,23 @@ def _view(status: str, *, stop: bool = False) -> list[Any]:
     return [status, gr.Button(visible=stop), "", gr.Column(visible=False), "", ""]
 
 
-def _result(chosen: LabelledSet, measured: dict[str, Any]) -> list[Any]:
+def _result(chosen: LabelledSet, measured: Evaluation) -> list[Any]:
     return [
         html.summary_panel(chosen.name, measured),
         gr.Button(visible=False),
         figures(measured),
         gr.Column(visible=True),
         tiles(chosen, measured),
-        disagreements_html.NOTHING_ENLARGED if measured["disagreement_count"] else "",
+        disagreements_html.NOTHING_ENLARGED if measured.disagreement_count else "",
     ]
 
 
-def figures(measured: dict[str, Any]) -> str:
+def figures(measured: Evaluation) -> Markup:
     """Renders the sheet and the diagrams of an evaluation."""
-    own = measured["approaches"]["scratch"]["own"]
-    drawn = reliability_diagram.diagrams(own, reports.dog_answers(measured))
-    return f"{html.custom_sheet(measured)}{drawn}"
+    own = measured.approaches["scratch"].own
+    ten_kinds = own if isinstance(own, ScratchFigures) else None
+    drawn = reliability_diagram.diagrams(ten_kinds, measured.dog_answers())
+    return html.custom_sheet(measured) + drawn
 
 
 @as_gradio_error
@@ -232,14 +216,14 @@ def evaluate(
         raise DataError("There is no file; send a zip of labelled pictures.")
     session, work = _session(request), BackgroundJob("evaluation")
     _jobs[session] = work
-    found: list[dict[str, Any]] = []
+    found: list[Evaluation] = []
     try:
         chosen = check_size(labelled_images.open_zip(uploaded_file(source)))
         for _ in _steps(chosen, weights, head, work, found):
             pass
     finally:
         _end(session, work)
-    return found[0]
+    return found[0].as_json()
 
 
 def stop_test(request: gr.Request) -> tuple[str, gr.Button]:

@@ -4,15 +4,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from imgrec import approaches
 from imgrec.data.labelled_images import LabelledSet
 from imgrec.errors import DataError, ImageError, ImgrecError
 from imgrec.evaluation import disagreements
+from imgrec.evaluation.figures import DogsReport, Evaluation
 from imgrec.ui.components.html import failed
 from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import COMPARE, INTO_VIEW, PREDICTING, QUIET
-from imgrec.ui.results import disagreements_html
+from imgrec.ui.results import disagreements_html, texts
+from imgrec.ui.results.disagreements_html import Group, Tile
 
 MAX_TILES = 30  # widest disagreements of a test: more would slow the page down
 
@@ -35,7 +38,7 @@ def build_disagreements(
             shown = pressable()
         with gr.Column(scale=2, min_width=300, elem_classes="one-image"):
             large = gr.HTML()
-            send = gr.Button("Send to Compare", visible=False)
+            send = gr.Button(texts.SEND_TO_COMPARE, visible=False)
     number = gr.State("")
 
     def enlarge(source: Any, weights: str, head: str, event: gr.EventData) -> tuple[Any, ...]:
@@ -60,29 +63,26 @@ def build_disagreements(
     return shown, large
 
 
-def tiles(labelled: LabelledSet, measured: dict[str, Any]) -> str:
+def tiles(labelled: LabelledSet, measured: Evaluation | DogsReport) -> Markup:
     """Renders the disagreements, grouped by the approach that stands alone and if it is right."""
-    found = disagreements.widest_disagreements(labelled, measured, MAX_TILES)
-    parts = []
-    told = 0
-    for name, right, group in disagreements.groups(found):
-        made = [tile for each in group if (tile := _tile(labelled, each))]
-        told += len(made)
-        parts.append(disagreements_html.group(name, right, made))
-    count = measured["disagreement_count"]
-    return disagreements_html.disagreements("".join(parts), count, told, measured["n"])
+    found = disagreements.in_set(labelled, measured.disagreements[:MAX_TILES])
+    groups = [
+        Group(name, right, [tile for each in group if (tile := _tile(labelled, each))])
+        for name, right, group in disagreements.groups(found)
+    ]
+    return disagreements_html.disagreements(groups, measured.disagreement_count, measured.n)
 
 
-def _tile(labelled: LabelledSet, dispute: disagreements.Disagreement) -> str:
-    """Renders a picture's button; empty if its file is gone."""
+def _tile(labelled: LabelledSet, dispute: disagreements.Disagreement) -> Tile | None:
+    """Returns a picture's button; None if its file is gone."""
     try:
         image = disagreements.open_item(disagreements.item_at(labelled, dispute.number))
     except ImageError:
-        return ""
+        return None
     return disagreements_html.tile(dispute, image)
 
 
-def enlarged(labelled: LabelledSet, place: str, weights: str, head: str) -> str:
+def enlarged(labelled: LabelledSet, place: str, weights: str, head: str) -> Markup:
     """Renders the pressed picture, enlarged, with the three verdicts. Raises ImgrecError."""
     item = disagreements.item_at(labelled, _number(place))
     image = disagreements.open_item(item)

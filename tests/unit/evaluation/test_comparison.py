@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import ValidationError
 
 from imgrec import approaches
 from imgrec.approaches import MODULES, vgg16
@@ -18,8 +19,10 @@ from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import DataError, ImageError
 from imgrec.evaluation import comparison, disagreements, reports
 from imgrec.evaluation.disagreements import Disagreement
+from imgrec.evaluation.figures import Cifar10Report, DisputedPicture, Evaluation
 from imgrec.files import atomic
-from imgrec.files.paths import MODELS
+from imgrec.files.paths import MODELS, REPORTS
+from imgrec.metrics.classification import YesNo
 
 GREY = np.full((8, 8, 3), 128, "uint8")
 chances = st.floats(0, 1)
@@ -33,23 +36,27 @@ def of(*items: Item) -> LabelledSet:
     return LabelledSet("a set", len(items), lambda: iter(items))
 
 
-def row(name: str, *dogs: float) -> dict:
-    return {"file": name, "is_dog": None, "dog": dict(zip(MODULES, dogs, strict=True))}
-
-
-def bins(*counts: int) -> list[dict]:
-    return [{"count": count} for count in counts]
+def disputed(name: str, *dogs: float) -> DisputedPicture:
+    return DisputedPicture(file=name, is_dog=None, dog=dict(zip(MODULES, dogs, strict=True)))
 
 
 # The reports
 
 
-@pytest.mark.parametrize("name", reports.REPORT_NAMES)
-def test_a_report_that_ships_tells_how_to_measure_it_again(name):
-    report = reports.load_report(name)
-    assert report["command"].startswith("scripts/evaluate.py")
-    assert len(report["data_sha256"]) == 64 and report["environment"]["tensorflow"]
-    json.dumps(report, allow_nan=False)
+@pytest.mark.parametrize("name", reports.all_reports())
+def test_a_report_that_ships_is_read_whole_and_tells_how_to_measure_it_again(name):
+    report = reports.all_reports()[name]
+    written = (REPORTS / f"{name}.json").read_text(encoding="utf-8")
+    assert json.dumps(report.as_json(), indent=2) + "\n" == written
+    assert report.command.startswith("scripts/evaluate.py")
+    assert len(report.data_sha256) == 64 and report.environment["tensorflow"]
+
+
+@pytest.mark.parametrize("change", [{"more": 1}, {"ece": None}, {"ece": float("nan")}])
+def test_a_report_of_another_form_is_refused(change):
+    written = reports.cifar10_report().as_json()
+    with pytest.raises(ValidationError, match=next(iter(change))):
+        Cifar10Report.model_validate(written | change)
 
 
 # What it took
@@ -109,15 +116,16 @@ def test_timing_takes_turns_and_leaves_the_first_round_out(monkeypatch):
 
 def test_disagreements_are_found_again_in_the_order_of_the_set():
     chosen = of(item("a", True), item("b", False), item("c"), item("b", True))
-    told = [row("c", 0.9, 0.1, 0.2), row("gone", 1, 0, 0), row("b", 0.6, 0.4, 0.7)]
-    found = disagreements.widest_disagreements(chosen, {"disagreements": told}, 3)
+    told = [
+        disputed("c", 0.9, 0.1, 0.2),
+        disputed("gone", 1, 0, 0),
+        disputed("b", 0.6, 0.4, 0.7),
+    ]
+    found = disagreements.in_set(chosen, told)
     assert [(each.number, each.name, each.label.dog) for each in found] == [
         (1, "b", False),
         (2, "c", None),
     ]
-    assert [
-        each.name for each in disagreements.widest_disagreements(chosen, {"disagreements": told}, 1)
-    ] == ["c"]
 
 
 @pytest.mark.parametrize(
@@ -167,49 +175,53 @@ def test_an_item_is_the_one_at_its_place():
 
 
 def test_the_sample_that_ships_is_found_again():
-    report = reports.load_report("sample")
+    report = reports.sample_report()
     sample = labelled_images.sample_set()
-    found = disagreements.widest_disagreements(sample, report, 100)
-    assert len(found) == min(report["disagreement_count"], len(report["disagreements"]))
-    told = {row["file"]: row for row in report["disagreements"]}
-    for each in found:
-        assert told[each.name]["is_dog"] == each.label.dog
-        (verdicts,) = approaches.compare(
-            [disagreements.open_item(disagreements.item_at(sample, each.number))]
-        )
+    found = disagreements.in_set(sample, report.disagreements)
+    assert len(found) == min(report.disagreement_count, len(report.disagreements))
+    told = {row.file: row for row in report.disagreements}
+    images = [disagreements.open_item(disagreements.item_at(sample, each.number)) for each in found]
+    for each, verdicts in zip(found, approaches.compare(images), strict=True):
+        assert told[each.name].is_dog == each.label.dog
         for verdict in verdicts:
-            if verdict.model == report["approaches"][verdict.approach]["model"]:
+            if verdict.model == report.approaches[verdict.approach].model:
                 assert verdict.dog == pytest.approx(each.dog[verdict.approach], abs=0.01)
 
 
 # How well
 
 
-def test_the_figures_are_found_in_a_report_and_in_what_was_measured():
-    flat = {"approaches": {"scratch": {"model": "a", "accuracy": 0.5}}}
-    assert reports.dog_answers(flat) == {"scratch": {"model": "a", "accuracy": 0.5}}
-    nested = {
-        "n": 5,
-        "approaches": {
-            "scratch": {"dog": None, "own": {"n": 5, "accuracy": 0.2}},
-            "pretrained": {"dog": {"accuracy": 0.75}, "own": None},
-            "transfer": {"dog": {"accuracy": 1.0, "reliability": bins(1, 0, 3)}, "own": None},
-        },
-    }
-    assert list(reports.dog_answers(nested)) == ["pretrained", "transfer"]
-    own = reports.task_figures(nested)
-    assert own["scratch"] == {"n": 5, "accuracy": 0.2} and own["pretrained"] is None
-    assert (own["transfer"]["n"], own["transfer"]["accuracy"]) == (4, 1.0)
-
-
 def test_the_tasks_that_were_reported_are_of_the_reports():
-    tasks = reports.shipped_task_figures()
+    tasks = reports.shipped_tasks()
     assert list(tasks) == list(MODULES)
-    assert tasks["scratch"] == reports.load_report("cifar10")
-    dogs = reports.load_report("dogs")
-    assert tasks["transfer"]["accuracy"] == dogs["approaches"]["transfer"]["accuracy"]
-    assert tasks["transfer"]["n"] == dogs["n"]
+    assert tasks["scratch"].accuracy == reports.cifar10_report().accuracy
+    imagenet, dogs = reports.imagenet_report(), reports.dogs_report()
+    assert (tasks["pretrained"].accuracy, tasks["pretrained"].top5) == (
+        imagenet.top1,
+        imagenet.top5,
+    )
+    assert tasks["transfer"].accuracy == dogs.approaches["transfer"].accuracy
+    assert tasks["transfer"].n == dogs.n
 
 
-def test_pictures_without_a_label_were_not_judged():
-    assert reports.labelled_count({"reliability": bins(2, 0, 5)}) == 7
+def test_the_heads_own_task_is_the_dog_question():
+    tally = YesNo()
+    for probability, dog in ((0.9, True), (0.8, False), (0.1, False), (0.2, False)):
+        tally.add(probability, dog)
+    facts = {"model": "a", "trained_on": "b", "stand_in": False, "own": None}
+    dog = {**tally.figures(), "worst": [], "calibrated": None}
+    measured = Evaluation.model_validate(
+        {
+            "n": 5,  # one has no label
+            "data_sha256": "",
+            "unusable": [],
+            "unusable_count": 0,
+            "dogs": 1,
+            "approaches": {"pretrained": facts | {"dog": None}, "transfer": facts | {"dog": dog}},
+            "disagreements": [],
+            "disagreement_count": 0,
+        }
+    )
+    assert list(measured.dog_answers()) == ["transfer"]
+    assert measured.tasks()["pretrained"] is None
+    assert (measured.tasks()["transfer"].n, measured.tasks()["transfer"].accuracy) == (4, 0.75)

@@ -11,6 +11,7 @@ from imgrec.data.label_names import Label, imagenet_label
 from imgrec.data.labelled_images import Item, LabelledSet
 from imgrec.errors import ModelError
 from imgrec.evaluation import out_of_distribution
+from imgrec.evaluation.figures import FlaggedShare
 from imgrec.metrics.calibration import Calibration
 
 TABBY, LION, GOLDFISH, ORANGE = 281, 291, 1, 950
@@ -66,16 +67,16 @@ def test_what_is_flagged_and_the_roc_auc_of_each_score(network):
         ),
         on_picture=seen.append,
     )
-    assert measured["n"] == 11 and measured["model"] == "made CNN"
-    assert (measured["threshold"], measured["accepted"]) == (100, 0.95)
-    groups = {name: (group["n"], group["flagged"]) for name, group in measured["groups"].items()}
+    assert measured.n == 11 and measured.model == "made CNN"
+    assert (measured.threshold, measured.accepted) == (100, 0.95)
+    groups = {name: (group.n, group.flagged) for name, group in measured.groups.items()}
     assert groups == {
         "cifar10": (4, 1 / 4),
         "ten_kinds": (1, 1),
         "unclear": (1, 0),
         "other": (5, 3 / 5),
     }
-    assert measured["groups"]["other"]["low"] == pytest.approx(0.2307, abs=5e-5)
+    assert measured.groups["other"].low == pytest.approx(0.2307, abs=5e-5)
 
     truth = [True] * 4 + [False] * 5
     colours = np.array(familiar + other, "float64")
@@ -87,8 +88,8 @@ def test_what_is_flagged_and_the_roc_auc_of_each_score(network):
         "maximum_probability": 1 / total,
     }
     for name, score in scores.items():
-        assert measured["auroc"][name] == pytest.approx(metrics.roc_auc_score(truth, score))
-    assert len(set(measured["auroc"].values())) > 1
+        assert measured.auroc[name] == pytest.approx(metrics.roc_auc_score(truth, score))
+    assert len(set(measured.auroc.values())) > 1
     assert [row["group"] for row in seen] == ["cifar10"] * 4 + ["other"] * 5 + [
         "ten_kinds",
         "unclear",
@@ -99,8 +100,8 @@ def test_what_is_flagged_and_the_roc_auc_of_each_score(network):
 def test_without_other_things_there_is_no_roc_auc(network):
     familiar, photos = set_of((Label(cifar10=1), 1, 0)), set_of((imagenet_label(TABBY), 1, 0))
     measured = out_of_distribution.measure(familiar, photos)
-    assert measured["auroc"] == dict.fromkeys(out_of_distribution.SCORES)
-    assert measured["groups"]["other"] == {"n": 0, "flagged": None, "low": 0, "high": 1}
+    assert measured.auroc == dict.fromkeys(out_of_distribution.SCORES)
+    assert measured.groups["other"] == FlaggedShare(n=0, flagged=None, low=0, high=1)
 
 
 def test_a_network_without_the_sign_is_refused(network):
