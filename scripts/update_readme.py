@@ -9,9 +9,10 @@ the reports.
 """
 
 import argparse
-import dataclasses
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -20,7 +21,7 @@ sys.path.insert(0, str(SCRIPTS.parent))
 
 from imgrec.files.paths import ROOT
 from scripts import figures
-from scripts.figures import Figures, Share, Spread
+from scripts.figures import Spread
 
 README, RESULTS = ROOT / "README.md", ROOT / "docs" / "results.md"
 START, END = "<!-- figures -->\n", "<!-- /figures -->"
@@ -37,10 +38,10 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}".replace("-", "−")
 
 
-def with_interval(share: Share, digits: int = 1) -> str:
-    """Formats an accuracy and its interval as `79.1% (78.0% to 80.2%)`."""
-    low, high = percent(share.low, digits), percent(share.high, digits)
-    return f"{percent(share.accuracy, digits)} ({low} to {high})"
+def with_interval(figures: Any, name: str = "accuracy") -> str:
+    """Formats a figure of that name and its interval as `79.1% (78.0% to 80.2%)`."""
+    low, high = percent(figures.low), percent(figures.high)
+    return f"{percent(getattr(figures, name))} ({low} to {high})"
 
 
 def plus_minus(spread: Spread, digits: int = 1) -> str:
@@ -66,7 +67,7 @@ def decimals(number: float, digits: int = 2) -> str:
 FILTERS = (percent, points, with_interval, plus_minus, minutes, thousands, decimals)
 
 
-def rendered(template: str, measured: Figures) -> str:
+def rendered(template: str, measured: Mapping[str, object]) -> str:
     """Renders a template in scripts/templates; an undefined name is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -77,11 +78,10 @@ def rendered(template: str, measured: Figures) -> str:
         keep_trailing_newline=True,
     )
     environment.filters |= {each.__name__: each for each in FILTERS}
-    named = {each.name: getattr(measured, each.name) for each in dataclasses.fields(measured)}
-    return environment.get_template(template).render(named)
+    return environment.get_template(template).render(measured)
 
 
-def updated(readme: str, measured: Figures) -> str:
+def updated(readme: str, measured: Mapping[str, object]) -> str:
     """Returns the README with the section between the markers replaced."""
     before, rest = readme.split(START)
     _, after = rest.split(END)
