@@ -70,7 +70,7 @@ def all_reports() -> dict[str, Report]:
 
 
 @dataclass(frozen=True)
-class DogReport:
+class DogRates:
     """How the networks did on the dog question, by the network's display name.
 
     Accuracy would flatter, because most of the photos have no dog.
@@ -83,20 +83,20 @@ class DogReport:
 
 
 @cache
-def dogs(calibrated: bool = False) -> DogReport:
+def dogs(calibrated: bool = False) -> DogRates:
     """Loads the report of `scripts/evaluate.py dogs`, with calibrated figures where it has them."""
     report = dogs_report()
     figures: dict[str, BinaryFigures] = {
         each.model: (calibrated and each.calibrated) or each for each in report.approaches.values()
     }
-    return DogReport(
+    return DogRates(
         photos=report.n,
         dogs=report.dogs or 0,
         recall={model: each.recall for model, each in figures.items() if each.recall is not None},
         false_positive_rate={
-            model: 1 - each.specificity
+            model: rate
             for model, each in figures.items()
-            if each.specificity is not None
+            if (rate := each.false_positive_rate) is not None
         },
     )
 

@@ -16,7 +16,7 @@ from imgrec.approaches import scratch
 from imgrec.approaches.verdict import ClassProbability
 from imgrec.approaches.vgg16_weights import Status
 from imgrec.evaluation import reports
-from imgrec.evaluation.reports import DogReport
+from imgrec.evaluation.reports import DogRates
 from imgrec.networks import layer_table
 from imgrec.networks.cifar10 import classic
 from imgrec.ui.approaches import scratch as scratch_tab
@@ -24,7 +24,7 @@ from imgrec.ui.components import model_choosers, verdict_cards, vgg16_download
 from imgrec.ui.components.formatting import count, percent
 from imgrec.ui.components.html import bars, panel, table
 
-REPORT = DogReport(
+REPORT = DogRates(
     photos=1000,
     dogs=100,
     recall={"classic CNN": 0.25, "a": 1},
@@ -102,14 +102,15 @@ def test_the_networks_that_ship_are_offered_with_what_they_reach_the_default_fir
     assert gone.value == scratch.DEFAULT and gone.choices == offered
 
 
-def test_the_text_of_the_tab_has_the_figures_of_the_reports():
+def test_the_text_of_the_tab_has_the_figures_of_the_reports(monkeypatch):
     report, said = reports.scratch(scratch.DEFAULT), scratch_tab._text()
     assert f"from {report.images:,} small pictures" in said
     assert f"**{report.seconds / 60:.0f} minutes**" in said
     for right in (report.test_accuracy, report.test_accuracy_views):
         assert f"**{100 * right:.1f} %**" in said
     silent = dataclasses.replace(report, test_accuracy_views=None)
-    assert scratch_tab._tta_gain(silent) == ""
+    monkeypatch.setattr(reports, "scratch", lambda name: silent)
+    assert "looks six times" in said and "looks six times" not in scratch_tab._text()
 
 
 # Cards
@@ -272,15 +273,14 @@ def test_the_shipped_report_knows_the_networks_that_answer():
     assert 0 < report.dogs < report.photos
 
 
-def test_the_report_may_be_of_calibrated_answers(monkeypatch):
-    entry = {"model": "a", "recall": 0.5, "specificity": 0.75, "calibrated": None}
-    better = {"calibrated": {"recall": 0.25, "specificity": 0.875}}
-    approaches = {"scratch": {**entry, **better}, "transfer": {**entry, "model": "b"}}
-    report = {"n": 10, "dogs": 4, "approaches": approaches}
-    monkeypatch.setattr(reports, "load_report", {"dogs": report}.__getitem__)
-    said, believed = (reports.dogs.__wrapped__(calibrated) for calibrated in (False, True))
-    assert said == DogReport(10, 4, {"a": 0.5, "b": 0.5}, {"a": 0.25, "b": 0.25})
-    assert believed == DogReport(10, 4, {"a": 0.25, "b": 0.5}, {"a": 0.125, "b": 0.25})
+def test_the_report_may_be_of_calibrated_answers():
+    said, calibrated = reports.dogs(), reports.dogs(calibrated=True)
+    for each in reports.dogs_report().approaches.values():
+        better = each.calibrated or each
+        assert said.recall[each.model] == each.recall
+        assert calibrated.recall[each.model] == better.recall
+        assert calibrated.false_positive_rate[each.model] == 1 - better.specificity
+    assert said != calibrated
 
 
 # The states around it, and tables

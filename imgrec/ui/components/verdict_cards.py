@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from markupsafe import Markup
 
 from imgrec.approaches.verdict import Verdict
-from imgrec.evaluation.reports import DogReport
+from imgrec.evaluation.reports import DogRates
 from imgrec.networks.layer_table import Layer
 from imgrec.ui.components import html
 from imgrec.ui.components.formatting import shape
@@ -40,7 +40,7 @@ def card(verdict: Verdict, top: int, calibrated: bool = True) -> Markup:
     )
 
 
-def question(verdicts: Sequence[Verdict], report: DogReport) -> Markup:
+def question(verdicts: Sequence[Verdict], report: DogRates) -> Markup:
     """Renders all three answers to *Is there a dog in it?*, and how reliable each network is.
 
     A probability of one half or more means yes. The report may lack a network.
