@@ -9,6 +9,7 @@ from imgrec.ui.approaches.scratch import build_scratch
 from imgrec.ui.approaches.transfer import build_transfer
 from imgrec.ui.components.listeners import COMPARE
 from imgrec.ui.components.model_choosers import Choosers, keep_fresh
+from imgrec.ui.components.templates import render
 from imgrec.ui.components.vgg16_download import connect, vgg16_status
 from imgrec.ui.data.tab import build_data
 from imgrec.ui.lessons.tab import build_how
@@ -17,12 +18,6 @@ from imgrec.ui.scripts import script
 from imgrec.ui.teach.tab import build_teach, project_token
 from imgrec.ui.train.tab import build_train
 
-HEADER = """
-<header class="masthead">
-  <h1>Three ways to recognise a picture</h1>
-  <p>One image, three networks: trained from scratch, pre-trained, and taught by transfer.</p>
-</header>
-"""
 OPEN_NAMED_TAB = script(__file__, "open_named_tab.js")
 NAME_OPEN_TAB = script(__file__, "name_open_tab.js")
 QUEUE = 40  # waiting visitors; more are asked to come back
@@ -38,7 +33,7 @@ def build_page() -> gr.Blocks:
         delete_cache=(HOUR, 24 * HOUR),
     ) as page:
         page.queue(max_size=QUEUE)  # while the page is empty, because it traverses all of it
-        gr.HTML(HEADER)
+        gr.HTML(render(__file__, "header.jinja"))
         arrived = gr.State(0)  # how often VGG16's weights have arrived while the page was open
         taught = project_token()
         with gr.Tabs() as tabs:

@@ -8,6 +8,7 @@ from imgrec import approaches
 from imgrec.approaches import scratch, transfer
 from imgrec.approaches.verdict import answer
 from imgrec.evaluation import reports
+from imgrec.ui.approaches import texts
 from imgrec.ui.approaches.tab import CALIBRATED, probabilities_switch, wants_calibrated
 from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.errors import as_gradio_error, listen
@@ -19,11 +20,7 @@ from imgrec.ui.components.vgg16_download import Panel, build_panel
 
 CLASSES_SHOWN = 3  # per card
 
-EMPTY = html.panel(
-    "Is there a dog in it?",
-    "Drop a picture, paste one, take one with the webcam, or choose an example: three networks "
-    "will tell you what they see.",
-)
+EMPTY = html.panel(texts.IS_THERE_A_DOG, texts.COMPARE_EMPTY)
 
 
 class CompareTab(NamedTuple):
@@ -67,27 +64,24 @@ def compare(
     )
 
 
-def _names(weights: str, head: str) -> dict[str, str]:
-    return {"weights": weights, "head": head}
-
-
 def build_compare(page: gr.Blocks, arrived: gr.State) -> CompareTab:
     """Builds the tab, which answers when the page opens or the picture changes."""
     files = example_files()
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             shown = picture(files[0])
-            gr.Examples(files, shown, label="Examples", elem_id="examples")
+            gr.Examples(files, shown, label=texts.EXAMPLES, elem_id="examples")
         with gr.Column(scale=2, min_width=320):
-            question = gr.HTML(html.panel("Is there a dog in it?", "The networks are loading."))
+            question = gr.HTML(html.panel(texts.IS_THERE_A_DOG, texts.COMPARE_LOADING))
             probabilities = probabilities_switch()
             panel = build_panel()
-            with gr.Accordion("Which trained networks answer", open=False), gr.Row():
+            with gr.Accordion(texts.WHICH_NETWORKS, open=False), gr.Row():
                 weights, head = scratch_chooser(), transfer_chooser()
     verdicts = pressable(verdict_cards.skeleton())
-    build_why("compare", shown, verdicts, [weights, head], _names, [arrived])
-    with gr.Accordion("The answer as JSON", open=False):
-        gr.Markdown("What `/compare` returns to a program; see *Use via API* below.")
+    chosen = [weights, head]
+    build_why("compare", shown, verdicts, chosen, lambda w, h: {"weights": w, "head": h}, [arrived])
+    with gr.Accordion(texts.AS_JSON, open=False):
+        gr.Markdown(texts.COMPARE_API)
         as_json = gr.JSON(show_label=False)
 
     answers = [as_json, question, verdicts]

@@ -8,26 +8,26 @@ import gradio as gr
 
 from imgrec.approaches.verdict import Verdict, answer
 from imgrec.errors import ImgrecError
-from imgrec.models import calibration_file, registry
-from imgrec.models.registry import Kind
+from imgrec.ui.approaches import texts
 from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.errors import listen
 from imgrec.ui.components.explanation_panel import Names, build_why
 from imgrec.ui.components.html_buttons import pressable
+from imgrec.ui.components.listeners import PRIVATE
 from imgrec.ui.components.picture import Source, bring_along, open_source, picture
 
 TOP_K = 10  # the scratch network has no more classes
 
 CALIBRATED, RAW = "calibrated", "raw"  # which probabilities are displayed
-CHOICES = [("calibrated", CALIBRATED), ("as the network says them", RAW)]
+CHOICES = [(texts.CALIBRATED, CALIBRATED), (texts.RAW, RAW)]
 
 Answer = tuple[dict[str, Any], str]
-EMPTY = html.panel("No picture yet", "Drop a picture, paste one, or take one with the webcam.")
+EMPTY = html.panel(texts.NO_PICTURE, texts.NO_PICTURE_TEXT)
 
 
 def probabilities_switch() -> gr.Radio:
     """Builds the switch between calibrated and raw probabilities."""
-    return gr.Radio(CHOICES, value=CALIBRATED, label="Probabilities")
+    return gr.Radio(CHOICES, value=CALIBRATED, label=texts.PROBABILITIES)
 
 
 def wants_calibrated(choice: str) -> bool:
@@ -35,27 +35,6 @@ def wants_calibrated(choice: str) -> bool:
     if choice not in (CALIBRATED, RAW):
         raise ImgrecError(f"There are no such probabilities; choose {CALIBRATED} or {RAW}.")
     return choice == CALIBRATED
-
-
-def how_sure(who: str, name: str, kind: Kind) -> str:
-    """Describes how well a trained network is calibrated; empty if that was not measured.
-
-    `who` is the subject of the sentence.
-    """
-    measured = calibration_file.load_calibration(registry.find(name, kind))
-    if measured is None:
-        return ""
-    mistake = "too sure" if measured.temperature > 1 else "not sure enough"
-    return f"""
-### How sure is it, really?
-
-{who} is {mistake} of itself. On {measured.n:,} pictures ({measured.split}), how sure it was
-and how often it was right lay **{100 * measured.ece_before:.1f} percentage points** apart on
-average. Its results are divided by one number, the *temperature* {measured.temperature:.2f}, before
-they are turned into probabilities; then the gap is **{100 * measured.ece_after:.1f}**. The order
-of the answers stays. Such probabilities are called *calibrated*; the switch below the picture shows
-them, or what the network says by itself.
-"""
 
 
 def answer_picture(
@@ -118,27 +97,20 @@ def build_tab(
             last: list[Any] = list(more())
         with gr.Column(scale=2, min_width=320):
             verdict = pressable(EMPTY)
-            with gr.Accordion("The answer as JSON", open=False):
+            with gr.Accordion(texts.AS_JSON, open=False):
                 as_json = gr.JSON(show_label=False)
     build_why(name, shown, verdict, chosen, names, again)
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=300):
             gr.Markdown(text)
         with gr.Column(scale=3, min_width=320):
-            gr.Markdown("### Layers")
-            table = gr.HTML(html.panel("Layers", "The network is loading."))
+            gr.Markdown(texts.LAYERS_HEADING)
+            table = gr.HTML(html.panel(texts.LAYERS, texts.LAYERS_LOADING))
 
     inputs = [shown, *chosen, *switch, *last]
     triggers = [part.change for part in (*inputs, *again)]
     listen(triggers, handler, inputs, [as_json, verdict], lambda reason: ({}, reason), name)
     bring_along(tab, shared, shown)
-    gr.on(
-        [tab.select, *(part.change for part in chosen)],
-        layers,
-        chosen,
-        table,
-        preprocess=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    showing = [tab.select, *(part.change for part in chosen)]
+    gr.on(showing, layers, chosen, table, preprocess=False, **PRIVATE)
     return chosen
