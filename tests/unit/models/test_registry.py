@@ -275,6 +275,14 @@ def test_nothing_is_done_to_a_name_that_is_no_entry(runs_dir, tmp_path, name):
 # Renaming, deleting
 
 
+def test_an_entry_is_the_same_by_its_name_and_its_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(MODELS / "classic")
+    by_directory = registry.load_entry(Path())
+    assert by_directory == registry.load_entry(MODELS / "classic") == registry.find("classic")
+    with pytest.raises(ModelError, match="There is no trained network in"):
+        registry.load_entry(tmp_path)
+
+
 def test_a_renamed_run_is_the_same_run(runs_dir):
     before = contents(finished(runs_dir / "old"))
     assert manage_runs.rename("old", " new ") == "new"
