@@ -115,14 +115,6 @@ def test_a_stopped_download_goes_on_where_it_was(weights, served, target):
     assert served.ranges == [None, f"bytes={size}-"]
 
 
-def test_a_part_from_an_earlier_start_is_taken_up(weights, served, target):
-    target.parent.mkdir(parents=True)
-    part(target).write_bytes(CONTENT[:1000])
-    weights.download()
-    assert finished(weights).state == "ready"
-    assert served.ranges == ["bytes=1000-"]
-
-
 def running_downloads() -> int:
     return [thread.name for thread in threading.enumerate()].count("vgg16-download")
 
@@ -167,21 +159,6 @@ def test_after_a_failure_a_second_try_can_succeed(weights, served):
     served.files[FILE_NAME] = CONTENT
     weights.download()
     assert finished(weights) == Status("ready")
-
-
-def test_without_a_server_the_reason_is_told(weights, monkeypatch):
-    monkeypatch.setattr(vgg16_weights, "URL", "http://127.0.0.1:1/file")
-    weights.download()
-    status = finished(weights)
-    assert status.state == "absent" and "can't be reached" in status.message
-
-
-def test_a_folder_that_cannot_be_written_is_told(weights, served, target):
-    target.parent.parent.mkdir()
-    target.parent.write_text("a file where the folder should be")
-    weights.download()
-    status = finished(weights)
-    assert status.state == "absent" and "can't be written" in status.message
 
 
 def test_where_downloads_are_off_nothing_is_requested(weights, served, target):

