@@ -19,7 +19,7 @@ from imgrec.teaching.store import projects
 from imgrec.teaching.train import teach_project
 from imgrec.ui.components.html_buttons import pressed
 from imgrec.ui.components.upload_zone import Upload, into, uploaded
-from imgrec.ui.teach import html, report_html, sessions, uploads
+from imgrec.ui.teach import html, sessions, texts, uploads
 
 EXAMPLES = {"easy": ("dog", "ship", "truck"), "hard": ("cat", "dog")}  # built-in classes
 
@@ -63,7 +63,7 @@ def view(
     try:
         project = projects.get(token) if token else None
     except TeachError as error:
-        token, project, message = "", None, message or html.message(str(error), wrong=True)
+        token, project, message = "", None, message or html.message(error, wrong=True)
     each = _class(project, chosen)
     head = project.head if project else None
     return [
@@ -76,10 +76,10 @@ def view(
         html.state(project),
         project.settings.augment if project else False,
         teach_button(project),
-        report_html.accuracy_panel(head),
-        report_html.report(project),
+        html.accuracy_panel(head),
+        html.report(project),
         gr.skip() if head else html.before_asking(project),
-        gr.Button("Download the project", interactive=bool(project and project.count)),
+        gr.Button(texts.DOWNLOAD, interactive=bool(project and project.count)),
         gr.Row(visible=head is not None),
     ]
 
@@ -87,7 +87,8 @@ def view(
 def teach_button(project: Project | None) -> gr.Button:
     """Updates the button, which is enabled if nothing prevents the project from being taught."""
     able = project is not None and not any(each.blocks for each in problems(project))
-    label = "Teach it again" if project and (project.head or project.stale) else "Teach it"
+    again = project is not None and (project.head or project.stale)
+    label = texts.TEACH_AGAIN if again else texts.TEACH
     return gr.Button(label, variant="primary", size="lg", interactive=able)
 
 
@@ -130,7 +131,7 @@ def press(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> 
         token, project = _project(token, request)
         return _apply_action(token, project, chosen, action, value)
     except ImgrecError as error:
-        return view(token, chosen, html.message(str(error), wrong=True))
+        return view(token, chosen, html.message(error, wrong=True))
 
 
 def _apply_action(token: str, project: Project, chosen: int, action: str, value: str) -> list[Any]:
@@ -156,7 +157,7 @@ def _apply_action(token: str, project: Project, chosen: int, action: str, value:
             each = _class(project, chosen) or _new_class(project, value)
             added = add_built_in(project, uploads.index_of(project, each.key), value)
             return view(token, each.key, html.added_summary({each.name: added}))
-    raise TeachError("There is no such button here; press one of the page.")
+    raise TeachError(texts.NO_SUCH_BUTTON)
 
 
 def rename(token: str, event: gr.EventData, request: gr.Request) -> str:
@@ -166,14 +167,14 @@ def rename(token: str, event: gr.EventData, request: gr.Request) -> str:
         project = sessions.project_of(token, request)
         project.rename(uploads.index_of(project, _key(data.get("key"))), data.get("value", ""))
     except ImgrecError as error:
-        return html.message(str(error), wrong=True)
+        return html.message(error, wrong=True)
     return ""
 
 
 def _key(text: Any) -> int:
     """Parses a class's key from a button. Raises TeachError if it is not one."""
     if not (isinstance(text, str) and text.isascii() and text.isdigit() and len(text) < 10):
-        raise TeachError("There is no such class any more; choose another one.")
+        raise TeachError(texts.NO_SUCH_CLASS)
     return int(text)
 
 
@@ -202,7 +203,7 @@ def take(token: str, chosen: int, event: gr.EventData, request: gr.Request) -> I
         target = into(event)
         yield from _adding(token, project, files, _key(target) if target else chosen, request)
     except ImgrecError as error:
-        yield [token, html.message(str(error), wrong=True)]
+        yield [token, html.message(error, wrong=True)]
 
 
 def _adding(
@@ -216,7 +217,7 @@ def _adding(
         )
 
     for status in sessions.run_job(work, request):
-        yield [token, html.progress("Taking the pictures in", status)]
+        yield [token, html.progress(texts.TAKING_IN, status)]
     yield [token, html.added_summary(found[0])]
 
 
@@ -233,7 +234,7 @@ def _opening(token: str, file: Upload, request: gr.Request) -> Iterator[list[Any
         )
 
     for status in sessions.run_job(work, request):
-        yield [token, html.progress("Opening the project", status)]
+        yield [token, html.progress(texts.OPENING, status)]
     (project,) = opened
     message = html.opened(displayable_name(name), project, notes)
     yield [sessions.start_project(request, project), message]
@@ -258,12 +259,12 @@ def see(token: str, request: gr.Request) -> Iterator[list[Any]]:
             yield [html.progress(status.what, status), gr.Button(visible=True)]
         yield NO_JOB
     except ImgrecError as error:
-        yield [html.message(str(error), wrong=True), gr.Button(visible=False)]
+        yield [html.message(error, wrong=True), gr.Button(visible=False)]
 
 
 def _extraction(project: Project) -> Work:
     def work(report: Report, cancelled: Callable[[], bool]) -> None:
-        project.extract(_progress_reporter(report, "The network looks at the pictures"), cancelled)
+        project.extract(_progress_reporter(report, texts.EXTRACTING), cancelled)
 
     return work
 
@@ -275,7 +276,7 @@ def configure(token: str, chosen: int, augment: bool, request: gr.Request) -> li
         project.configure(Settings(augment, project.settings.seed))
         return view(token, chosen)
     except ImgrecError as error:
-        return view(token, chosen, html.message(str(error), wrong=True))
+        return view(token, chosen, html.message(error, wrong=True))
 
 
 def teach(token: str, version: int, request: gr.Request) -> Iterator[list[Any]]:
@@ -286,11 +287,11 @@ def teach(token: str, version: int, request: gr.Request) -> Iterator[list[Any]]:
 
         def work(report: Report, cancelled: Callable[[], bool]) -> None:
             extract(report, cancelled)
-            teach_project(project, _progress_reporter(report, "It learns"))
+            teach_project(project, _progress_reporter(report, texts.LEARNING))
 
         for status in sessions.run_job(work, request):
-            progress = html.progress(status.what or "It begins", status)
+            progress = html.progress(status.what or texts.BEGINNING, status)
             yield [version, progress, gr.Button(visible=True)]
         yield [version + 1, *NO_JOB]
     except ImgrecError as error:
-        yield [version, html.message(str(error), wrong=True), gr.Button(visible=False)]
+        yield [version, html.message(error, wrong=True), gr.Button(visible=False)]

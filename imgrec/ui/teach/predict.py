@@ -18,10 +18,7 @@ from imgrec.ui.components.html_buttons import pressable
 from imgrec.ui.components.listeners import PREDICTING
 from imgrec.ui.components.picture import Source, open_source, picture
 from imgrec.ui.components.webcam import frame, live_camera
-from imgrec.ui.teach import html
-
-# A frame that arrives while another is being classified is dropped.
-STREAMING: dict[str, Any] = {**PREDICTING, "trigger_mode": "once"}
+from imgrec.ui.teach import html, texts
 
 
 class Use(NamedTuple):
@@ -34,7 +31,7 @@ class Use(NamedTuple):
 
 def build_use() -> Use:
     """Builds the step."""
-    return Use(picture(), live_camera(), pressable(html.NOTHING_TAUGHT))
+    return Use(picture(), live_camera(), pressable(html.before_asking(None)))
 
 
 def connect_use(use: Use, token: gr.BrowserState, version: gr.State) -> None:
@@ -46,7 +43,9 @@ def connect_use(use: Use, token: gr.BrowserState, version: gr.State) -> None:
         use.answer,
         **PREDICTING,
     )
-    use.camera.frame(answer_frame, token, use.answer, **STREAMING)
+    # A frame that arrives while another is being classified is dropped.
+    streaming: dict[str, Any] = {**PREDICTING, "trigger_mode": "once"}
+    use.camera.frame(answer_frame, token, use.answer, **streaming)
     build_why(
         "taught",
         use.picture,
@@ -67,8 +66,8 @@ def head_of(token: str) -> TaughtHead:
     head = project.head
     if head is None:
         if project.stale:
-            raise TeachError("The pictures have changed since it was taught; teach it again.")
-        raise TeachError("Nothing is taught yet; teach it first.")
+            raise TeachError(texts.PICTURES_CHANGED)
+        raise TeachError(texts.NOT_TAUGHT)
     return head
 
 

@@ -10,7 +10,7 @@ from imgrec.background_job import Report
 from imgrec.errors import ImgrecError
 from imgrec.teaching import export, project_file
 from imgrec.ui.components.listeners import QUIET
-from imgrec.ui.teach import html, sessions
+from imgrec.ui.teach import html, sessions, texts
 
 FILE = "teach-file"  # the id of the hidden button that starts a browser's download
 DOWNLOAD = f"""(file) => file && setTimeout(() => document.querySelector('#{FILE}').click(), 50)"""
@@ -28,15 +28,15 @@ class Keep(NamedTuple):
 
 def build_keep() -> Keep:
     """Builds the part."""
-    gr.HTML(html.KEEP)
+    gr.HTML(html.keep_title())
     with gr.Row(equal_height=False, elem_classes="keep"):
         with gr.Column(min_width=300):
-            project = gr.Button("Download the project", interactive=False)
-            gr.HTML(html.KEEP_PROJECT)
+            project = gr.Button(texts.DOWNLOAD, interactive=False)
+            gr.HTML(html.offer(texts.KEEP_PROJECT))
         with gr.Column(min_width=320):
             with gr.Row(visible=False, elem_classes="controls") as row:
                 forms = tuple(gr.Button(name, min_width=90) for name in export.KINDS.values())
-            gr.HTML(html.KEEP_EXPORT)
+            gr.HTML(html.offer(texts.KEEP_EXPORT))
     told = gr.HTML()
     file = gr.DownloadButton(visible="hidden", elem_id=FILE)
     return Keep(project, row, forms, told, file)
@@ -59,7 +59,7 @@ def download(token: str, request: gr.Request) -> tuple[str, str | None]:
     try:
         return "", publish_project(token, request)
     except ImgrecError as error:
-        return html.message(str(error), wrong=True), None
+        return html.message(error, wrong=True), None
 
 
 def publish_project(token: str, request: gr.Request) -> str:
@@ -85,10 +85,10 @@ def exporter(kind: export.Kind) -> Callable[[str, gr.Request], Iterator[tuple[An
                 made.append(export.export_project(kind, project, tell, cancelled))
 
             for status in sessions.run_job(work, request):
-                yield html.progress(status.what or "It begins", status), None
-            told = html.exported(export.KINDS[kind], made[0])
+                yield html.progress(status.what or texts.BEGINNING, status), None
+            told = html.message(texts.exported(export.KINDS[kind], made[0]))
             yield told, sessions.publish_download(made[0], token)
         except ImgrecError as error:
-            yield html.message(str(error), wrong=True), None
+            yield html.message(error, wrong=True), None
 
     return exporting

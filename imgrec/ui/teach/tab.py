@@ -9,22 +9,16 @@ from typing import Any
 
 import gradio as gr
 
-from imgrec.teaching.project import MAX_CLASSES, MAX_PICTURES
+from imgrec.teaching.project import MAX_PICTURES
 from imgrec.ui.components.html_buttons import TELL, pressable
 from imgrec.ui.components.listeners import QUIET
 from imgrec.ui.components.upload_zone import drop_zone
 from imgrec.ui.scripts import script
-from imgrec.ui.teach import handlers, html, sessions
+from imgrec.ui.teach import handlers, html, sessions, texts
 from imgrec.ui.teach.endpoints import offer_endpoints
 from imgrec.ui.teach.handlers import JobStatus, View
 from imgrec.ui.teach.predict import build_use, connect_use
 from imgrec.ui.teach.save_and_export import build_keep, connect_keep
-
-ZONE = "Drop pictures here, or paste them"
-NOTE = (
-    "A folder or zip with sub-folders makes a class of each. A downloaded project opens again. "
-    f"Up to {MAX_CLASSES} classes and {MAX_PICTURES} pictures."
-)
 
 RENAME = script(__file__, "rename.js")
 FOCUS = script(__file__, "focus_next.js")
@@ -42,24 +36,25 @@ def project_token() -> gr.BrowserState:
 def build_teach(page: gr.Blocks, tab: gr.Tab, token: gr.BrowserState) -> None:
     """Builds the tab and connects it."""
     chosen, version = gr.State(0), gr.State(0)
-    most = MAX_PICTURES
     with gr.Row(equal_height=False, elem_classes="steps"):
         with gr.Column(scale=5, min_width=320, elem_classes="drop-area"):
-            gr.HTML(html.step(1, "Pictures"))
-            classes = pressable(html.WELCOME)
+            gr.HTML(html.step(1))
+            classes = pressable(html.classes(None, 0))
             head = gr.HTML(js_on_load=TELL + RENAME)
-            zone = drop_zone(ZONE, NOTE, most, ("files", "folder", "zip"), more=True)
+            zone = drop_zone(
+                texts.ZONE, texts.ZONE_NOTE, MAX_PICTURES, ("files", "folder", "zip"), more=True
+            )
             told = gr.HTML()
-            tiles, built_in = pressable(), pressable(html.BUILT_IN)
+            tiles, built_in = pressable(), pressable(html.built_in())
         with gr.Column(scale=3, min_width=280):
-            gr.HTML(html.step(2, "Teach"))
+            gr.HTML(html.step(2))
             state = gr.HTML(html.state(None))
-            augment = gr.Checkbox(label="Learn from altered copies too", info=html.COPIES)
+            augment = gr.Checkbox(label=texts.COPIES, info=texts.COPIES_INFO)
             teach = handlers.teach_button(None)
-            job = JobStatus(gr.HTML(), gr.Button("Stop", size="sm", visible=False))
+            job = JobStatus(gr.HTML(), gr.Button(texts.STOP, size="sm", visible=False))
             honest = gr.HTML()
         with gr.Column(scale=4, min_width=320):
-            gr.HTML(html.step(3, "Use"))
+            gr.HTML(html.step(3))
             use = build_use()
     why_place = gr.Column()
     report = pressable()

@@ -16,6 +16,7 @@ from imgrec.teaching import project_file
 from imgrec.teaching.project import MAX_PICTURES, PictureSource, Project
 from imgrec.teaching.project_parts import Added, class_name
 from imgrec.ui.components.upload_zone import Upload
+from imgrec.ui.teach import texts
 
 UNNAMED = re.compile(r"Class \d+")  # the project's name for a class without a name of its own
 
@@ -54,7 +55,7 @@ def batches(files: Sequence[Upload]) -> tuple[list[Batch], str]:
     found = [file for file in everything if not file.name.lower().endswith(label_names.NO_PICTURES)]
     found = found or everything
     if not found:
-        raise DataError("There is no picture in it; choose another folder or zip.")
+        raise DataError(texts.NO_PICTURES_IN_IT)
     around = _common([file.folders for file in found])
     by_class: dict[str, list[tuple[str, PictureSource]]] = {}
     for file in found:
@@ -143,7 +144,7 @@ def index_of(project: Project, key: int) -> int:
     for index, each in enumerate(project.classes):
         if each.key == key:
             return index
-    raise TeachError("There is no such class any more; choose another one.")
+    raise TeachError(texts.NO_SUCH_CLASS)
 
 
 def _remove_unused(project: Project) -> None:
