@@ -8,6 +8,7 @@ from imgrec.explaining.lessons import pooling_dropout_dense
 from imgrec.files.paths import IMAGES
 from imgrec.ui.components import errors, picture
 from imgrec.ui.lessons import pooling_dropout_dense as lesson
+from imgrec.ui.lessons import texts
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 
@@ -27,7 +28,7 @@ def test_the_parts_of_a_lesson_decode_a_picture_once_and_run_the_network_once(de
     for window in (2, 3):
         lesson._pool(source, window)
         lesson._drop(source, 0.5, 0)
-        lesson._weigh(source, lesson.ANSWER, 10)
+        lesson._weigh(source, texts.ANSWERED_CLASS, 10)
     assert len(decoded) == 1
     assert pooling_dropout_dense._run_classic.cache_info().misses == 1
 

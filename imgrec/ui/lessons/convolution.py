@@ -1,12 +1,12 @@
 """The lesson on convolution: a kernel slides over the picture; the picture is shifted."""
 
 import time
-from collections.abc import Iterator, Sequence
-from html import escape
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from imgrec.errors import ImgrecError
@@ -15,27 +15,18 @@ from imgrec.explaining.lessons.convolution import CUSTOM, HAND_MADE, LEARNT, SID
 from imgrec.images.colormaps import coloured_signed, stretched
 from imgrec.ui.components import html
 from imgrec.ui.components.errors import as_gradio_error, errors_as_html
-from imgrec.ui.components.formatting import signed
-from imgrec.ui.components.html import to_png_data_uri
 from imgrec.ui.components.html_buttons import pressable, pressed
-from imgrec.ui.components.listeners import PREDICTING, if_seen
+from imgrec.ui.components.listeners import PREDICTING, QUIET, if_seen
 from imgrec.ui.components.picture import Source, open_source
-from imgrec.ui.lessons import feature_map_html
+from imgrec.ui.components.templates import render
+from imgrec.ui.lessons import feature_map_html, texts
 from imgrec.ui.lessons.shift_invariance import build_shift
 
 FIRST = "upright"  # the kernel selected at the start
 FRAMES, SECONDS_A_FRAME = 20, 0.18
 STEPS = 6  # frames at the start that advance by one position, before the long jumps
 INITIAL_CUSTOM = "-1 -1 -1\n-1  8 -1\n-1 -1 -1"
-COLOURS = ("Red", "Green", "Blue")
 IF_SEEN = if_seen("convolution")
-INTRO = """
-A **kernel** is nine numbers. It is laid over 3 × 3 pixels: each pixel is multiplied by the number
-on it, and the nine products are added up. The sum is one point of a new picture, the **feature
-map**. Then the kernel moves on by one pixel. That is a *convolution*. People made the first
-kernels below for looking at edges or blurring; the network *classic* found the others by itself, in
-training.
-"""
 
 
 class Setting(NamedTuple):
@@ -68,40 +59,30 @@ def build_convolution(tab: gr.Tab, shown: gr.Image) -> None:
     """Builds the lesson, which updates whenever the picture `shown` changes."""
     chosen = gr.State(FIRST)
     with gr.Column(elem_id="convolution"):
-        gr.Markdown(INTRO)
+        gr.Markdown(texts.CONVOLUTION)
         kernels = pressable(elem_classes="kernel-choice")
         with gr.Column(visible=False) as own_box:
-            own = gr.Textbox(
-                INITIAL_CUSTOM, label="Your own kernel: three lines of three numbers", lines=3
-            )
-        gr.Markdown("### Slide it over the picture")
+            own = gr.Textbox(INITIAL_CUSTOM, label=texts.OWN_KERNEL, lines=3)
+        gr.Markdown(texts.SLIDE_IT)
         middle = SIDES[0] // 2
         with gr.Row():
-            side = gr.Radio(
-                [(f"{side} × {side}", side) for side in SIDES], value=SIDES[0], label="Pixels"
-            )
-            relu = gr.Checkbox(
-                label="ReLU", info="What is below zero becomes zero, as in the network"
-            )
+            sizes = [(f"{side} × {side}", side) for side in SIDES]
+            side = gr.Radio(sizes, value=SIDES[0], label=texts.PIXELS)
+            relu = gr.Checkbox(label=texts.RELU, info=texts.RELU_INFO)
         with gr.Row(elem_classes="actions"):
-            row = gr.Slider(1, SIDES[0], middle, step=1, label="Row")
-            column = gr.Slider(1, SIDES[0], middle, step=1, label="Column")
-            slide = gr.Button("Slide", variant="primary", min_width=120)
+            row = gr.Slider(1, SIDES[0], middle, step=1, label=texts.ROW)
+            column = gr.Slider(1, SIDES[0], middle, step=1, label=texts.COLUMN)
+            slide = gr.Button(texts.SLIDE, variant="primary", min_width=120)
         answer = gr.HTML(feature_map_html.EMPTY)
-        gr.Markdown("### Shift the picture")
+        gr.Markdown(texts.SHIFT_IT)
         build_shift(tab, shown, (chosen, own), PREDICTING, IF_SEEN)
     tab.select(_choice, chosen, kernels, **PREDICTING)
     kernels.select(_choose, None, [chosen, own_box], api_visibility="private")
     inputs = [shown, chosen, own, side, relu, row, column]
-    slide.click(
-        _slide,
-        inputs,
-        [row, column, answer],
-        preprocess=False,
-        api_visibility="private",
-        show_progress="hidden",
-        concurrency_limit=None,  # it mostly waits
-    ).then(_draw, inputs, answer, **PREDICTING)  # applies what was changed meanwhile
+    # Sliding mostly waits; drawing again applies what was changed meanwhile.
+    slide.click(_slide, inputs, [row, column, answer], **QUIET).then(
+        _draw, inputs, answer, **PREDICTING
+    )
     side.input(_resize, side, [row, column], **PREDICTING).then(_draw, inputs, answer, **PREDICTING)
     tab.select(_draw, inputs, answer, **PREDICTING)
     triggers = [shown.change, chosen.change, own.change, relu.input, row.input, column.input]
@@ -170,35 +151,16 @@ def _place(setting: Setting) -> tuple[int, int]:
 
 
 @errors_as_html
-def _choice(chosen: object) -> str:
+def _choice(chosen: object) -> Markup:
     """Renders the kernels as buttons, with `chosen` pressed."""
-    hand_made = "".join(
-        _kernel_button(key, kernel, chosen == key, kernel.title)
-        for key, kernel in HAND_MADE.items()
-    )
-    own = _button(CUSTOM, chosen == CUSTOM, "<span>Your own …</span>", "Your own kernel")
-    learnt = "".join(
-        _kernel_button(f"{LEARNT}{index}", kernel, chosen == f"{LEARNT}{index}")
-        for index, kernel in enumerate(convolution.learnt_kernels())
-    )
-    return (
-        f'<div data-group class="kernels"><h4>Made by people; they look at the grey picture</h4>'
-        f'<div class="made">{hand_made}{own}</div>'
-        f"<h4>Learnt by the network classic; they look at red, green and blue</h4>"
-        f'<div class="learnt">{learnt}</div></div>'
-    )
-
-
-def _kernel_button(key: str, kernel: Kernel, chosen: bool, text: str = "") -> str:
-    tile = to_png_data_uri(kernel_tile(kernel))
-    inner = f'<img src="{tile}" alt="">' + (f"<span>{escape(text)}</span>" if text else "")
-    return _button(key, chosen, inner, kernel.title)
-
-
-def _button(key: str, chosen: bool, inner: str, title: str) -> str:
-    return (
-        f'<button type="button" data-press="{key}" aria-pressed="{str(chosen).lower()}" '
-        f'aria-label="{escape(title)}" title="{escape(title)}">{inner}</button>'
+    learnt = enumerate(convolution.learnt_kernels())
+    return render(
+        __file__,
+        "kernels.jinja",
+        chosen=chosen,
+        custom=CUSTOM,
+        hand_made=[(key, each.title, kernel_tile(each)) for key, each in HAND_MADE.items()],
+        learnt=[(f"{LEARNT}{index}", each.title, kernel_tile(each)) for index, each in learnt],
     )
 
 
@@ -209,80 +171,55 @@ def kernel_tile(kernel: Kernel) -> Image.Image:
     return Image.fromarray(np.rint(stretched(kernel.weights) * 255).astype("uint8"))
 
 
-def _shown(slide: Slide, row: int, column: int, known: int | None = None) -> str:
-    """Renders picture and map with the kernel at a position.
+class _Channel(NamedTuple):
+    """One channel of the sum: 3×3 pixels times 3×3 weights."""
+
+    name: str
+    pixels: np.ndarray
+    weights: np.ndarray
+    products: np.ndarray
+
+
+def _shown(slide: Slide, row: int, column: int, known: int | None = None) -> Markup:
+    """Renders picture and map with the kernel at a position, and the sum there.
 
     Only the first `known` values of the map are displayed, or all.
     """
-    side = len(slide.raw)
-    grey = slide.kernel.channels == 1
+    side, kernel = len(slide.raw), slide.kernel
+    grey = kernel.channels == 1
     seen = slide.image.convert("L").convert("RGB") if grey else slide.image
-    what = f"{side} × {side} pixels, {'in grey' if grey else 'in colour'}"
-    alt = f"The middle of your picture, {what}; the kernel is at row {row + 1}, column {column + 1}"
-    picture = feature_map_html.figure(
-        seen, f"Your picture, {what}", alt, _frame(side, row - 1, column - 1, 3)
-    )
-    title = f"Feature map: {slide.kernel.title}{', after ReLU' if slide.relu else ''}"
-    result = feature_map_html.map_figure(slide.map, title, _frame(side, row, column, 1), known)
-    progress = "" if known is None else f" {known:,} of {side**2:,} places are done."
-    return (
-        f'<div class="maps two">{picture}{result}</div>{feature_map_html.legend(slide.map)}'
-        f'<section class="panel sums"><h3>At row {row + 1}, column {column + 1}.{progress}</h3>'
-        f"{_sums(slide, row, column)}</section>"
+    pixels = (texts.GREY_PIXELS if grey else texts.COLOUR_PIXELS).format(side=side)
+    alt = texts.WINDOW_ALT.format(pixels=pixels, row=row + 1, column=column + 1)
+    map_title = (texts.MAP_AFTER_RELU if slide.relu else texts.MAP).format(kernel=kernel.title)
+    window = convolution.patch(slide.values, row, column)
+    products = window * kernel.weights
+    parts = (np.moveaxis(part, -1, 0) for part in (window, kernel.weights, products))
+    names = texts.GREY if grey else texts.COLOURS
+    return render(
+        __file__,
+        "convolution.jinja",
+        picture=feature_map_html.figure(
+            seen,
+            texts.YOUR_PICTURE.format(pixels=pixels),
+            alt,
+            _frame(side, row - 1, column - 1, 3),
+        ),
+        map=feature_map_html.map_figure(slide.map, map_title, _frame(side, row, column, 1), known),
+        legend=feature_map_html.legend(slide.map),
+        row=row,
+        column=column,
+        known=known,
+        places=side**2,
+        channels=[_Channel(*channel) for channel in zip(names, *parts, strict=True)],
+        bias=kernel.bias,
+        total=float(products.sum() + kernel.bias),
+        relu=slide.relu,
     )
 
 
-def _frame(side: int, row: int, column: int, size: int) -> str:
+def _frame(side: int, row: int, column: int, size: int) -> Markup:
     """Renders a frame around size×size of side×side pixels, starting at a row and column."""
     left, top, width = (f"{100 * part / side:.3f}%" for part in (column, row, size))
-    return f'<i class="frame" style="left:{left};top:{top};width:{width};height:{width}"></i>'
-
-
-def _sums(slide: Slide, row: int, column: int) -> str:
-    """Renders pixels times weights, table by table, and their sum, the map’s value there."""
-    window = convolution.patch(slide.values, row, column)
-    products = window * slide.kernel.weights
-    names = COLOURS if slide.kernel.channels == 3 else ("Grey",)
-    rows = "".join(
-        f'<div class="product"><b>{name}</b>{_nine(window[..., channel], "pixels")}<span>×</span>'
-        f"{_nine(slide.kernel.weights[..., channel], 'weights')}<span>=</span>"
-        f"{_nine(products[..., channel], 'products')}</div>"
-        for channel, name in enumerate(names)
+    return Markup('<i class="frame" style="left:{};top:{};width:{};height:{}"></i>').format(
+        left, top, width, width
     )
-    total = float(products.sum() + slide.kernel.bias)
-    return (
-        f"{rows}<p>{_sentence(names, products, slide, total)}</p>"
-        "<p>A pixel is a number from 0 (dark) to 1 (bright). Outside the picture there is only 0, "
-        "so that its border can look like an edge. The numbers in the tables are rounded; the sum "
-        "is made of the exact ones.</p>"
-    )
-
-
-def _sentence(names: Sequence[str], products: np.ndarray, slide: Slide, total: float) -> str:
-    """Describes how the products become the map's value."""
-    value = f"<b>{signed(total, 3)}</b>"
-    if len(names) == 1:
-        text = f"The nine products add up to {value}: the value of the feature map at this place."
-    else:
-        parts = [
-            f"{name.lower()} {signed(products[..., channel].sum(), 3)}"
-            for channel, name in enumerate(names)
-        ]
-        bias = signed(slide.kernel.bias, 3)
-        text = (
-            f"{' + '.join(parts)} + {bias} (the bias, a number that was learnt as well) = {value}: "
-            "the value of the feature map at this place."
-        )
-    if slide.relu:
-        end = "makes it <b>0</b>" if total < 0 else "leaves it as it is"
-        text += f" ReLU {end}."
-    return text
-
-
-def _nine(values: np.ndarray, what: str) -> str:
-    """Renders a 3×3 table of numbers."""
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{signed(value, 2)}</td>" for value in row) + "</tr>"
-        for row in values
-    )
-    return f"<table><caption>{what}</caption><tbody>{rows}</tbody></table>"

@@ -1,8 +1,7 @@
 """Pictures and feature maps side by side, as HTML with a description."""
 
-from html import escape
-
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
 from imgrec.errors import ImgrecError
@@ -10,8 +9,10 @@ from imgrec.images.colormaps import coloured_signed
 from imgrec.ui.components import html
 from imgrec.ui.components.formatting import signed
 from imgrec.ui.components.html import to_png_data_uri
+from imgrec.ui.lessons import texts
 
-EMPTY = html.panel("No picture yet", "Drop a picture, paste one, or choose one of the examples.")
+EMPTY = html.panel(*texts.NO_PICTURE)
+NO_MARKS = Markup()
 
 
 def checked_integer(value: object, low: int, high: int, what: str) -> int:
@@ -21,21 +22,28 @@ def checked_integer(value: object, low: int, high: int, what: str) -> int:
     raise ImgrecError(f"{what}: choose a whole number from {signed(low)} to {high}.")
 
 
-def figure(image: Image.Image, title: str, alt: str, marks: str = "") -> str:
-    """Renders a picture with its title and alternative text; `marks` is HTML laid over it."""
-    return (
-        f'<figure class="map"><figcaption>{escape(title)}</figcaption><div class="ground">'
-        f'<img src="{to_png_data_uri(image)}" alt="{escape(alt)}">{marks}</div></figure>'
-    )
+def figure(image: Image.Image, title: str, alt: str, marks: Markup = NO_MARKS) -> Markup:
+    """Renders a picture with its title and alternative text; `marks` is laid over it."""
+    return Markup(
+        '<figure class="map"><figcaption>{}</figcaption><div class="ground">'
+        '<img src="{}" alt="{}">{}</div></figure>'
+    ).format(title, to_png_data_uri(image), alt, marks)
 
 
-def map_figure(values: np.ndarray, title: str, marks: str = "", known: int | None = None) -> str:
+def map_figure(
+    values: np.ndarray, title: str, marks: Markup = NO_MARKS, known: int | None = None
+) -> Markup:
     """Renders a feature map (h, w) as `figure`; if `known` is given, only its first values."""
     height, width = values.shape
     row, column = np.unravel_index(np.abs(values).argmax(), values.shape)
-    alt = (
-        f"{title}: {height} × {width} values from {signed(values.min(), 2)} to "
-        f"{signed(values.max(), 2)}; the strongest is at row {row + 1}, column {column + 1}."
+    alt = texts.MAP_ALT.format(
+        title=title,
+        height=height,
+        width=width,
+        least=signed(values.min(), 2),
+        greatest=signed(values.max(), 2),
+        row=row + 1,
+        column=column + 1,
     )
     image = map_picture(values)
     if known is not None:
@@ -52,11 +60,8 @@ def map_picture(values: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint(values / most * 255).astype("uint8")).convert("RGB")
 
 
-def legend(values: np.ndarray) -> str:
+def legend(values: np.ndarray) -> Markup:
     """Describes the colours of `map_picture`."""
-    if values.min() < 0:
-        most = signed(np.abs(values).max(), 2)
-        text = f"Red is above zero, blue below zero, white zero; full colour is {most} away."
-    else:
-        text = f"Black is zero; the lighter, the greater. White is {signed(values.max(), 2)}."
-    return f'<p class="offer">{text}</p>'
+    text = texts.SIGNED_LEGEND if values.min() < 0 else texts.GREY_LEGEND
+    most = signed(np.abs(values).max(), 2)
+    return Markup('<p class="offer">{}</p>').format(text.format(most=most))

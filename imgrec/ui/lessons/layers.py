@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 import numpy as np
+from markupsafe import Markup
 
 from imgrec.approaches import scratch, vgg16
 from imgrec.errors import ImgrecError
@@ -15,18 +16,8 @@ from imgrec.ui.components.html_buttons import pressable, pressed
 from imgrec.ui.components.listeners import PREDICTING, if_seen
 from imgrec.ui.components.model_choosers import refresh_scratch_chooser, scratch_chooser
 from imgrec.ui.components.picture import Source, open_source
-from imgrec.ui.lessons import feature_map_html, layers_html
+from imgrec.ui.lessons import feature_map_html, layers_html, texts
 
-INTRODUCTION = """
-Your picture walks down this street: every house is a layer, which takes what the one before it
-made. The higher a house, the larger its maps; the wider, the more of them. **Press a house** to
-look inside.
-"""
-WITHOUT_TOP = (
-    "VGG16’s dense layers are not on this street: they need VGG16’s own file, which is not here "
-    "yet. The tab “Pre-trained” tells how to get it."
-)
-BY_STRENGTH, BY_NUMBER = "Strongest first", "By number"
 NO_CHANNEL = -1  # the endpoint returns no single map
 
 
@@ -125,7 +116,7 @@ def _show_layer(
         chosen = activations.channel_of(found, channel)
     except ImgrecError as error:
         return _only(failed(error))
-    tiles = layers_html.gallery(found, chosen, order == BY_NUMBER)
+    tiles = layers_html.gallery(found, chosen, order == texts.BY_NUMBER)
     return View(facts, _large(found, chosen), gr.Column(visible=True), chosen, tiles)
 
 
@@ -142,7 +133,7 @@ def _show_network(
         layer, channel = activations.first_convolution(layered), None
     buttons = layers_html.layer_buttons(layered, layer)
     if network == "vgg16" and not vgg16.has_top():
-        buttons += f'<p class="offer">{WITHOUT_TOP}</p>'
+        buttons += Markup('<p class="offer">{}</p>').format(texts.WITHOUT_TOP)
     return (
         own_weights,
         buttons,
@@ -160,7 +151,7 @@ def _enlarge(
         chosen = activations.channel_of(found, channel)
     except ImgrecError as error:
         return failed(error), gr.skip()
-    return _large(found, chosen), layers_html.gallery(found, chosen, order == BY_NUMBER)
+    return _large(found, chosen), layers_html.gallery(found, chosen, order == texts.BY_NUMBER)
 
 
 def _select_layer(
@@ -192,10 +183,10 @@ def _pick(
 def build_layers(tab: gr.Tab, shown: gr.Image) -> None:
     """Builds the lesson, which updates whenever the picture `shown` changes."""
     with gr.Column(elem_id="street"):
-        gr.Markdown(INTRODUCTION)
+        gr.Markdown(texts.LAYERS)
         with gr.Row():
             choices = [(title, key) for key, title in activations.TITLES.items()]
-            network = gr.Radio(choices, value="scratch", label="Network")
+            network = gr.Radio(choices, value="scratch", label=texts.NETWORK)
             with gr.Column() as own_weights:
                 weights = scratch_chooser()
         buttons = pressable()
@@ -203,8 +194,12 @@ def build_layers(tab: gr.Tab, shown: gr.Image) -> None:
         large = gr.HTML()
         with gr.Column(visible=False) as box:
             with gr.Row():
-                order = gr.Radio([BY_STRENGTH, BY_NUMBER], value=BY_STRENGTH, label="Feature maps")
-                channel = gr.Number(label="Channel", precision=0)
+                order = gr.Radio(
+                    [texts.BY_STRENGTH, texts.BY_NUMBER],
+                    value=texts.BY_STRENGTH,
+                    label=texts.FEATURE_MAPS,
+                )
+                channel = gr.Number(label=texts.CHANNEL, precision=0)
             gallery = pressable()
     layer = gr.State("")
 

@@ -3,15 +3,16 @@
 import gradio as gr
 
 from imgrec.ui.components.picture import bring_along, example_files, picture
+from imgrec.ui.lessons import texts
 from imgrec.ui.lessons.convolution import build_convolution
 from imgrec.ui.lessons.layers import build_layers
 from imgrec.ui.lessons.neuron import build_neuron
 from imgrec.ui.lessons.pooling_dropout_dense import build_pooling_dropout_dense
 
 LESSONS = {
-    "Convolution": build_convolution,
-    "Pooling, dropout, dense": build_pooling_dropout_dense,
-    "Layer by layer": build_layers,
+    texts.CONVOLUTION_TAB: build_convolution,
+    texts.POOLING_TAB: build_pooling_dropout_dense,
+    texts.LAYERS_TAB: build_layers,
 }
 
 
@@ -20,9 +21,9 @@ def build_how(tab: gr.Tab, shared: gr.Image) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260, visible=False) as beside:
             shown = picture()
-            gr.Examples(example_files(), shown, label="Examples", elem_id="how-examples")
+            gr.Examples(example_files(), shown, label=texts.EXAMPLES, elem_id="how-examples")
         with gr.Column(scale=3, min_width=320), gr.Tabs():
-            with gr.Tab("One neuron") as neuron:
+            with gr.Tab(texts.ONE_NEURON) as neuron:
                 build_neuron()
             lessons = []
             for title, build in LESSONS.items():
