@@ -4,14 +4,14 @@ The head is one dense layer with softmax on VGG16's pooled features.
 """
 
 import dataclasses
-import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 from PIL import Image
+from pydantic import Field, Strict, model_validator
 
 from imgrec.approaches import vgg16
 from imgrec.approaches.verdict import ClassProbability, top_classes
@@ -19,17 +19,12 @@ from imgrec.errors import ModelError
 from imgrec.metrics.calibration import TEMPERATURES, softmax
 from imgrec.networks.inference import milliseconds_each
 from imgrec.teaching import pictures
+from imgrec.teaching.project_parts import Array, FromFile
 
 FEATURES = 512  # channels of VGG16's last feature map
 MAX_DUPLICATE_SHARE = 0.2  # share of near-duplicates above which there is a warning
 MAX_LISTED = 24  # pictures listed as wrong, and as least confident
 ARRAYS = ("kernel", "bias", "known")
-# The keys in a project file that differ from the field names.
-FILE_KEYS = {
-    "similarity_threshold": "familiar",
-    "rejection_rate": "turned_away",
-    "cross_validation": "honest",
-}
 
 Table = tuple[tuple[float, ...], ...]
 
@@ -157,83 +152,78 @@ def answer_picture(head: TaughtHead, image: Image.Image) -> TaughtVerdict:
 
 # Serialisation
 
+Share = Annotated[float, Field(ge=0, le=1)]
+Index = Annotated[int, Field(ge=0)]
+Evaluated = Annotated[tuple[str, Index, Index, Share], Strict(False)]  # as EvaluatedPicture
+Listed = Annotated[Array[Evaluated], Field(max_length=MAX_LISTED)]
+
+
+class CrossValidationFigures(FromFile):
+    """The fields of CrossValidation in a file."""
+
+    pictures: int = Field(ge=1, le=10_000)
+    accuracy: Share
+    low: Share
+    high: Share
+    recall: Array[Share]
+    confusion: Array[Array[Annotated[float, Field(ge=0)]]]
+    wrong: Listed
+    unsure: Listed
+    temperature: float = Field(ge=TEMPERATURES[0], le=TEMPERATURES[1])
+    folds: int = Field(ge=2, le=10_000)
+    repeats: int = Field(ge=1, le=1000)
+    alike: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        classes = len(self.recall)
+        if [len(row) for row in self.confusion] != [classes] * classes:
+            raise ValueError("the confusion matrix has another number of classes")
+        if max([self.alike, *map(max, self.confusion)]) > self.pictures:
+            raise ValueError("more pictures than there are")
+        if any(max(right, guessed) >= classes for _, right, guessed, _ in self.wrong + self.unsure):
+            raise ValueError("a picture of no class")
+        return self
+
+
+class HeadFigures(FromFile):
+    """The fields of TaughtHead in a file, under the file's own names, without the arrays."""
+
+    class_names: Array[str]
+    similarity_threshold: float = Field(alias="familiar", ge=-1, le=1)
+    rejection_rate: Share = Field(alias="turned_away")
+    cross_validation: CrossValidationFigures = Field(alias="honest")
+    seconds: float = Field(ge=0)
+
+
+# The keys of a file, by the names of the fields.
+FILE_KEYS = {name: field.alias or name for name, field in HeadFigures.model_fields.items()}
+
 
 def head_to_arrays(head: TaughtHead) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Returns the head as arrays (`kernel`, `bias`, `known`) and JSON, for `head_from_arrays`."""
-    arrays = {name: getattr(head, name) for name in ARRAYS}
     figures = {**vars(head), "cross_validation": dataclasses.asdict(head.cross_validation)}
-    return arrays, {
-        FILE_KEYS.get(name, name): value for name, value in figures.items() if name not in ARRAYS
-    }
+    arrays = {name: figures[name] for name in ARRAYS}
+    return arrays, {key: figures[name] for name, key in FILE_KEYS.items()}
 
 
 def head_from_arrays(arrays: Mapping[str, np.ndarray], figures: Mapping[str, Any]) -> TaughtHead:
     """Restores the head from untrusted `head_to_arrays` data. Raises ModelError if invalid."""
     try:
-        measured = _restore_cross_validation(figures["honest"])
-        head = TaughtHead(
-            **{name: arrays[name] for name in ARRAYS},
-            class_names=tuple(figures["class_names"]),
-            similarity_threshold=_number(figures["familiar"], -1, 1),
-            rejection_rate=_number(figures["turned_away"], 0, 1),
-            cross_validation=measured,
-            seconds=_number(figures["seconds"], 0, math.inf),
-        )
-        classes = len(head.class_names)
-        shapes = {"kernel": (FEATURES, classes), "bias": (classes,)}
-        shapes["known"] = (measured.pictures, FEATURES)
+        content = HeadFigures.model_validate(figures)
+        classes, pictures = len(content.class_names), content.cross_validation.pictures
+        if len(content.cross_validation.recall) != classes:
+            raise ValueError("classes")
+        shapes = {"kernel": (FEATURES, classes), "bias": (classes,), "known": (pictures, FEATURES)}
         wanted = {name: (shape, "float32") for name, shape in shapes.items()}
         if {name: (array.shape, array.dtype) for name, array in arrays.items()} != wanted:
             raise ValueError("shapes")
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise ValueError("not finite")
-        if len(measured.recall) != classes or not all(isinstance(n, str) for n in head.class_names):
-            raise ValueError("classes")
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise ModelError(
-            f"The classifier in this file is damaged ({type(error).__name__}); teach it again."
-        ) from error
-    return head
-
-
-def _restore_cross_validation(content: Mapping[str, Any]) -> CrossValidation:
-    """Restores the results; raises KeyError, TypeError or ValueError for an invalid value."""
-    recall = tuple(_number(share, 0, 1) for share in content["recall"])
-    pictures, classes = _integer(content["pictures"], 1, 10_000), len(recall)
-    counts = tuple(
-        tuple(_number(count, 0, pictures) for count in row) for row in content["confusion"]
-    )
-    if not [classes] * classes == [len(row) for row in counts]:
-        raise ValueError("confusion")
-    return CrossValidation(
-        pictures=pictures,
-        recall=recall,
-        confusion=counts,
-        wrong=tuple(_restore_evaluated(one, classes) for one in content["wrong"][:MAX_LISTED]),
-        unsure=tuple(_restore_evaluated(one, classes) for one in content["unsure"][:MAX_LISTED]),
-        temperature=_number(content["temperature"], *TEMPERATURES),
-        folds=_integer(content["folds"], 2, 10_000),
-        repeats=_integer(content["repeats"], 1, 1000),
-        alike=_integer(content["alike"], 0, pictures),
-        **{name: _number(content[name], 0, 1) for name in ("accuracy", "low", "high")},
-    )
-
-
-def _restore_evaluated(content: Sequence[Any], classes: int) -> EvaluatedPicture:
-    picture, right, guessed, probability = content
-    if not isinstance(picture, str):
-        raise TypeError("picture")
-    places = (_integer(right, 0, classes - 1), _integer(guessed, 0, classes - 1))
-    return EvaluatedPicture(picture, *places, probability=_number(probability, 0, 1))
-
-
-def _integer(value: Any, low: int, high: int) -> int:
-    if type(value) is not int:
-        raise TypeError("a whole number is wanted")
-    return int(_number(value, low, high))
-
-
-def _number(value: Any, low: float, high: float) -> float:
-    if type(value) not in (int, float) or not low <= value <= high:
-        raise ValueError("a number in its range is wanted")
-    return float(value)
+    except ValueError as error:  # pydantic's among them
+        raise ModelError("The classifier in this file is damaged; teach it again.") from error
+    measured = dict(content.cross_validation)
+    for name in ("wrong", "unsure"):
+        measured[name] = tuple(EvaluatedPicture(*each) for each in measured[name])
+    fields: dict[str, Any] = {**dict(content), **arrays}
+    return TaughtHead(**fields | {"cross_validation": CrossValidation(**measured)})

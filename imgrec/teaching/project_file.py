@@ -14,25 +14,33 @@ import re
 import stat
 import threading
 import zipfile
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
+from pydantic import AfterValidator
+from pydantic_core import from_json
 
 from imgrec.errors import DataError, ImageError, ModelError, TeachError
 from imgrec.files import atomic, zips
 from imgrec.files.display_names import displayable_name
 from imgrec.teaching import classifier
 from imgrec.teaching import project as teaching_project
-from imgrec.teaching.classifier import TaughtHead
 from imgrec.teaching.pictures import STORED_UNCHANGED
 from imgrec.teaching.project import Project
-from imgrec.teaching.project_parts import Picture, Settings, TaughtClass, class_name
+from imgrec.teaching.project_parts import (
+    Array,
+    FromFile,
+    Picture,
+    Settings,
+    TaughtClass,
+    class_name,
+)
 
-PROGRAM, VERSION = "imgrec", 1
+VERSION = 1
 PROJECT, HEAD, PICTURES = "project.json", "head.npz", "pictures/"
 
 MAX_JSON = 2 * 2**20  # bytes; 600 pictures take about 100 kB
@@ -40,22 +48,10 @@ MAX_HEAD = 4 * 2**20  # bytes; a head of 600 pictures and 20 classes has 1.3 MB
 MAX_PICTURE = 4 * 2**20  # bytes; an uncompressed picture of STORED_SIDE has 3.1 MB
 MAX_FILES = teaching_project.MAX_PICTURES + 2
 MAGIC_BYTES = {extension: start for start, extension in STORED_UNCHANGED}
-PROJECT_KEYS = ("program", "version", "classes", "settings", "head")
-HEAD_KEYS = {
-    "sha256",
-    *(classifier.FILE_KEYS.get(field.name, field.name) for field in fields(TaughtHead)),
-} - set(classifier.ARRAYS)
+HEAD_KEYS = {"sha256", *classifier.FILE_KEYS.values()}
 PICTURE_FILE = re.compile(r"pictures/[0-9a-f]{64}\.(jpg|png|webp)", re.ASCII)
 
 Progress = Callable[[int, int], None]  # receives the number of pictures done and the total
-
-
-class _Listed(NamedTuple):
-    """A picture's entry in project.json."""
-
-    name: str
-    file: str  # in the zip
-    sha256: str  # of that file's bytes
 
 
 class _Zip(NamedTuple):
@@ -66,12 +62,38 @@ class _Zip(NamedTuple):
     members: dict[str, zipfile.ZipInfo]
 
 
-class _Content(NamedTuple):
-    """The parsed content of a project.json."""
+# project.json
 
-    classes: list[tuple[str, list[_Listed]]]
-    settings: Settings
-    head: dict[str, Any] | None
+
+class _Listed(FromFile):
+    name: str
+    file: str  # in the zip
+    sha256: str  # of that file's bytes
+
+
+class _Class(FromFile):
+    name: Annotated[str, AfterValidator(class_name)]
+    pictures: Array[_Listed]
+
+
+class _Settings(FromFile):
+    augment: bool = Settings.augment
+    seed: int = Settings.seed
+
+
+def _known_keys(head: dict[str, Any]) -> dict[str, Any]:
+    if not head.keys() <= HEAD_KEYS:
+        raise ValueError("the head has other keys")
+    return head
+
+
+class _Content(FromFile):
+    program: Literal["imgrec"]
+    version: int
+    classes: Array[_Class]
+    settings: _Settings
+    # Invalid figures are no reason to refuse the pictures: `head_from_arrays` judges them.
+    head: Annotated[dict[str, Any], AfterValidator(_known_keys)] | None
 
 
 LEFT_OUT = "The classifier in this project was left out, because {}; teach it again."
@@ -137,7 +159,7 @@ def _described(
         return {"name": picture.name, "file": file, "sha256": digests[picture.id]}
 
     return {
-        "program": PROGRAM,
+        "program": "imgrec",
         "version": VERSION,
         "classes": [
             {"name": each.name, "pictures": [listed(picture) for picture in each.pictures]}
@@ -224,54 +246,19 @@ def _content_of(source: _Zip) -> _Content:
     """Parses project.json. Raises TeachError if its content is invalid."""
     text = _read(source, PROJECT, MAX_JSON)
     try:
-        said = _object(json.loads(text.decode(), parse_constant=_no_number), PROJECT_KEYS)
-        if said["program"] != PROGRAM or type(said["version"]) is not int:
-            raise ValueError("another program")
-        if said["version"] > VERSION:
-            raise _refused(source.name, "a newer version of this program made it")
-        classes = [
-            (
-                class_name(_object(each, ("name", "pictures"))["name"]),
-                [_listed(picture) for picture in _list(each["pictures"])],
-            )
-            for each in _list(said["classes"])
-        ]
-        settings = Settings(**_object(said["settings"], ("augment", "seed")))
-        head = None if said["head"] is None else _object(said["head"], HEAD_KEYS)
-        return _Content(classes, settings, head)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        content = _Content.model_validate(from_json(text, allow_inf_nan=False))
+    except ValueError as error:  # pydantic's own text has many lines
         raise _refused(source.name, f"its {PROJECT} doesn’t say what it should") from error
-
-
-def _listed(picture: Any) -> _Listed:
-    listed = _Listed(**_object(picture, _Listed._fields))
-    if not all(type(value) is str for value in listed):
-        raise TypeError("texts are wanted")
-    return listed
-
-
-def _object(value: Any, keys: Collection[str]) -> dict[str, Any]:
-    """Returns the value if it is an object with no other keys than these; raises TypeError."""
-    if type(value) is not dict or not value.keys() <= set(keys):
-        raise TypeError("another object is wanted")
-    return value
-
-
-def _list(value: Any) -> list[Any]:
-    if type(value) is not list:
-        raise TypeError("a list is wanted")
-    return value
-
-
-def _no_number(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number")
+    if content.version > VERSION:
+        raise _refused(source.name, "a newer version of this program made it")
+    return content
 
 
 def _check_listed(content: _Content, source: _Zip) -> None:
     """Raises TeachError unless exactly the listed files exist, within a project's limits."""
     if len(content.classes) > teaching_project.MAX_CLASSES:
         raise _refused(source.name, f"it has more than {teaching_project.MAX_CLASSES} classes")
-    listed = [picture.file for _, pictures in content.classes for picture in pictures]
+    listed = [picture.file for each in content.classes for picture in each.pictures]
     if len(listed) > teaching_project.MAX_PICTURES:
         raise _refused(source.name, f"it has more than {teaching_project.MAX_PICTURES} pictures")
     if not all(map(PICTURE_FILE.fullmatch, listed)):
@@ -295,12 +282,12 @@ def _fill(
     Returns the new id for each id in the zip: another decoder version may decode a JPEG to slightly
     different pixels. Raises TeachError, ImageError or CancelledError.
     """
-    project.configure(content.settings)
-    total = sum(len(pictures) for _, pictures in content.classes)
+    project.configure(Settings(**dict(content.settings)))
+    total = sum(len(each.pictures) for each in content.classes)
     ids: dict[str, str] = {}
-    for name, pictures in content.classes:
-        index = project.add_class(name)
-        for listed in pictures:
+    for each in content.classes:
+        index = project.add_class(each.name)
+        for listed in each.pictures:
             ids[Path(listed.file).stem] = _add(project, index, source, listed, cancelled)
             on_progress(project.count, total)
     return ids
@@ -353,7 +340,8 @@ def _head_arrays(
     if atomic.sha256(written) != content.head.get("sha256"):
         on_note(LEFT_OUT.format("it was damaged or changed"))
         return None
-    classes, pictures = len(content.classes), sum(len(listed) for _, listed in content.classes)
+    classes = len(content.classes)
+    pictures = sum(len(each.pictures) for each in content.classes)
     shapes: dict[str, tuple[int, ...]] = {
         "kernel": (classifier.FEATURES, classes),
         "bias": (classes,),
@@ -381,7 +369,9 @@ def _restore_head(
 ) -> None:
     """Restores the project's head, or drops it with a note."""
     try:
-        head = classifier.head_from_arrays(arrays, figures)
+        head = classifier.head_from_arrays(
+            arrays, {key: value for key, value in figures.items() if key != "sha256"}
+        )
     except ModelError as error:
         on_note(str(error))
         return

@@ -1,7 +1,9 @@
-"""The value types of a project, and the validation of class names."""
+"""The value types of a project, and the validation of what comes from outside."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Strict
 
 from imgrec.errors import TeachError
 from imgrec.files.display_names import NAME_LENGTH, one_line
@@ -58,6 +60,16 @@ class Size(NamedTuple):
 
     memory: int  # of features, thumbnails and the head
     disk: int  # of everything in its folder
+
+
+class FromFile(BaseModel):
+    """An object in a project's JSON: no other keys, no conversion of types, finite numbers."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+T = TypeVar("T")
+Array = Annotated[tuple[T, ...], Strict(False)]  # JSON has lists only; items are strict
 
 
 def class_name(name: str) -> str:
