@@ -138,8 +138,9 @@ def end_with_stdin() -> None:
         os._exit(1)
 
     threading.Thread(target=wait, name="end-with-stdin", daemon=True).start()
-    with contextlib.suppress(AttributeError, OSError):  # Windows has no os.nice
-        os.nice(POLITENESS)
+    if hasattr(os, "setpriority"):  # Windows has none
+        nice = os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, 0, max(POLITENESS, nice))
 
 
 class Bars:

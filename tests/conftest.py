@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from PIL import Image
+from support import train_with_few_test_images
 from support.files import FileServer, save_as_hdf5
 
 from imgrec import approaches
 from imgrec.approaches import vgg16_weights
 from imgrec.files.paths import MODELS
 from imgrec.models import store
+from imgrec.training import process
 
 if TYPE_CHECKING:
     from support.app import RunningApp
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 # TensorFlow reads this when it is loaded, which no module does that is imported above.
 for threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(threads, "1")
+# Trainings yield to the page that started them; here, beside two busy processes of tests, they
+# would starve. So the tests are as polite as the trainings are, and to whoever works here.
+if hasattr(os, "setpriority"):
+    os.setpriority(os.PRIO_PROCESS, 0, max(10, os.getpriority(os.PRIO_PROCESS, 0)))
 
 # A busy machine is slow; in CI the examples are the same each time.
 PATIENT = hypothesis.settings(
@@ -98,7 +104,17 @@ def photos(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningApp]":
+def few_test_images() -> Iterator[int]:
+    """Trainings that the page starts are measured on so many test images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "SCRIPT", Path(train_with_few_test_images.__file__))
+        yield train_with_few_test_images.TEST_IMAGES
+
+
+@pytest.fixture(scope="session")
+def app(
+    few_test_images: int, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[RunningApp]":
     """The app as `demo.py` launches it, with no runs and an empty cache for Keras's weights."""
     from support.app import RunningApp
 

@@ -71,7 +71,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.fixture(scope="module")
-def runs_dir(cifar10, tmp_path_factory):
+def runs_dir(cifar10, few_test_images, tmp_path_factory):
     """The folder of the runs of this module; CIFAR-10 is in the cache."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
@@ -125,13 +125,13 @@ def whole(shared, runs_dir) -> Whole:
 
 
 @pytest.mark.slow
-def test_a_started_run_ends_as_a_network_that_can_be_used(whole, trainer):
+def test_a_started_run_ends_as_a_network_that_can_be_used(whole, trainer, few_test_images):
     assert whole.seen.state == "finished" and whole.seen.epoch == 2
     assert whole.seen.log[0].endswith("starting, to compute in float32")
     assert trainer.problem("whole") == "" and "whole" in scratch.trained()
     (probabilities,) = scratch.load("whole").run(scratch.preprocess(cifar10_sample()[0]))
     assert probabilities.shape == (100, 10)
-    assert store.load(whole.run).report["test_images"] == 10_000
+    assert store.load(whole.run).report["test_images"] == few_test_images
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ from imgrec.training.time_estimate import estimated_seconds
 RECIPE = Recipe(epochs=2, validation_images=100, limit=200, seed=3)
 CURVES = ["loss", "accuracy", "val_loss", "val_accuracy"]
 SMALL_FAST = dataclasses.replace(
-    DEFAULT_RECIPES["fast"], epochs=1, batch_size=32, validation_images=50, limit=64
+    DEFAULT_RECIPES["fast"], epochs=1, batch_size=8, validation_images=16, limit=16
 )
 # What no gradient changes enough to be seen: the first epoch stays the best one.
 STANDSTILL = Recipe(
@@ -57,11 +57,11 @@ class KillError(Exception):
 
 @pytest.fixture(scope="module")
 def data():
-    """600 + 100 images of noise; their labels can't be learnt, and needn't."""
+    """600 + 30 images of noise; their labels can't be learnt, and needn't."""
     random = np.random.default_rng(0)
     pixels = lambda n: random.integers(0, 256, (n, 32, 32, 3), dtype=np.uint8)  # noqa: E731
     classes = lambda n: random.integers(0, 10, n, dtype=np.uint8)  # noqa: E731
-    return Cifar10(pixels(600), classes(600), pixels(100), classes(100))
+    return Cifar10(pixels(600), classes(600), pixels(30), classes(30))
 
 
 class Trained(NamedTuple):
@@ -165,7 +165,7 @@ def test_a_run_ends_as_a_model_directory(data, unbroken):
     assert list(saved.history) == [*CURVES, "seconds"]
     assert [len(values) for values in saved.history.values()] == [2] * 5
     assert report["data_sha256"] == data.sha256()
-    assert report["test_images"] == 100 and report["seed"] == 3
+    assert report["test_images"] == 30 and report["seed"] == 3
     assert report["parameters"] == 1_250_858 and report["epochs"] == report["kept_epoch"] == 2
     assert report["seconds"] == pytest.approx(sum(saved.history["seconds"]), abs=0.1)
 
@@ -177,7 +177,7 @@ def test_the_reported_figures_are_the_saved_networks(data, unbroken):
     probabilities = np.asarray(model(data.x_test.astype("float32") / 255))
     right = probabilities.argmax(axis=1) == data.y_test
     assert report["test_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
-    losses = -np.log(probabilities[np.arange(100), data.y_test])
+    losses = -np.log(probabilities[np.arange(len(right)), data.y_test])
     assert report["test_loss"] == pytest.approx(losses.mean(), abs=1e-3)
 
 
@@ -338,7 +338,7 @@ def test_a_damaged_checkpoint_is_told(data, unfinished, damage):
 
 def test_mixed_precision_saves_half_precision_and_leaves_the_policy_as_it_was(data, tmp_path):
     policy = keras.config.dtype_policy().name
-    recipe = Recipe(epochs=1, validation_images=20, limit=64, mixed_precision=True)
+    recipe = Recipe(epochs=1, validation_images=20, limit=16, mixed_precision=True)
     report = train_scratch(recipe, data, tmp_path / "run")
     assert keras.config.dtype_policy().name == policy
     weights = store.load(tmp_path / "run").weights
