@@ -65,20 +65,20 @@ def decimals(number: float, digits: int = 2) -> str:
 
 
 FILTERS = (percent, points, with_interval, plus_minus, minutes, thousands, decimals)
+ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(TEMPLATES),
+    autoescape=False,  # Markdown
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+ENVIRONMENT.filters |= {each.__name__: each for each in FILTERS}
 
 
 def rendered(template: str, measured: Mapping[str, object]) -> str:
     """Renders a template in scripts/templates; an undefined name is an error."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=False,  # Markdown
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {each.__name__: each for each in FILTERS}
-    return environment.get_template(template).render(measured)
+    return ENVIRONMENT.get_template(template).render(measured)
 
 
 def updated(readme: str, measured: Mapping[str, object]) -> str:

@@ -59,7 +59,11 @@ def sheet(label: str, columns: Mapping[str, Column], parts: Mapping[str, Sequenc
 def cost_rows(facts: Sequence[Facts], timings: Mapping[str, Timing]) -> list[Row]:
     """Returns the rows on training cost, size and speed."""
     return [
-        Row(texts.LEARNT_FROM, "", [Cell(f"{f.images:,} images", (f.learnt_from,)) for f in facts]),
+        Row(
+            texts.LEARNT_FROM,
+            "",
+            [Cell(texts.IMAGES.format(images=f.images), (f.learnt_from,)) for f in facts],
+        ),
         Row(texts.TRAINING_TOOK, "", [_training(f) for f in facts]),
         Row(*texts.PARAMETERS, [Cell(count(f.parameters), (_learnt(f),)) for f in facts]),
         Row(texts.ON_DISK, "", [_size(f) for f in facts]),
@@ -71,21 +75,21 @@ def _training(facts: Facts) -> Cell:
     """Returns the measured training time, else the paper's."""
     paper = f"{VGG16_TRAINING}, {texts.ITS_PAPER}"
     if facts.seconds is not None:
-        before = f"after VGG16’s {paper}" if facts.learnt < facts.parameters else ""
-        return Cell(duration(facts.seconds), (facts.trained, before))
+        after = texts.AFTER_VGG16.format(before=paper) if facts.learnt < facts.parameters else ""
+        return Cell(duration(facts.seconds), (facts.trained, after))
     if facts.stand_in:
-        return Cell(texts.NOT_PUBLISHED, (f"VGG16: {paper}",))
+        return Cell(texts.NOT_PUBLISHED, (texts.VGG16.format(value=paper),))
     return Cell(facts.trained, (texts.ITS_PAPER,))
 
 
 def _learnt(facts: Facts) -> str:
     if facts.learnt < facts.parameters:
-        return f"{facts.learnt:,} of them learnt here"
-    return f"VGG16: {count(vgg16.PARAMETERS)}" if facts.stand_in else ""
+        return texts.LEARNT_HERE.format(learnt=facts.learnt)
+    return texts.VGG16.format(value=count(vgg16.PARAMETERS)) if facts.stand_in else ""
 
 
 def _size(facts: Facts) -> Cell:
-    vgg16s = f"VGG16: {megabytes(VGG16_BYTES)}" if facts.stand_in else ""
+    vgg16s = texts.VGG16.format(value=megabytes(VGG16_BYTES)) if facts.stand_in else ""
     return Cell(megabytes(facts.bytes), (vgg16s,))
 
 
@@ -93,7 +97,8 @@ def _speed(timing: Timing | None) -> Cell:
     if timing is None:
         return Cell("", (texts.UNTIMED,))
     median, fastest, slowest = (f"{each:.{each < 10:d}f}" for each in timing)
-    return Cell(f"{median} ms", (f"{fastest} to {slowest} ms",))
+    spread = texts.FASTEST_TO_SLOWEST.format(fastest=fastest, slowest=slowest)
+    return Cell(texts.MILLISECONDS.format(median=median), (spread,))
 
 
 def accuracy_rows(answers: Mapping[str, DogFigures], measured_with: Mapping[str, str]) -> list[Row]:
@@ -123,13 +128,15 @@ def _task(name: str, measured: TaskAccuracy | None) -> Cell:
     task = texts.TASKS[name]
     if measured is None:
         return Cell(NO_VALUE, (task,))
-    top5 = "" if measured.top5 is None else f"{share(measured.top5)} among the first five"
-    of = f"of {counted(measured.n, 'picture')}"
-    return Cell(share(measured.accuracy), (_interval(measured), f"{task}, {of}", top5))
+    of = texts.TASK_OF.format(task=task, pictures=counted(measured.n, "picture"))
+    top5 = ""
+    if measured.top5 is not None:
+        top5 = texts.AMONG_FIRST_FIVE.format(top5=share(measured.top5))
+    return Cell(share(measured.accuracy), (_interval(measured), of, top5))
 
 
 def _interval(figures: DogFigures | TaskAccuracy) -> str:
-    return f"{100 * figures.low:.1f} to {100 * figures.high:.1f} %"
+    return texts.INTERVAL.format(low=100 * figures.low, high=100 * figures.high)
 
 
 def custom_sheet(measured: Evaluation) -> Markup:

@@ -80,7 +80,7 @@ def sheet(dogs: DogsReport, timings: Timings) -> Markup:
     """Renders the sheet: training cost, speed and accuracy of the approaches."""
     facts = comparison.facts()
     other = {
-        each.approach: f"measured with {dogs.approaches[each.approach].model}"
+        each.approach: texts.MEASURED_WITH.format(model=dogs.approaches[each.approach].model)
         for each in facts
         if dogs.approaches[each.approach].model != each.model
     }

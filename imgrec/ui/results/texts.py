@@ -19,14 +19,21 @@ TASKS = {
     "pretrained": "the right one of 1000 kinds",
     "transfer": "dog or no dog",
 }
+MEASURED_WITH = "measured with {model}"
 LEARNT_FROM = "Learnt from"
+IMAGES = "{images:,} images"
 TRAINING_TOOK = "Training took"
+AFTER_VGG16 = "after VGG16’s {before}"
+LEARNT_HERE = "{learnt:,} of them learnt here"
+VGG16 = "VGG16: {value}"  # beside what the stand-in has
 PARAMETERS = ("Parameters", "the numbers that training sets")
 ON_DISK = "On disk"
 ONE_PICTURE_TAKES = ("One picture takes", "on this machine")
 UNTIMED = "not measured yet"
 NOT_PUBLISHED = "not published"
 ITS_PAPER = "says its paper"
+MILLISECONDS = "{median} ms"
+FASTEST_TO_SLOWEST = "{fastest} to {slowest} ms"
 RIGHT_ANSWERS = ("Right answers", "below: the 95 % interval")
 DOGS_FOUND = "Dogs found"
 OTHERS_TAKEN = "Others taken for dogs"
@@ -34,6 +41,9 @@ DOGS_ABOVE = (
     "Dogs above others",
     "how often a dog gets the higher probability of two pictures (ROC AUC)",
 )
+INTERVAL = "{low:.1f} to {high:.1f} %"
+TASK_OF = "{task}, of {pictures}"
+AMONG_FIRST_FIVE = "{top5} among the first five"
 MEASURE_TIME = "Measure the time here"
 MEASURING = f"Measuring: {ROUNDS} rounds …"
 TIMED = (
