@@ -15,7 +15,7 @@ SHEETS = (
     "lessons/layers.css",
     "style.css",
     "teach/teach.css",
-    "components/explanation_panel.css",
+    "components/explanation/panel.css",
 )
 STYLES = [Path(__file__).parent / sheet for sheet in SHEETS]
 

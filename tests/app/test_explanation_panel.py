@@ -15,7 +15,8 @@ from imgrec.explaining import targets
 from imgrec.explaining.explanation import Explanation, explain
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
-from imgrec.ui.components import explanation_html, texts, verdict_cards
+from imgrec.ui.components import texts, verdict_cards
+from imgrec.ui.components.explanation import html as explanation_html
 
 DOG = IMAGES / "examples" / "cifar10_dog.png"
 

@@ -20,7 +20,7 @@ from support.browser import (
 
 from imgrec.explaining.explanation import explain
 from imgrec.explaining.occlusion import occlusion
-from imgrec.ui.components import explanation_panel
+from imgrec.ui.components.explanation import panel as explanation_panel
 
 
 def ask_why(page: Page, approach: str) -> None:

@@ -12,7 +12,7 @@ from imgrec.ui.approaches import texts
 from imgrec.ui.approaches.tab import CALIBRATED, probabilities_switch, wants_calibrated
 from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.errors import as_gradio_error, listen
-from imgrec.ui.components.explanation_panel import build_why, offer_endpoint
+from imgrec.ui.components.explanation.panel import build_why, offer_endpoint
 from imgrec.ui.components.html_buttons import pressable
 from imgrec.ui.components.model_choosers import scratch_chooser, transfer_chooser
 from imgrec.ui.components.picture import Source, example_files, open_source, picture

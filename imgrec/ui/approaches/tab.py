@@ -11,7 +11,7 @@ from imgrec.errors import ImgrecError
 from imgrec.ui.approaches import texts
 from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.errors import listen
-from imgrec.ui.components.explanation_panel import Names, build_why
+from imgrec.ui.components.explanation.panel import Names, build_why
 from imgrec.ui.components.html_buttons import pressable
 from imgrec.ui.components.listeners import PRIVATE
 from imgrec.ui.components.picture import Source, bring_along, open_source, picture

@@ -12,7 +12,7 @@ from imgrec.explaining.targets import Question
 from imgrec.teaching import classifier
 from imgrec.teaching.classifier import TaughtHead
 from imgrec.teaching.store import projects
-from imgrec.ui.components.explanation_panel import build_why
+from imgrec.ui.components.explanation.panel import build_why
 from imgrec.ui.components.html import failed
 from imgrec.ui.components.html_buttons import pressable
 from imgrec.ui.components.listeners import PREDICTING

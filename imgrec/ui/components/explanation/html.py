@@ -20,7 +20,7 @@ def heading(explanation: Explanation, target: str) -> Markup:
     """Renders what is explained, a class or the dog question, and which network answered."""
     return render(
         __file__,
-        "explanation_heading.jinja",
+        "heading.jinja",
         explanation=explanation,
         target=target,
         dog_question=targets.DOG_QUESTION,
@@ -32,7 +32,7 @@ def opinion(explanation: Explanation, image: Image.Image, name: str, more: str) 
     """Renders the map over the picture with its description below."""
     return render(
         __file__,
-        "explanation_opinion.jinja",
+        "opinion.jinja",
         figure=figure(explanation, image, name),
         notes=[*explanation.notes, more],
     )
@@ -44,7 +44,7 @@ def growing(
     """Renders an unfinished map over the picture and how many places are covered so far."""
     return render(
         __file__,
-        "explanation_growing.jinja",
+        "growing.jinja",
         figure=figure(explanation, image, name),
         done=done,
         total=total,
@@ -60,7 +60,7 @@ def figure(explanation: Explanation, image: Image.Image, name: str) -> Markup:
     some = explanation.map.any()
     return render(
         __file__,
-        "explanation_figure.jinja",
+        "figure.jinja",
         picture=hatched(image.resize(size, _filter(image, size)), box),
         heat=heat(explanation.map, box, size),
         method=METHODS[explanation.method],

@@ -15,8 +15,9 @@ from imgrec.explaining import heatmaps, targets
 from imgrec.explaining.explanation import explain, interpret
 from imgrec.explaining.occlusion import occlusion
 from imgrec.explaining.targets import Question
-from imgrec.ui.components import explanation_html, texts
+from imgrec.ui.components import texts
 from imgrec.ui.components.errors import as_gradio_error
+from imgrec.ui.components.explanation import html as explanation_html
 from imgrec.ui.components.html import failed, panel
 from imgrec.ui.components.html_buttons import pressed
 from imgrec.ui.components.listeners import INSTANT, PREDICTING
@@ -26,8 +27,8 @@ from imgrec.ui.scripts import script
 DOG_CHOICE = (texts.IS_THERE_A_DOG, targets.DOG_QUESTION)
 INTRODUCTION = panel(texts.OCCLUSION_TITLE, texts.OCCLUSION_TEXT)
 STOPPED = Markup('<p class="why-status" role="status">{}</p>').format(texts.STOPPED)
-SHOW_AND_FOCUS = script(__file__, "explanation_panel_open.js")
-FOCUS_BACK = script(__file__, "explanation_panel_close.js")
+SHOW_AND_FOCUS = script(__file__, "panel_open.js")
+FOCUS_BACK = script(__file__, "panel_close.js")
 
 # From a tab's controls: the weights and head to explain.
 Names = Callable[..., dict[str, str]]

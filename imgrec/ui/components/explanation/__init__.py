@@ -1,0 +1,1 @@
+"""*Why?*: the panel that explains an answer, and its HTML."""
