@@ -15,10 +15,11 @@ from imgrec.explaining import targets
 from imgrec.explaining.explanation import explain
 from imgrec.explaining.grad_cam import grad_cam
 from imgrec.explaining.occlusion import PATCHES_AT_ONCE, occlusion
+from imgrec.files.paths import ROOT
 from imgrec.metrics.calibration import softmax
 from imgrec.metrics.classification import wilson
 from imgrec.networks.heads import pooled_head
-from imgrec.teaching import batched_heads, classifier, pictures
+from imgrec.teaching import batched_heads, classifier, pictures, project_file
 from imgrec.teaching import features as teaching_features
 from imgrec.teaching import project as teaching_project
 from imgrec.teaching.built_in_pictures import add_built_in
@@ -37,6 +38,7 @@ from imgrec.teaching.project_parts import Settings
 from imgrec.teaching.train import collect_examples, teach_project
 
 NAMES = ("cat", "dog", "owl", "fox")
+FIXTURES = ROOT / "tests" / "fixtures"
 
 
 def examples(
@@ -391,6 +393,21 @@ def test_copies_of_a_picture_are_one_group(project, monkeypatch):
     assert len(given.ids) == 20
     assert set(given.labels[given.group == 0]) == {0, 1}
     augmented.close()
+
+
+def test_a_project_of_the_version_before_answers_as_it_did():
+    """Both files are of the version 2a228ef: a project, and its answer about a ship."""
+    older = FIXTURES / "project_before_the_house.zip"
+    told = json.loads(older.with_suffix(".json").read_text(encoding="utf-8"))
+    head = project_file.read_project(older).head
+    measured = head.cross_validation
+    assert (measured.in_words, measured.folds) == (told["accuracy"], told["folds"])
+    with Image.open(FIXTURES / "ship.png") as picture:
+        said = classifier.answer_picture(head, picture.convert("RGB")).as_json()
+    assert said["none_of_these"] is told["none_of_these"]
+    assert said["similarity"] == pytest.approx(told["similarity"], abs=1e-3)
+    for one, other in zip(said["classes"], told["classes"], strict=True):
+        assert one == {**other, "probability": pytest.approx(other["probability"], abs=1e-3)}
 
 
 def test_a_verdict_is_that_of_the_pictures_features(project):

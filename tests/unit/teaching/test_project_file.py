@@ -18,6 +18,7 @@ from PIL import Image
 
 from imgrec.errors import CancelledError, ImgrecError, TeachError
 from imgrec.files import atomic
+from imgrec.files.paths import ROOT
 from imgrec.teaching import classifier, project_file
 from imgrec.teaching import project as teaching_project
 from imgrec.teaching.cross_validation import Examples, teach
@@ -26,6 +27,7 @@ from imgrec.teaching.project_parts import Settings
 
 Members = dict[str, bytes]
 FORMATS = ("PNG", "JPEG", "WEBP")
+OLDER = ROOT / "tests" / "fixtures" / "project_before_the_house.zip"  # by the version 2a228ef
 
 
 @cache
@@ -154,6 +156,16 @@ def test_the_head_answers_the_same_at_once(project, file):
             np.testing.assert_array_equal(one, other)
     assert again.cross_validation == head.cross_validation and again.class_names == head.class_names
     assert again.similarity_threshold == head.similarity_threshold
+
+
+def test_the_format_is_that_of_the_version_before(tmp_path):
+    notes: list[str] = []
+    project = project_file.read_project(OLDER, notes.append)
+    assert notes == [] and project.settings == Settings(augment=False, seed=7)
+    counts = {each.name: len(each.pictures) for each in project.classes}
+    assert counts == {"Kätzchen 🐈": 7, "ship": 7, "truck": 7}
+    again = members_of(project_file.write_project(project, tmp_path / "again.zip"))
+    assert again == members_of(OLDER)
 
 
 @pytest.mark.parametrize("names", [[], ["one"], ["one", "two"]])
