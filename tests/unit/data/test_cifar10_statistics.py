@@ -86,10 +86,6 @@ def test_the_mean_image_is_the_mean_of_its_class():
     np.testing.assert_array_equal(cifar10_statistics.mean_images(data)[4], expected)
 
 
-def test_a_one_hot_label_has_a_single_one():
-    assert cifar10_statistics.one_hot(6) == [0, 0, 0, 0, 0, 0, 1, 0, 0, 0]
-
-
 def test_without_cifar10_the_sample_is_shown(cache):
     data = cifar10_statistics.current_set()
     assert data.source == "sample" and list(data.splits) == ["test"]

@@ -178,9 +178,9 @@ def test_a_photo_without_an_id_is_told_when_it_is_read(name):
 # Dogs and others
 
 
-@pytest.mark.parametrize("other", ["sky", "not_dog", "Zz", "n", "hot dogs", "2"])
-@pytest.mark.parametrize("dog", ["dog", "Dogs", "DOG"])
-@pytest.mark.parametrize("outer", ["", "outer/", "dogs/set 1/"])
+@pytest.mark.parametrize("other", ["sky", "not_dog", "hot dogs", "2"])
+@pytest.mark.parametrize("dog", ["dog", "Dogs"])
+@pytest.mark.parametrize("outer", ["", "dogs/set 1/"])
 @pytest.mark.parametrize("scheme", ["dogs", None])
 def test_the_only_folder_beside_dog_is_not_a_dog(other, dog, outer, scheme):
     names = [f"{outer}{dog}/1.jpg", f"{outer}{dog}/x/2.jpg", f"{outer}{other}/1.jpg"]
@@ -552,8 +552,6 @@ def test_a_csvs_paths_begin_at_the_root_or_are_whole(tmp_path):
         ("file;label\na.jpg;151\n", "line 1: the header"),
         ("file,label\n", "lists no pictures"),
         ("file,label\na.jpg,0\nb.jpg,1000\n", "line 3: the label must be an ImageNet class index"),
-        ("file,label\na.jpg,-1\n", "line 2: the label"),
-        ("file,label\na.jpg,1.5\n", "line 2: the label"),
         ("file,label\na.jpg,dog\n", "it is: dog."),
         ("file,label\na.jpg,\n", "line 2: the label must be an ImageNet class index from 0 to 999"),
         ("file,label\na.jpg,١\n", "line 2: the label"),
@@ -619,7 +617,6 @@ def test_an_array_of_images_and_classes(y, tmp_path):
         ({"x": X / 255, "y": Y}, "x in set.npz is float64"),
         ({"x": X[..., 0], "y": Y}, "of the shape (4, 32, 32)"),
         ({"x": X[:0], "y": Y[:0]}, "of the shape (0, 32, 32, 3)"),
-        ({"x": X[0, 0, 0, 0], "y": Y}, "of the shape ()"),
         ({"x": X, "y": Y[:3]}, "y in set.npz is int64 of the shape (3,)"),
         ({"x": X, "y": np.eye(10)[Y]}, "of the shape (4, 10)"),
         ({"x": X, "y": Y.astype(float)}, "y in set.npz is float64"),

@@ -13,9 +13,8 @@ from imgrec.approaches import scratch
 from imgrec.data import labels
 from imgrec.errors import ImgrecError
 from imgrec.explaining.lessons import convolution, shift_invariance
-from imgrec.explaining.lessons import pooling_dropout_dense as parts
 from imgrec.explaining.lessons.convolution import HAND_MADE, LEARNT, Kernel
-from imgrec.explaining.lessons.shift_invariance import MAX_SHIFT, SHIFTS, WINDOWS
+from imgrec.explaining.lessons.shift_invariance import MAX_SHIFT, SHIFTS
 from imgrec.files.paths import IMAGES
 from imgrec.images.decode import open_image
 
@@ -134,16 +133,6 @@ def test_a_map_that_does_not_move_along_is_noticed(dog, monkeypatch):
     monkeypatch.setattr(shift_invariance, "shifted", lambda values, right, down: values)
     pixels = convolution.pixels(dog, 1)
     assert shift_invariance.difference(pixels, HAND_MADE["upright"], 2, 0).inside > 0.1
-
-
-def test_pooling_keeps_the_greatest_of_each_square_as_keras_does(dog):
-    import keras
-
-    values = convolution.feature_map(convolution.pixels(dog, 1), HAND_MADE["emboss"])
-    for window in WINDOWS:
-        layer = keras.layers.MaxPooling2D(window)
-        expected = np.asarray(layer(values[None, ..., None]))[0, ..., 0]
-        np.testing.assert_array_equal(parts.pooled(values, window).largest, expected)
 
 
 def test_pooling_forgives_a_shift_within_a_square_and_not_one_out_of_it():
