@@ -112,9 +112,7 @@ def few_test_images() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def app(
-    few_test_images: int, tmp_path_factory: pytest.TempPathFactory
-) -> "Iterator[RunningApp]":
+def app(few_test_images: int, tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningApp]":
     """The app as `demo.py` launches it, with no runs and an empty cache for Keras's weights."""
     from support.app import RunningApp
 

@@ -5,7 +5,6 @@ the page's. TensorFlow is imported only when something is exported.
 """
 
 import contextlib
-import functools
 import itertools
 import shutil
 import tempfile
@@ -20,10 +19,8 @@ import numpy as np
 from PIL import Image
 
 from imgrec.approaches import vgg16
-from imgrec.data import cifar10
 from imgrec.errors import CancelledError, TeachError
 from imgrec.files.paths import MODELS
-from imgrec.images import decode
 from imgrec.models import store
 from imgrec.teaching import classifier, export_texts
 from imgrec.teaching.classifier import TaughtHead
@@ -87,15 +84,14 @@ def write_export(
     kind: Kind,
     head: TaughtHead,
     to: Path,
-    pictures: Sequence[Image.Image] = (),
+    pictures: Sequence[Image.Image],
     on_progress: Progress = lambda sentence: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Path:
-    """Writes base and head as one network, and returns the path.
+    """Writes a zip with base and head as one network, and returns the path.
 
-    A `.zip` holds the model with its labels, a README and a runnable example; any other file is the
-    model itself (a SavedModel, which is a folder, comes as a zip only). `pictures`, RGB of any
-    size, verify the export; by default, some built-in ones do. Raises TeachError for an unknown
+    It holds the model with its labels, a README and a runnable example. `pictures`, RGB of any
+    size, verify the export. Raises TeachError for an unknown
     format, a full disk, or predictions that differ from the page's; CancelledError if `cancelled()`
     becomes true. No file is left at `to` then.
     """
@@ -116,24 +112,16 @@ def write_export(
             model = Path(folder) / FORMS[kind].file
             FORMS[kind].write(network(head), model)
             step("Loading it again, to compare what it says with the page…")
-            pictures = pictures or _sample()
             difference = _largest_difference(kind, model, head, pictures)
-            if to.suffix == ".zip" or model.is_dir():
-                step("Packing it…")
-                model = _write_zip(kind, model, head, len(pictures), difference)
+            step("Packing it…")
+            zipped = _write_zip(kind, model, head, len(pictures), difference)
             step("Done.")
-            shutil.move(model, to)
+            shutil.move(zipped, to)
             _seconds[kind] = time.perf_counter() - started
     except OSError as error:
         to.unlink(missing_ok=True)
         raise TeachError(f"It could not be written ({error.strerror}); try again later.") from error
     return to
-
-
-# One function per format, `(head, to, pictures, …)` as in `write_export`.
-keras_file = functools.partial(write_export, "keras")
-tflite = functools.partial(write_export, "tflite")
-saved_model = functools.partial(write_export, "saved_model")
 
 
 @contextlib.contextmanager
@@ -292,14 +280,6 @@ def _largest_difference(
             f"{difference:.2g}), so you don’t get it; try another form."
         )
     return difference
-
-
-def _sample() -> list[Image.Image]:
-    """Returns COMPARED_PICTURES of the built-in pictures."""
-    pixels, _ = cifar10.cifar10_sample()
-    return [decode.open_image(each) for each in pixels[:: len(pixels) // COMPARED_PICTURES]][
-        :COMPARED_PICTURES
-    ]
 
 
 def _write_zip(kind: Kind, model: Path, head: TaughtHead, compared: int, difference: float) -> Path:

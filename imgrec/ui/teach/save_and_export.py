@@ -57,17 +57,11 @@ def connect_keep(keep: Keep, token: gr.BrowserState) -> None:
 def download(token: str, request: gr.Request) -> tuple[str, str | None]:
     """Saves the project as a zip; returns a message and the file."""
     try:
-        return "", publish_project(token, request)
+        project = sessions.project_of(token, request)
+        made = project_file.write_project(project, project.folder / sessions.PROJECT_FILE)
+        return "", sessions.publish_download(made, token)
     except ImgrecError as error:
         return html.message(error, wrong=True), None
-
-
-def publish_project(token: str, request: gr.Request) -> str:
-    """Puts the project's zip where gradio may serve it. Raises TeachError."""
-    project = sessions.project_of(token, request)
-    return sessions.publish_download(
-        project_file.write_project(project, project.folder / sessions.PROJECT_FILE), token
-    )
 
 
 def exporter(kind: export.Kind) -> Callable[[str, gr.Request], Iterator[tuple[Any, Any]]]:
