@@ -226,12 +226,11 @@ def test_visitors_take_turns(form, project, tmp_path):
         steps.append(sentence)
         told.set()
 
-    with export._exporting, ThreadPoolExecutor() as pool:
-        waiting = pool.submit(write, project, tmp_path / "x.zip", on_progress=step)
-        assert told.wait(30) and "yours is next" in steps[0] and not waiting.done()
-        export._exporting.release()
+    with ThreadPoolExecutor() as pool:
+        with export._exporting:
+            waiting = pool.submit(write, project, tmp_path / "x.zip", on_progress=step)
+            assert told.wait(30) and "yours is next" in steps[0] and not waiting.done()
         assert waiting.result(60).exists() and steps[-1] == "Done."
-        export._exporting.acquire()
 
 
 @pytest.mark.parametrize("kind", ["onnx", "", None, 3])
