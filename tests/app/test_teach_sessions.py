@@ -1,4 +1,7 @@
-"""Twenty visitors teach at once: each gets their own answers, and all of it goes."""
+"""Visitors teach at once: each gets their own answers, and all of it goes.
+
+Twenty of them use a cheap network in place of VGG16, two use VGG16 itself.
+"""
 
 import gc
 import io
@@ -39,23 +42,41 @@ def pixels():
     return shipped.reshape(10, 10, 32, 32, 3)[:KINDS, : TAUGHT + 1]
 
 
-@pytest.fixture(scope="module")
-def features(pixels):
-    """float32 (KINDS, TAUGHT + 1, 512), extracted by nobody beside others."""
-    views = [vgg16.view(Image.fromarray(each)) for each in pixels.reshape(-1, 32, 32, 3)]
-    return pictures.pooled_features(views).reshape(KINDS, TAUGHT + 1, 512)
+class Colours:
+    """In place of VGG16's base: the colours of a 7 × 7 grid through a fixed random layer."""
+
+    kernel = np.random.default_rng(1).normal(size=(3, 512)).astype("float32")
+
+    def run(self, inputs):
+        """Feature maps (n, 7, 7, 512) of (n, 224, 224, 3)."""
+        grid = inputs.reshape(-1, 7, 32, 7, 32, 3).mean(axis=(2, 4))
+        return [np.maximum(grid @ self.kernel, 0)]
 
 
-def test_twenty_visitors_who_teach_at_once_get_their_own_answers(app, pixels, features, tmp_path):
+def test_twenty_visitors_who_teach_at_once_get_their_own_answers(
+    app, pixels, tmp_path, monkeypatch
+):
     assert len(PAIRS) == 20
+    monkeypatch.setattr(vgg16, "base", Colours)
+    assert_own_answers(app, PAIRS, pixels, tmp_path)
+
+
+def test_two_visitors_who_teach_vgg16_at_once_get_their_own_answers(app, pixels, tmp_path):
+    assert_own_answers(app, [(0, 1), (1, 0)], pixels[:2], tmp_path)
+
+
+def assert_own_answers(app, pairs, pixels, folder):
+    """Each visitor's pair of classes gives what it gives beside nobody."""
 
     def visits(pair):
-        return visit(Client(app.url, verbose=False), pair, pixels, tmp_path)
+        return visit(Client(app.url, verbose=False), pair, pixels, folder)
 
-    with ThreadPoolExecutor(len(PAIRS)) as pool:
-        told = list(pool.map(visits, PAIRS, timeout=PATIENCE))
-    assert len({each.token for each in told}) == len(PAIRS)
-    for pair, each in zip(PAIRS, told, strict=True):
+    with ThreadPoolExecutor(len(pairs)) as pool:
+        told = list(pool.map(visits, pairs, timeout=PATIENCE))
+    assert len({each.token for each in told}) == len(pairs)
+    views = [vgg16.view(Image.fromarray(each)) for each in pixels.reshape(-1, 32, 32, 3)]
+    features = pictures.pooled_features(views).reshape(len(pixels), TAUGHT + 1, 512)
+    for pair, each in zip(pairs, told, strict=True):
         head = alone(pair, features)
         assert each.trained["classes"] == list(head.class_names)
         assert each.trained["pictures"] == 2 * TAUGHT

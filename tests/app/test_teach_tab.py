@@ -439,32 +439,32 @@ def client(app) -> Client:
 
 @pytest.fixture(scope="module")
 def animals(tmp_path_factory) -> SimpleNamespace:
-    """A zip of nine frogs and nine ships, and a ship that isn't in it."""
+    """A zip of five frogs and five ships, and a ship that isn't in it."""
     folder = tmp_path_factory.mktemp("animals")
     images, classes = cifar10.cifar10_sample()
     files = {"animals/notes.txt": b"no picture"}
     for name in ("frog", "ship"):
-        for number, image in enumerate(images[classes == labels.CIFAR10.index(name)]):
+        for number, image in enumerate(images[classes == labels.CIFAR10.index(name)][:6]):
             Image.fromarray(image).save(folder / f"{name}{number}.png")
             if number:
                 files[f"animals/{name}/{number}.png"] = (
                     folder / f"{name}{number}.png"
                 ).read_bytes()
     archive = zipped(folder / "animals.zip", files)
-    return SimpleNamespace(zip=archive, unseen=folder / "ship0.png", frog=folder / "frog0.png")
+    return SimpleNamespace(zip=archive, unseen=folder / "ship0.png")
 
 
 def test_a_program_teaches_asks_saves_and_opens(client, animals):
     token = client.predict(api_name="/teach_new")["token"]
     told = client.predict(token, "", handle_file(animals.zip), api_name="/teach_add")["classes"]
-    assert told["frog"]["pictures"] == told["ship"]["pictures"] == 9
+    assert told["frog"]["pictures"] == told["ship"]["pictures"] == 5
     again = client.predict(token, "frog", handle_file(animals.zip), api_name="/teach_add")
-    assert len(again["classes"]["frog"]["duplicates"]) == 9
+    assert len(again["classes"]["frog"]["duplicates"]) == 5
     found = client.predict(token, api_name="/teach_train")
     assert found["classes"] == ["frog", "ship"]
-    assert found["pictures"] == 18 and 0 < found["low"] < found["accuracy"] <= found["high"] <= 1
+    assert found["pictures"] == 10 and 0 < found["low"] < found["accuracy"] <= found["high"] <= 1
     head = projects.get(token).head
-    assert found["accuracy"] == head.cross_validation.accuracy and found["confusion"][0][0] > 5
+    assert found["accuracy"] == head.cross_validation.accuracy and found["confusion"][0][0] > 2
     ask = {"api_name": "/teach_ask"}
     answer = client.predict(token, handle_file(animals.unseen), **ask)
     expected = classifier.answer_picture(head, Image.open(animals.unseen).convert("RGB"))
@@ -476,7 +476,7 @@ def test_a_program_teaches_asks_saves_and_opens(client, animals):
     assert saved["bytes"] == Path(file).stat().st_size
     opened = client.predict(handle_file(file), api_name="/teach_open")
     assert opened["token"] != token and opened["taught"] and opened["notes"] == []
-    assert opened["classes"] == {"frog": 9, "ship": 9}
+    assert opened["classes"] == {"frog": 5, "ship": 5}
     same = client.predict(opened["token"], handle_file(animals.unseen), **ask)
     for one, other in zip(answer["classes"], same["classes"], strict=True):
         assert one["label"] == other["label"]
