@@ -1,14 +1,13 @@
 """The reports that scripts/update_readme.py writes about, typed.
 
-Those of scripts/evaluate.py are in imgrec/evaluation/figures.py. Of the others, only what the
-documents tell is read. Shares are from 0 to 1, times in seconds unless the name says otherwise.
+Those that the page shows too are in imgrec/evaluation. Of the others, only what the documents tell
+is read. Shares are from 0 to 1, times in seconds unless the name says otherwise.
 """
 
 import statistics
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, Field
 
-from imgrec import environment
 from imgrec.evaluation.figures import (
     Cifar10Report,
     DogsReport,
@@ -16,28 +15,22 @@ from imgrec.evaluation.figures import (
     OutsideReport,
     UnfamiliarReport,
 )
+from imgrec.evaluation.training_reports import (
+    Ablation,
+    InFloat32,
+    Measurement,
+    Report,
+    Seeds,
+    SideBySide,
+    Spread,
+    Training,
+    load_report,
+)
 from imgrec.files import atomic
-from imgrec.files.paths import MODELS, REPORTS
+from imgrec.files.paths import MODELS
 
 SCRATCH_NETWORKS = ("fast", "classic")
 HEAD = "dog_pooled_64"  # the default head
-
-
-class Report(BaseModel):
-    """A report, or a part of one."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Measurement(Report):
-    """A report that names its machine."""
-
-    environment: dict[str, str | int | None]
-
-    @property
-    def machine(self) -> str:
-        """The machine of the measurement."""
-        return environment.machine(self.environment)
 
 
 class Share(Report):
@@ -49,23 +42,7 @@ class Share(Report):
     high: float
 
 
-class Spread(Report):
-    """Mean and sample standard deviation over several runs."""
-
-    mean: float
-    deviation: float
-
-
 # Models
-
-
-class Training(Report):
-    """A training of a scratch network and its test accuracy, with and without TTA."""
-
-    epochs: int
-    seconds: float
-    test_accuracy: float
-    test_accuracy_views: float | None = None  # where it was measured
 
 
 class ScratchNetwork(Training, Measurement):
@@ -93,76 +70,6 @@ class Vgg16Base(Report):
     """VGG16's convolutional base."""
 
     rounding: Rounding
-
-
-# scripts/benchmark.py training, training_float32
-
-
-class TimedEpochs(Report):
-    """A training of which only some epochs were timed."""
-
-    epochs_timed: int
-
-
-class SideBySide(Measurement):
-    """Both scratch networks, trained on one machine in alternating epochs."""
-
-    fast: Training
-    classic: Training
-    classic_bfloat16: TimedEpochs
-    ratio: float
-    ratio_bfloat16: float
-
-
-class InFloat32(Measurement):
-    """The same on a processor without fast bfloat16; `short` is a training of `fast`."""
-
-    short: Training
-    classic: TimedEpochs
-    ratio: float
-    ratio_short: float
-
-
-# scripts/measure_scratch.py
-
-
-class Seed(Report):
-    """One of the trainings of `Seeds`."""
-
-    seed: int
-
-
-class Seeds(Report):
-    """The recipe of `fast`, trained with several seeds."""
-
-    seeds: tuple[Seed, ...]
-    test_accuracy: Spread
-    test_accuracy_views: Spread
-
-
-class AblationRow(Report):
-    """A short training without one ingredient; None in the first row, the whole recipe."""
-
-    without: str | None
-    instead: str | None
-    test_accuracy: float
-
-
-class TimesAsLong(Report):
-    """The duration of a step, relative to the recipe's."""
-
-    float32: float
-    keras_normalization: float
-
-
-class Ablation(Report):
-    """What each ingredient of the recipe of `fast` contributes."""
-
-    epochs: int
-    images: int
-    batch_size: int
-    rows: tuple[AblationRow, ...]
-    times_as_long: TimesAsLong
 
 
 # scripts/measure_heads.py
@@ -214,7 +121,7 @@ class Ratios(Measurement):
     """Median times, relative to a baseline, by name."""
 
     ratio: dict[str, float]
-    milliseconds: dict[str, float] = {}
+    milliseconds: dict[str, float] = Field(default_factory=dict)
 
 
 class EvaluatingRatio(Report):
@@ -294,16 +201,11 @@ def measured() -> dict[str, object]:
     The latter are `scratch` by the network's name, `head` and `vgg16_base`.
     """
     return {
-        **{name: _report(name, kind) for name, kind in KINDS.items()},
+        **{name: load_report(name, kind) for name, kind in KINDS.items()},
         "scratch": {name: _of_model(name, ScratchNetwork) for name in SCRATCH_NETWORKS},
         "head": _of_model(HEAD, ShippedHead),
         "vgg16_base": _of_model("vgg16_base", Vgg16Base),
     }
-
-
-def _report(name: str, kind: type[BaseModel]) -> BaseModel | None:
-    file = REPORTS / f"{name}.json"
-    return kind.model_validate(atomic.read_json(file)) if file.exists() else None
 
 
 def _of_model(name: str, kind: type[BaseModel]) -> BaseModel:

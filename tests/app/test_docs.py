@@ -181,7 +181,7 @@ def cells(text, first):
 
 
 def test_what_was_not_measured_leaves_its_section_out(script, tmp_path, monkeypatch):
-    monkeypatch.setattr(script.figures, "REPORTS", tmp_path)
+    monkeypatch.setattr("imgrec.evaluation.training_reports.REPORTS", tmp_path)
     text = script.rendered("results.md.jinja", script.figures.measured())
     assert "### The networks that ship" in text and "### Half precision" in text
     for heading in (
@@ -202,7 +202,7 @@ def test_any_report_may_be_missing(script, tmp_path, monkeypatch, name):
     for file in REPORTS.glob("*.json"):
         if file.stem != name:
             (tmp_path / file.name).write_bytes(file.read_bytes())
-    monkeypatch.setattr(script.figures, "REPORTS", tmp_path)
+    monkeypatch.setattr("imgrec.evaluation.training_reports.REPORTS", tmp_path)
     found = script.figures.measured()
     assert "## To measure again" in script.rendered("results.md.jinja", found)
     assert script.END in script.updated(TEXTS["README.md"], found)
@@ -213,7 +213,7 @@ def test_what_the_fast_recipe_comes_to_is_reported_where_it_was_measured(
 ):
     for name, report in (("training", TRAINING), ("ablation", ABLATION), ("seeds", SEEDS)):
         atomic.write_json(tmp_path / f"{name}.json", report)
-    monkeypatch.setattr(script.figures, "REPORTS", tmp_path)
+    monkeypatch.setattr("imgrec.evaluation.training_reports.REPORTS", tmp_path)
     text = script.rendered("results.md.jinja", script.figures.measured())
     race = text.split("### Training time")[1].split("\n### ")[0]
     assert cells(race, "`fast`") == [["`fast`", "3", "6 minutes", "93.10%", "94.20%"]]

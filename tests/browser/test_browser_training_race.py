@@ -5,13 +5,14 @@ from playwright.sync_api import expect
 from support.browser import DESKTOP, PHONE, assert_no_sideways_scrolling
 from support.reports import ABLATION, SEEDS, TRAINING
 
+from imgrec.evaluation import training_reports
 from imgrec.files import atomic
 from imgrec.ui.approaches import training_race
 from imgrec.ui.theme import STYLES, THEME
 
 
 def test_on_the_page(browser, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_race, "REPORTS", tmp_path)
+    monkeypatch.setattr(training_reports, "REPORTS", tmp_path)
     for name, report in (("training", TRAINING), ("ablation", ABLATION), ("seeds", SEEDS)):
         atomic.write_json(tmp_path / f"{name}.json", report)
     with gr.Blocks() as blocks:

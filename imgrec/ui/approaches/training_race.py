@@ -1,20 +1,22 @@
 """The race: accuracy of two networks over training time, and the effect of each ingredient."""
 
 import math
-from typing import Any
 
 import gradio as gr
 import pandas as pd
 from markupsafe import Markup
 
-from imgrec.environment import machine
-from imgrec.files import atomic
-from imgrec.files.paths import REPORTS
+from imgrec.evaluation.training_reports import (
+    Ablation,
+    InFloat32,
+    Racer,
+    Seeds,
+    SideBySide,
+    load_report,
+)
 from imgrec.ui.approaches import texts
 from imgrec.ui.components.formatting import share
 from imgrec.ui.components.templates import render
-
-Report = dict[str, Any]  # as scripts/benchmark.py and scripts/measure_scratch.py write it
 
 COLOURS = {"fast": "var(--scratch)", "classic": "var(--soft)"}  # of the style sheet, by network
 GRID = 0.2  # step of the accuracy axis's lower end
@@ -22,9 +24,9 @@ GRID = 0.2  # step of the accuracy axis's lower end
 
 def build_race() -> None:
     """Builds the race and the table of ingredients, as far as they were measured."""
-    race, float32, ablation, seeds = (
-        _report(name) for name in ("training", "training_float32", "ablation", "seeds")
-    )
+    race = load_report("training", SideBySide)
+    float32 = load_report("training_float32", InFloat32)
+    ablation, seeds = load_report("ablation", Ablation), load_report("seeds", Seeds)
     if race:
         gr.Markdown(texts.RACE_HEADING)
         with gr.Row(equal_height=False):
@@ -37,17 +39,16 @@ def build_race() -> None:
             gr.HTML(ingredients(ablation, seeds))
 
 
-def _report(name: str) -> Report | None:
-    file = REPORTS / f"{name}.json"
-    return atomic.read_json(file) if file.exists() else None
+def _racers(race: SideBySide) -> dict[str, Racer]:
+    return {"fast": race.fast, "classic": race.classic}
 
 
-def plot(race: Report) -> gr.LinePlot:
+def plot(race: SideBySide) -> gr.LinePlot:
     """Builds the plot of both networks' validation accuracy, a point per epoch, over minutes."""
     points = [
         (seconds / 60, accuracy, name)
-        for name in COLOURS
-        for seconds, accuracy in zip(race[name]["elapsed"], race[name]["val_accuracy"], strict=True)
+        for name, racer in _racers(race).items()
+        for seconds, accuracy in zip(racer.elapsed, racer.val_accuracy, strict=True)
     ]
     data = pd.DataFrame(points, columns=["minutes", "accuracy", "network"])
     return gr.LinePlot(
@@ -70,7 +71,7 @@ def plot(race: Report) -> gr.LinePlot:
     )
 
 
-def panel(race: Report, float32: Report | None = None) -> Markup:
+def panel(race: SideBySide, float32: InFloat32 | None = None) -> Markup:
     """Renders the curves' summary and a table of their numbers.
 
     `float32` has the times on a processor that does not benefit from bfloat16.
@@ -78,31 +79,24 @@ def panel(race: Report, float32: Report | None = None) -> Markup:
     rows = [
         (
             name,
-            race[name]["epochs"],
-            f"{race[name]['seconds'] / 60:.1f}",
-            share(race[name]["val_accuracy"][-1]),
-            share(race[name]["test_accuracy"]),
-            race[name]["parameters"],
+            racer.epochs,
+            f"{racer.seconds / 60:.1f}",
+            share(racer.val_accuracy[-1]),
+            share(racer.test_accuracy),
+            racer.parameters,
         )
-        for name in COLOURS
+        for name, racer in _racers(race).items()
     ]
     return render(
         __file__,
         "training_race.jinja",
         race=race,
         float32=float32,
-        passed=_passes(race["fast"], max(race["classic"]["val_accuracy"])),
+        passed=race.fast.seconds_until(max(race.classic.val_accuracy)),
         headings=texts.RACE_HEADINGS,
         rows=rows,
         minutes=_minutes,
-        machine=machine,
     )
-
-
-def _passes(network: Report, accuracy: float) -> float | None:
-    """Returns the seconds until the network reached that accuracy; None if it never did."""
-    epochs = zip(network["elapsed"], network["val_accuracy"], strict=True)
-    return next((seconds for seconds, reached in epochs if reached >= accuracy), None)
 
 
 def _minutes(seconds: float) -> str:
@@ -112,7 +106,7 @@ def _minutes(seconds: float) -> str:
     return f"{number} minute{'' if number == '1.0' else 's'}"
 
 
-def ingredients(ablation: Report | None, seeds: Report | None) -> Markup:
+def ingredients(ablation: Ablation | None, seeds: Seeds | None) -> Markup:
     """Renders the spread over random seeds, and a shorter training without each ingredient.
 
     The most useful ingredient is first; what was not measured is left out.
