@@ -13,7 +13,7 @@ from imgrec.explaining.lessons import neuron
 from imgrec.explaining.lessons.neuron import HIGH, LOW, Learning
 from imgrec.ui.components.errors import as_gradio_error, errors_as_html
 from imgrec.ui.components.formatting import signed
-from imgrec.ui.components.listeners import PRIVATE
+from imgrec.ui.components.listeners import IN_TURN
 from imgrec.ui.components.templates import render
 from imgrec.ui.lessons import texts
 
@@ -24,7 +24,6 @@ STEPS = 300  # per press on Learn
 FRAMES, SECONDS_A_FRAME = 40, 0.1
 MAX_POINTS = 150  # of the curve: more would add no detail
 FLOOR = 1e-12  # of the curve: a loss below it is as good as none
-LIVE: dict[str, Any] = {**PRIVATE, "preprocess": False}
 
 
 def build_neuron() -> None:
@@ -50,14 +49,14 @@ def build_neuron() -> None:
         answer = gr.HTML(_answered(first, 20, 22))
 
     inputs = [learning, rate]
-    running = learn.click(_learn, inputs, [learning, drawing], concurrency_limit=None, **LIVE)
+    running = learn.click(_learn, inputs, [learning, drawing], concurrency_limit=None, **IN_TURN)
     # The last step may not have been displayed when it stops, so the drawing is updated once more.
     stopped = stop.click(None, cancels=running, api_visibility="private")
-    stopped.then(_drawn, inputs, drawing, **LIVE)
+    stopped.then(_drawn, inputs, drawing, **IN_TURN)
     for button, action in ((one_step, _step), (again, _again), (other, _other)):
-        button.click(action, inputs, [learning, drawing], cancels=running, **LIVE)
-    rate.input(_drawn, inputs, drawing, cancels=running, **LIVE)
-    asked: dict[str, Any] = {**LIVE, "trigger_mode": "always_last"}
+        button.click(action, inputs, [learning, drawing], cancels=running, **IN_TURN)
+    rate.input(_drawn, inputs, drawing, cancels=running, **IN_TURN)
+    asked: dict[str, Any] = {**IN_TURN, "trigger_mode": "always_last"}
     gr.on([learning.change, x1.change, x2.change], _answered, [learning, x1, x2], answer, **asked)
 
 

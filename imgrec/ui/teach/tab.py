@@ -11,7 +11,7 @@ import gradio as gr
 
 from imgrec.teaching.project import MAX_PICTURES
 from imgrec.ui.components.html_buttons import TELL, pressable
-from imgrec.ui.components.listeners import QUIET
+from imgrec.ui.components.listeners import EACH, QUIET
 from imgrec.ui.components.upload_zone import drop_zone
 from imgrec.ui.scripts import script
 from imgrec.ui.teach import handlers, html, sessions, texts
@@ -23,9 +23,7 @@ from imgrec.ui.teach.save_and_export import build_keep, connect_keep
 RENAME = script(__file__, "rename.js")
 FOCUS = script(__file__, "focus_next.js")
 SHOW_IN_CLASS = script(__file__, "show_in_class.js")
-# Immediately, and each of several presses in a row.
-PRESSING: dict[str, Any] = {**QUIET, "queue": False, "trigger_mode": "multiple"}
-WORKING: dict[str, Any] = {**QUIET, "trigger_mode": "multiple"}
+PRESSING: dict[str, Any] = {**EACH, "queue": False}
 
 
 def project_token() -> gr.BrowserState:
@@ -82,9 +80,9 @@ def _connect_pictures(shown: View, job: JobStatus, zone: gr.HTML, buttons: list[
     shown.report.select(handlers.press, given, shown, **PRESSING).then(None, js=SHOW_IN_CLASS)
     again: dict[str, Any] = _refreshing(shown)
     shown.head.rename(handlers.rename, shown.token, shown.message, **PRESSING).then(**again)
-    arriving = zone.upload(handlers.take, given, [shown.token, shown.message], **WORKING)
+    arriving = zone.upload(handlers.take, given, [shown.token, shown.message], **EACH)
     for change in (pressing, arriving.then(**again)):
-        change.then(handlers.see, shown.token, job, **WORKING)
+        change.then(handlers.see, shown.token, job, **EACH)
 
 
 def _connect_teaching(shown: View, job: JobStatus, version: gr.State) -> None:

@@ -17,7 +17,7 @@ from imgrec.ui.components import html, verdict_cards
 from imgrec.ui.components.cifar10_download import fetch_layout
 from imgrec.ui.components.errors import as_gradio_error, error_html
 from imgrec.ui.components.formatting import duration
-from imgrec.ui.components.listeners import INSTANT, LATEST, PRIVATE, QUIET
+from imgrec.ui.components.listeners import AT_ONCE, IN_TURN, LATEST, QUIET
 from imgrec.ui.components.model_choosers import Choosers, use
 from imgrec.ui.train import curves, endpoints, texts
 from imgrec.ui.train.refresh import Picks, Seen, View, refresh_view
@@ -31,11 +31,6 @@ from imgrec.ui.train.settings import (
 )
 
 POLL_SECONDS = 1.0
-# In the queue, one at a time. Without preprocessing: gradio would reject a run's name that another
-# page has just changed.
-IN_TURN: dict[str, Any] = {**PRIVATE, "preprocess": False}
-# At once. Without preprocessing, too.
-AT_ONCE: dict[str, Any] = {**INSTANT, "preprocess": False}
 ESTIMATING: dict[str, Any] = {**IN_TURN, "concurrency_id": "estimate"}
 
 ENDPOINTS = (
