@@ -7,6 +7,7 @@ import globals from "globals";
 // The bodies of functions that gradio calls with these names, once the component is there.
 const ON_LOAD = [
   "**/html_buttons.js",
+  "**/picture.js",
   "**/rename.js",
   "**/upload_zone{,_paste,_burst}.js",
   "**/webcam_live.js",

@@ -19,6 +19,7 @@ from imgrec.ui.teach.tab import build_teach, project_token
 from imgrec.ui.train.tab import build_train
 
 OPEN_NAMED_TAB = script(__file__, "open_named_tab.js")
+KEEP_PAGE = script(__file__, "keep_page.js")
 NAME_OPEN_TAB = script(__file__, "name_open_tab.js")
 QUEUE = 40  # waiting visitors; more are asked to come back
 SESSIONS = 50  # whose values are kept; 50 full sessions take 100 MB (benchmark.py sessions)
@@ -60,5 +61,6 @@ def build_page() -> gr.Blocks:
         connect(page, [first.panel, panel], arrived)
         tabs.select(None, js=NAME_OPEN_TAB, trigger_mode="multiple")
         page.load(None, js=OPEN_NAMED_TAB)
+        page.load(None, js=KEEP_PAGE)
         gr.api(vgg16_status)
     return page

@@ -9,6 +9,7 @@ SHEETS = (
     "lessons/convolution.css",
     "data/data.css",
     "components/upload_zone.css",
+    "components/picture.css",
     "lessons/pooling_dropout_dense.css",
     "approaches/training_race.css",
     "results/results.css",

@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -77,6 +78,25 @@ def drop(page: Page, name: str, content: bytes) -> None:
         clear.first.click()
     files = page.locator(".tabitem:visible input[type=file]").first
     files.set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+
+
+def drag(
+    page: Page, onto: Locator, files: Sequence[Path] = (), text: dict[str, str] | None = None
+) -> None:
+    """Drags files, or text by its MIME type, onto an element and drops them, as a hand does."""
+    box = onto.bounding_box()
+    session = page.context.new_cdp_session(page)
+    data = {
+        "items": [{"mimeType": kind, "data": value} for kind, value in (text or {}).items()],
+        "files": [str(file) for file in files],
+        "dragOperationsMask": 1,
+    }
+    place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + min(box["height"], 200) / 2}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+        if kind == "dragOver":
+            page.evaluate(TWO_FRAMES)
+    session.detach()
 
 
 def at_each_width(page: Page) -> Iterator[None]:

@@ -11,10 +11,15 @@ from PIL import Image
 
 from imgrec.errors import ImgrecError, UploadError
 from imgrec.files.paths import IMAGES
-from imgrec.images.decode import open_image
+from imgrec.images.decode import MAX_BYTES, open_image
 from imgrec.ui.access.uploaded_files import uploaded_file
 from imgrec.ui.components import texts
-from imgrec.ui.components.listeners import PRIVATE
+from imgrec.ui.components.html import failed
+from imgrec.ui.components.listeners import AT_ONCE, PRIVATE
+from imgrec.ui.components.templates import render
+from imgrec.ui.components.upload_zone import uploaded
+from imgrec.ui.components.webcam import CAMERA
+from imgrec.ui.scripts import script
 
 # An uploaded picture as gradio describes it (`gradio.data_classes.ImageData`), or none. Listeners
 # use `preprocess=False`, because gr.Image would decode the file itself, without our limits and
@@ -29,22 +34,48 @@ PHOTOGRAPHS = ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")
 CIFAR10_TEST = ("cifar10_dog.png", "cifar10_ship.png", "cifar10_horse.png")
 
 
+WAYS_IN = CAMERA + script(__file__, "picture.js")
+
+
 def picture(value: str | None = None) -> gr.Image:
-    """Builds the picture component of every tab; its listeners get a `Source`."""
+    """Builds the picture component of every tab, and the ways in to it, which stand in its column.
+
+    Its listeners get a `Source`. A picture that is refused leaves the one that is there, and the
+    reason stands below.
+    """
     component = gr.Image(
         value,
         format="png",  # lossless: what is displayed must be what the networks get
         label=texts.PICTURE,
         alt_text=texts.PICTURE_ALT,
         show_label=False,
-        sources=["upload", "clipboard", "webcam"],
+        sources=["upload"],
         buttons=["fullscreen"],
         height=300,
         elem_classes="picture",
         placeholder=texts.PICTURE_PLACEHOLDER,
     )
     component.upload(_displayable, component, component, preprocess=False, **PRIVATE)
+    ways = gr.HTML(render(__file__, "picture.jinja", max_bytes=MAX_BYTES), js_on_load=WAYS_IN)
+    refusal = gr.HTML(visible=False)
+    ways.upload(_take, None, [component, refusal], **AT_ONCE)
+    component.change(lambda: gr.HTML(visible=False), None, refusal, **AT_ONCE)
     return component
+
+
+def _take(event: gr.EventData) -> tuple[Any, Any]:
+    """Returns the picture that the browser uploaded, in place of the old one, or why not.
+
+    A visitor can send anything.
+    """
+    try:
+        ((name, path),) = uploaded(event, max_files=1)
+        image, _ = open_source({"path": path, "orig_name": name})
+    except ImgrecError as error:
+        return gr.skip(), gr.HTML(failed(error), visible=True)
+    data = event._data
+    displayable = isinstance(data, dict) and data.get("displayable") is True
+    return path if displayable else image, gr.HTML(visible=False)
 
 
 def bring_along(tab: gr.Tab, shared: gr.Image, shown: gr.Image) -> None:

@@ -1,9 +1,9 @@
 // Chosen and dropped files are uploaded one by one; then their places in the folder are told.
-// Elements around may belong to the zone: inside `.drop-area` a drop counts anywhere, and one onto
-// an element with `data-into` tells that it was meant.
+// Elements around belong to the zone: a drop counts anywhere inside `.drop-area`, else on the tab,
+// and one onto an element with `data-into` tells that it was meant.
 
 const zone = element.querySelector('.drop');
-const area = element.closest('.drop-area') ?? element;
+const area = element.closest('.drop-area') ?? element.closest('.tabitem') ?? element;
 const told = zone.querySelector('.told');
 const most = Number(zone.dataset.most), largest = Number(zone.dataset.bytes);
 const atOnce = Number(zone.dataset.atOnce);
@@ -62,7 +62,8 @@ element.addEventListener('change', ({target}) => {
 });
 for (const name of ['dragover', 'dragenter', 'dragleave', 'drop'])
   area.addEventListener(name, (event) => {
-    if (!event.dataTransfer.types.includes('Files')) return;
+    const {types} = event.dataTransfer;
+    if (!types.includes('Files') && !types.includes('text/uri-list')) return;
     event.preventDefault();
     const over = name === 'dragover' || name === 'dragenter';
     const target = over && (event.target.closest('[data-into]') ?? zone);
@@ -71,9 +72,16 @@ for (const name of ['dragover', 'dragenter', 'dragleave', 'drop'])
   });
 area.addEventListener('drop', async (event) => {
   const into = event.target.closest('[data-into]')?.dataset.into;
-  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry());
-  try {  // the entries are only there until the first wait
-    const found = await Promise.all(entries.filter(Boolean).map(walked));
-    if (found.length) await send(found.flat(), into);
+  // Entries and files are only there until the first wait. A picture of another page has no entry.
+  const items = [...event.dataTransfer.items].filter(({kind}) => kind === 'file')
+    .map((item) => ({entry: item.webkitGetAsEntry(), file: item.getAsFile()}));
+  if (!items.length) {
+    told.textContent = 'The browser gives no file of that; save it first, then drop the file.';
+    return;
+  }
+  try {
+    const found = await Promise.all(items.map(({entry, file}) =>
+      entry ? walked(entry) : [{name: file.name, file}]));
+    await send(found.flat(), into);
   } catch { told.textContent = 'That could not be read; choose it by a button.'; }
 });
