@@ -31,6 +31,19 @@ WRITE_PICTURE = """async () => {
 }"""
 
 
+@pytest.fixture(scope="module")
+def visit(app, browser) -> Iterator[Page]:
+    """One visitor, who tries it all."""
+    with opened(browser, app.url, DESKTOP) as page:
+        yield page
+
+
+@pytest.fixture
+def page(visit) -> Page:
+    choose_tab(visit, "Compare")
+    return visit
+
+
 def told(page: Page) -> Locator:
     """What the ways in say below the shown picture."""
     return page.locator(".ways:visible .told")
@@ -81,6 +94,13 @@ def test_a_drop_where_nothing_takes_it_does_not_leave_the_page(page, name):
     choose_tab(page, "Compare")
     expect(shown_cards(page)).to_have_count(3)
     assert page.url.partition("#")[0] == address.partition("#")[0]
+
+
+def test_a_picture_of_another_page_is_told_in_the_zone_of_a_class(page):
+    choose_tab(page, "Teach it")
+    zone = page.locator(".drop:visible").first
+    drag(page, zone, text={"text/uri-list": "https://example.org/dog.jpg"})
+    expect(zone.locator(".told")).to_contain_text("save it first")
 
 
 @pytest.mark.parametrize(
@@ -146,6 +166,7 @@ def test_a_server_that_refuses_is_told_as_such(page):
     page.route("**/gradio_api/upload*", lambda route: route.fulfill(status=507))
     drag(page, page.locator(".picture:visible"), [DOG])
     expect(told(page)).to_contain_text("The server could not take the file")
+    page.unroute("**/gradio_api/upload*")
 
 
 def test_a_photo_that_no_browser_shows_is_shown_from_the_servers_copy(page, tmp_path):
@@ -162,13 +183,6 @@ def test_a_photo_that_no_browser_shows_is_shown_from_the_servers_copy(page, tmp_
         )
         drag(page, page.locator(".picture:visible"), [SHIP])
         expect_picture(page, SHIP.name)
-
-
-def test_a_picture_of_another_page_is_added_to_a_class(page):
-    choose_tab(page, "Teach it")
-    zone = page.locator(".drop:visible").first
-    drag(page, zone, text={"text/uri-list": "https://example.org/dog.jpg"})
-    expect(zone.locator(".told")).to_contain_text("save it first")
 
 
 # Pastes
@@ -206,9 +220,12 @@ def test_a_clipboard_without_a_picture_is_told(clipboard):
 
 
 def test_a_page_without_a_clipboard_names_the_keys(page):
-    page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.evaluate(
+        "Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})"
+    )
     press(page, "Paste")
     expect(told(page)).to_contain_text("press Ctrl+V")
+    page.evaluate("delete navigator.clipboard")
 
 
 # Files and cameras
