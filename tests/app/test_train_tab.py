@@ -551,3 +551,17 @@ def test_a_public_page_trains_only_if_asked_to(flags, train, manage):
     assert (granted.train, granted.manage) == (train, manage)
     assert (granted.limits is None) == manage
     assert granted.download
+
+
+def test_the_curves_of_a_finished_run_are_sent_once_more(monkeypatch):
+    """gradio's plot may have lost the last update while it was being built."""
+
+    def accuracy_after(seen: dict[str, object]) -> object:
+        _, *updates = refresh_view(dict(seen), Picks(), "epochs")
+        return View(*updates).accuracy
+
+    monkeypatch.setattr("imgrec.ui.train.refresh.SETTLE_SECONDS", 10**12)
+    seen, *_ = refresh_view({}, Picks(), "epochs")
+    assert accuracy_after(seen) == gr.skip()
+    monkeypatch.setattr("imgrec.ui.train.refresh.SETTLE_SECONDS", 0)
+    assert not isinstance(accuracy_after(seen), dict)

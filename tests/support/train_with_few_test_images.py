@@ -20,7 +20,7 @@ def main() -> None:
         x_test, y_test = data.x_test[:TEST_IMAGES], data.y_test[:TEST_IMAGES]
         return dataclasses.replace(data, x_test=x_test, y_test=y_test)
 
-    cifar10.cached_cifar10 = with_few_test_images
+    cifar10.cached_cifar10 = with_few_test_images  # also what `load_cifar10` begins with
     runpy.run_path(str(ROOT / "scripts" / "train_scratch.py"), run_name="__main__")
 
 

@@ -1,5 +1,6 @@
 """The updates of the training tab that follow a training or the list of runs."""
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from imgrec.ui.train import curves, html, texts
 from imgrec.ui.train.html import LIVE
 
 MAX_LOG_LINES = 200
+SETTLE_SECONDS = 5  # from the end of a training until its curves are sent once more
 
 Seen = dict[str, Any]  # what a browser tab displayed last: the run, and a version of each part
 
@@ -145,12 +147,27 @@ def _lists(
     changes: Changes, entries: Sequence[Entry], drawn: Sequence[Entry], over: str
 ) -> list[Any]:
     """Updates the curves and the table of runs."""
-    lengths = [(e.name, e.epochs, len(run_log.watch(e.folder).points)) for e in drawn]
+    lengths = [
+        (e.name, e.epochs, len(run_log.watch(e.folder).points), _has_settled(e)) for e in drawn
+    ]
     rows = [(e.name, e.state, e.epochs, e.test_accuracy) for e in entries]
     return [
         *changes.part("curves", (over, lengths), lambda: curves.plot_updates(drawn, over)),
         *changes.part("table", rows, lambda: [html.runs_table(entries)]),
     ]
+
+
+def _has_settled(entry: Entry) -> bool:
+    """Returns whether the run finished some seconds ago; its curves are then sent once more.
+
+    gradio's plot loses an update that arrives while it is being built: the data go to the view that
+    it has just thrown away. On a slow machine that may be a training's last update.
+    """
+    try:
+        ended = (entry.folder / "report.json").stat().st_mtime
+    except OSError:  # it has not ended, or was deleted just now
+        return False
+    return time.time() - ended > SETTLE_SECONDS
 
 
 def _choices(

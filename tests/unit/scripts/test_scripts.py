@@ -350,7 +350,8 @@ def test_train_scratch_refuses_in_one_sentence(script, capsys, tmp_path, options
 
 def start_training(folder: Path, *options: str) -> subprocess.Popen[str]:
     """The script with the run `mine` in the folder, in a process of its own."""
-    command = [sys.executable, "scripts/train_scratch.py", "--runs-dir", folder, "--run", "mine"]
+    script = "tests/support/train_with_few_test_images.py"
+    command = [sys.executable, script, "--runs-dir", folder, "--run", "mine"]
     return subprocess.Popen(
         [*command, *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
