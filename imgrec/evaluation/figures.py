@@ -6,6 +6,7 @@ for a figure that is undefined, such as the recall without dogs, or that no labe
 allows.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -237,9 +238,9 @@ class Comparison(Pictures, Generic[Entry]):
     disagreements: tuple[DisputedPicture, ...]
     disagreement_count: int
 
+    @abstractmethod
     def dog_answers(self) -> dict[str, DogFigures]:
         """Returns each approach's figures on the dog question; empty without labels for it."""
-        raise NotImplementedError
 
 
 class Evaluation(Comparison[ApproachFigures]):

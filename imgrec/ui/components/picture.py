@@ -33,7 +33,6 @@ MAX_DECODED = 8  # cached pictures, of 12 MB at most
 PHOTOGRAPHS = ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")
 CIFAR10_TEST = ("cifar10_dog.png", "cifar10_ship.png", "cifar10_horse.png")
 
-
 WAYS_IN = CAMERA + script(__file__, "picture.js")
 
 
