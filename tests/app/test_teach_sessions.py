@@ -69,7 +69,8 @@ def assert_own_answers(app, pairs, pixels, folder):
     """Each visitor's pair of classes gives what it gives beside nobody."""
 
     def visits(pair):
-        return visit(Client(app.url, verbose=False), pair, pixels, folder)
+        client = Client(app.url, verbose=False, httpx_kwargs={"timeout": PATIENCE})
+        return visit(client, pair, pixels, folder)
 
     with ThreadPoolExecutor(len(pairs)) as pool:
         told = list(pool.map(visits, pairs, timeout=PATIENCE))
