@@ -254,7 +254,8 @@ def two_cameras(browser) -> Iterator[Browser]:
 
 def test_a_camera_takes_the_picture_and_another_can_be_chosen(app, two_cameras):
     with opened(two_cameras, app.url, DESKTOP) as page:
-        press(page, "Camera")
+        camera = page.get_by_role("button", name="Camera", exact=True).locator("visible=true")
+        camera.dblclick()
         video = page.locator(".ways:visible video")
         expect(video).to_be_visible()
         device = "video => video.srcObject?.getVideoTracks()[0].getSettings().deviceId"

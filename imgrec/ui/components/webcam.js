@@ -24,7 +24,7 @@ function camera(video, box, told) {
     close();
     return open();
   };
-  const open = async () => {
+  const start = async () => {
     if (stream) return true;
     try {
       if (!navigator.mediaDevices) throw new Error('insecure');
@@ -45,6 +45,8 @@ function camera(video, box, told) {
     watching = setInterval(() => video.offsetParent || close(), 1000);
     return true;
   };
+  let opening = null;  // a second press waits for the first
+  const open = () => (opening ??= start().finally(() => { opening = null; }));
   const canvas = (shorter) => {
     const scale = Math.min(1, shorter / Math.min(video.videoWidth, video.videoHeight));
     const made = document.createElement('canvas');
